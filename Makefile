@@ -1,0 +1,77 @@
+# Every tool of this project is one word: `make help` lists them.
+# Python >= 3.11 with venv is all that the machine must bring; PYTHON names another one: make install PYTHON=python3.13
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check
+NODE_TESTS := tests/contract/node
+
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+INSTALLED_NODE := $(NODE_TESTS)/node_modules/.installed
+
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev install-node serve test check bench format lock clean
+
+help:  ## list these words
+	@sed -n 's/^\([a-z][a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+install: $(INSTALLED)  ## make .venv with the server, the CLI and the SDK
+
+install-dev: $(INSTALLED_DEV)  ## install what `test` and `check` need as well
+
+install-node: $(if $(shell command -v npm),$(INSTALLED_NODE))  ## install the Node clients that the contract tests run
+
+serve: install  ## start the gateway with the built-in echo model; prints the first admin key once
+	@exec $(BIN)/innoai serve
+
+test: install-dev install-node  ## run all tests; the heart (innoai.access) must be covered to the last branch
+	$(BIN)/python -m pytest tests/access -q --cov=innoai.access --cov-branch --cov-report=term-missing --cov-fail-under=100
+	$(BIN)/python -m pytest --ignore=tests/access
+
+check: install-dev  ## formatting, lint, types, who may import whom, and the facts that the documents state
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/ruff check --quiet
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m scripts.facts
+
+bench: install  ## CPU per request beside nginx; wants nginx and wrk (see benchmarks/README.md)
+	$(BIN)/python -m benchmarks
+
+format: install-dev  ## format the code, and repair what ruff can repair
+	$(BIN)/ruff check --fix --quiet || true
+	$(BIN)/ruff format --quiet
+
+lock:  ## resolve pyproject.toml anew into both hash-pinned locks
+	PYTHON="$(PYTHON)" scripts/lock
+
+clean:  ## remove .venv, node_modules, caches and built files; never a store or a secret
+	rm -rf $(VENV) $(NODE_TESTS)/node_modules build dist site .coverage .hypothesis .schemathesis
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find src tests benchmarks scripts -type d -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "innoai needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) -V 2>&1 || echo missing)." \
+	    "Name another one: make install PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "'$(PYTHON) -m venv' failed; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+
+$(INSTALLED): requirements.lock pyproject.toml | $(VENV)/pyvenv.cfg
+	@echo "Installing innoai into $(VENV) (a minute, once)"
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(INSTALLED_DEV): requirements-dev.lock $(INSTALLED)
+	@echo "Installing the test and check tools into $(VENV)"
+	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(INSTALLED_NODE): $(NODE_TESTS)/package.json $(NODE_TESTS)/package-lock.json
+	@echo "Installing the Node clients into $(NODE_TESTS)"
+	@npm ci --prefix $(NODE_TESTS) --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
