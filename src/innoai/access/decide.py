@@ -1,0 +1,219 @@
+"""The one door: facts of a request and a principal in, a Decision that can explain itself out.
+
+Every request passes here, whatever its credential and route. The checks run in the order of RULES
+and stop at the first that refuses. Rate comes last and is taken by the caller, since taking
+changes the bucket: `decide(…)` and then `.rated(…)`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from innoai.access.networks import format_address
+from innoai.access.principal import Principal, Unauthenticated
+from innoai.access.scopes import ADMIN_FULL, grants
+from innoai.errors import Refusal, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from innoai.access.limits import RateOutcome
+    from innoai.access.routes import Route
+
+Outcome = Literal["passed", "refused", "not_reached"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a decision needs of a request.
+
+    `address` is the caller's, as networks.client_address found it; `model` the public model name in
+    the body and `model_served` whether this server has it; `target_key` the key id in the path.
+    """
+
+    route: Route
+    address: int | None
+    model: str | None = None
+    model_served: bool = True
+    target_key: str | None = None
+
+
+class Rule(NamedTuple):
+    """A check: its name, what refuses, and what to say of it when it passed."""
+
+    name: str
+    refuse: Callable[[Principal, Request, float], Refusal | None]
+    tell: Callable[[Principal, Request], str]
+
+
+class Check(NamedTuple):
+    """One line of an explanation."""
+
+    name: str
+    outcome: Outcome
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer. `refused_by` names the check that refused, `refusal` says why; `rate` is the limit's word."""
+
+    request: Request
+    principal: Principal | None
+    refused_by: str | None = None
+    refusal: Refusal | None = None
+    rate: RateOutcome | None = None
+
+    @property
+    def allowed(self) -> bool:
+        """Whether no check refused, so far as they were asked."""
+        return self.refusal is None
+
+    def rated(self, rate: RateOutcome) -> Decision:
+        """This decision after the rate limit was asked, which is the last check."""
+        if rate.allowed:
+            return replace(self, rate=rate)
+        refused = refusal("rate_limit_exceeded", retry_after=rate.retry_after)
+        return replace(self, rate=rate, refused_by=RATE, refusal=refused)
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """All checks in order with their outcomes: what passed, what refused, what was not reached."""
+        checks: list[Check] = []
+        reached = True
+        for name in CHECKS:
+            if not reached:
+                checks.append(Check(name, "not_reached", ""))
+            elif name == self.refused_by and self.refusal is not None:
+                checks.append(Check(name, "refused", self.refusal.message))
+                reached = False
+            else:
+                checks.append(Check(name, "passed", self._tell(name)))
+        return tuple(checks)
+
+    def _tell(self, name: str) -> str:
+        if name == RATE:
+            return (
+                "" if self.rate is None else f"{self.rate.remaining} of {self.rate.limit} a minute are left"
+            )
+        if name == CREDENTIAL or self.principal is None:
+            return "the credential is well-formed"
+        return next(rule for rule in RULES if rule.name == name).tell(self.principal, self.request)
+
+
+def decide(principal: Principal | Unauthenticated, request: Request, now: float) -> Decision:
+    """Whether the principal may make the request at `now` (Unix seconds), the rate limit aside."""
+    if isinstance(principal, Unauthenticated):
+        return Decision(request, None, principal.check, principal.refusal)
+    for name, refuse, _ in RULES:
+        refused = refuse(principal, request, now)
+        if refused is not None:
+            return Decision(request, principal, name, refused)
+    return Decision(request, principal)
+
+
+def _refuse_standing(principal: Principal, _request: Request, now: float) -> Refusal | None:
+    key = principal.key
+    if key.revoked_at is not None:
+        return refusal("invalid_api_key")
+    if key.expires_at is not None and key.expires_at <= now:
+        return refusal(
+            "invalid_api_key",
+            "The API key has expired. Create a new key, and rotate keys before they expire.",
+        )
+    if principal.token is not None and principal.token.exp <= now:
+        return refusal("token_expired")
+    return None
+
+
+def _tell_standing(principal: Principal, _request: Request) -> str:
+    ends = principal.key.expires_at if principal.token is None else principal.token.exp
+    kind = "key" if principal.token is None else "token"
+    if ends is None:
+        return f"the {kind} is live and does not expire"
+    return f"the {kind} is live until {datetime.fromtimestamp(ends, UTC).isoformat(timespec='seconds')}"
+
+
+def _refuse_tenancy(principal: Principal, _request: Request, _now: float) -> Refusal | None:
+    if principal.account.disabled:
+        return refusal("invalid_api_key", "The account of this credential is disabled. Ask the operator.")
+    if principal.customer is not None and principal.customer.disabled:
+        return refusal(
+            "invalid_api_key",
+            "The customer that this credential acts for is disabled. Enable the customer, or use another.",
+        )
+    return None
+
+
+def _tell_tenancy(principal: Principal, _request: Request) -> str:
+    if principal.customer is None:
+        return "the account is alive"
+    return f"the account and customer {principal.customer.customer_id} are alive"
+
+
+def _refuse_network(principal: Principal, request: Request, _now: float) -> Refusal | None:
+    if principal.key.networks.admit(request.address):
+        return None
+    return refusal("ip_not_allowed")
+
+
+def _tell_network(principal: Principal, request: Request) -> str:
+    if not principal.key.networks.blocks:
+        return "any address may use it"
+    at = "" if request.address is None else format_address(request.address)
+    return f"{at} is within {', '.join(principal.key.networks.texts())}"
+
+
+def _refuse_scope(principal: Principal, request: Request, _now: float) -> Refusal | None:
+    route = request.route
+    if route.scope is None:
+        return None
+    token = principal.token
+    if grants(principal.key.scopes, route.scope) and (token is None or grants(token.scopes, route.scope)):
+        return None
+    if route.own_key and token is None and request.target_key == principal.key.id:
+        return None
+    return refusal("insufficient_permissions", required_scope=route.scope)
+
+
+def _tell_scope(principal: Principal, request: Request) -> str:
+    if request.route.scope is None:
+        return "the route asks for no scope"
+    if request.route.scope in principal.scopes:
+        return f"{request.route.scope} is among its scopes"
+    if ADMIN_FULL in principal.scopes:
+        return f"{ADMIN_FULL} implies {request.route.scope}"
+    return "a key may always use this route on itself"
+
+
+def _refuse_model(principal: Principal, request: Request, _now: float) -> Refusal | None:
+    if request.model is None:
+        return None
+    if principal.key.models is not None and request.model not in principal.key.models:
+        return refusal("model_not_allowed", param="model")
+    if not request.model_served:
+        return refusal("model_not_found", param="model")
+    return None
+
+
+def _tell_model(principal: Principal, request: Request) -> str:
+    if request.model is None:
+        return "the route names no model"
+    if principal.key.models is None:
+        return f"every model may be used, {request.model} too"
+    return f"{request.model} is among {', '.join(sorted(principal.key.models))}"
+
+
+CREDENTIAL = "credential"
+STANDING = "standing"
+RATE = "rate"
+RULES: tuple[Rule, ...] = (
+    Rule(STANDING, _refuse_standing, _tell_standing),
+    Rule("tenancy", _refuse_tenancy, _tell_tenancy),
+    Rule("network", _refuse_network, _tell_network),
+    Rule("scope", _refuse_scope, _tell_scope),
+    Rule("model", _refuse_model, _tell_model),
+)
+CHECKS = (CREDENTIAL, *(rule.name for rule in RULES), RATE)

@@ -1,0 +1,132 @@
+"""Addresses and CIDR networks as integers, and the client's address behind trusted proxies.
+
+The `ipaddress` module takes 4.5 µs for what two integer comparisons do. An IPv4 address is its
+32-bit number; an IPv6 address is its 128-bit number plus 2**128, so that the two families
+never meet and one comparison serves both. IPv4-mapped addresses (RFC 4291 §2.5.5.2) are IPv4.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_V6 = 1 << 128
+_MAPPED = 0xFFFF << 32
+_PREFIX = re.compile(r"\d{1,3}", re.ASCII)
+_MAPPED_BITS = 96
+
+
+def parse_address(text: str) -> int:
+    """The number of an IPv4 or IPv6 address; a zone (`fe80::1%eth0`) is ignored. ValueError otherwise."""
+    try:
+        if ":" not in text:
+            return int.from_bytes(inet_pton(AF_INET, text))
+        number = int.from_bytes(inet_pton(AF_INET6, text.partition("%")[0]))
+    except (OSError, ValueError):
+        # inet_pton says OSError for a bad address, and ValueError for one with a NUL in it.
+        raise ValueError(f"{text!r} is not an IPv4 or IPv6 address") from None
+    return number & 0xFFFFFFFF if number >> 32 == _MAPPED >> 32 else number | _V6
+
+
+def format_address(address: int) -> str:
+    """The usual text of an address number."""
+    if address < _V6:
+        return inet_ntop(AF_INET, address.to_bytes(4))
+    return inet_ntop(AF_INET6, (address - _V6).to_bytes(16))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Network:
+    """A CIDR block: its first and last address number."""
+
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        bits = 32 if self.last < _V6 else 128
+        return f"{format_address(self.first)}/{bits - (self.last - self.first).bit_length()}"
+
+
+def parse_network(text: str) -> Network:
+    """A CIDR such as `10.0.0.0/8` or `2001:db8::/32`, or a single address. ValueError says what is wrong.
+
+    Bits below the prefix are cleared: `10.1.2.3/8` is `10.0.0.0/8`.
+    """
+    host, slash, prefix = text.partition("/")
+    try:
+        address = parse_address(host)
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is not a network; write it like 203.0.113.0/24 or 2001:db8::/32"
+        ) from None
+    bits = 32 if address < _V6 else 128
+    written_bits = 32 if ":" not in host else 128
+    if not slash:
+        return Network(address, address)
+    if _PREFIX.fullmatch(prefix) is None or int(prefix) > written_bits:
+        raise ValueError(f"{text!r} has no prefix length from 0 to {written_bits} after the slash")
+    length = int(prefix) - (written_bits - bits)
+    if length < 0:
+        raise ValueError(f"{text!r} mixes IPv4-mapped and IPv6 addresses; name the IPv4 network instead")
+    span = (1 << (bits - length)) - 1
+    first = address & ~span
+    return Network(first, first | span)
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """Where a key may be used from; no networks at all means from anywhere."""
+
+    blocks: tuple[Network, ...] = ()
+
+    def __contains__(self, address: int) -> bool:
+        return any(block.first <= address <= block.last for block in self.blocks)
+
+    def admit(self, address: int | None) -> bool:
+        """Whether a caller at `address` passes; an unknown address passes only where all do."""
+        return not self.blocks or (address is not None and address in self)
+
+    def texts(self) -> tuple[str, ...]:
+        """The networks in CIDR notation."""
+        return tuple(str(block) for block in self.blocks)
+
+
+@lru_cache(maxsize=4096)
+def _shared(blocks: tuple[Network, ...]) -> Networks:
+    return Networks(blocks)
+
+
+def parse_networks(texts: Iterable[str]) -> Networks:
+    """The networks of a list of CIDRs, in the order given and without repeats. ValueError as parse_network."""
+    return _shared(tuple(dict.fromkeys(parse_network(text) for text in texts)))
+
+
+def client_address(peer: int | None, forwarded_for: str, trusted: Networks) -> int | None:
+    """The caller's address: the socket's, unless trusted proxies vouch for another.
+
+    `forwarded_for` is X-Forwarded-For, several headers joined by commas. It is read right to left
+    for as long as the hop that added an entry is trusted; an entry that is no address ends the walk.
+    """
+    address = peer
+    if not forwarded_for or address is None or address not in trusted:
+        return address
+    for entry in reversed(forwarded_for.split(",")):
+        try:
+            address = parse_address(_without_port(entry.strip()))
+        except ValueError:
+            return address
+        if address not in trusted:
+            return address
+    return address
+
+
+def _without_port(entry: str) -> str:
+    if entry.startswith("["):
+        return entry[1:].partition("]")[0]
+    return entry.partition(":")[0] if entry.count(":") == 1 else entry

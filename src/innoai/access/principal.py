@@ -1,0 +1,65 @@
+"""Who a credential stands for: the facts that the store holds of it, frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from innoai.access.networks import Networks
+    from innoai.access.tokens import Claims
+    from innoai.errors import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A tenant of this installation."""
+
+    id: str
+    tier: str
+    disabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """The account's own end customer: `id` is ours (`cus_…`), `customer_id` the account's."""
+
+    id: str
+    customer_id: str
+    disabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """What a decision needs of a key. Times in Unix seconds; `rate_limit` in requests a minute."""
+
+    id: str
+    scopes: frozenset[str]
+    networks: Networks
+    rate_limit: int
+    models: frozenset[str] | None
+    expires_at: float | None
+    revoked_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A live or once live credential, resolved: a key, or a token minted from one."""
+
+    account: Account
+    key: ApiKey
+    customer: Customer | None
+    token: Claims | None = None
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """The scopes that the credential names; a token's count only as far as its key still has them."""
+        return self.key.scopes if self.token is None else self.token.scopes
+
+
+@dataclass(frozen=True, slots=True)
+class Unauthenticated:
+    """A credential that stands for nobody, with the check that found out."""
+
+    check: str
+    refusal: Refusal

@@ -1,0 +1,105 @@
+"""The matrix: which scope each route asks for. The one table that guards, documents and is shown.
+
+`scope` None means that any live credential suffices. `own_key` marks the route that a key may
+always use on itself, whatever its scopes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from innoai.access.scopes import (
+    ADMIN_FULL,
+    CUSTOMERS_DELETE,
+    CUSTOMERS_READ,
+    CUSTOMERS_WRITE,
+    INFERENCE_READ,
+    INFERENCE_WRITE,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A method and a path template such as `/v1/keys/{key_id}`, with the scope that it asks for."""
+
+    method: str
+    path: str
+    scope: str | None
+    own_key: bool = False
+
+
+INFERENCE_POSTS = (
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/embeddings",
+    "/v1/responses",
+    "/v1/moderations",
+    "/v1/images/generations",
+    "/v1/images/edits",
+    "/v1/images/variations",
+    "/v1/audio/speech",
+    "/v1/audio/transcriptions",
+    "/v1/audio/translations",
+)
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/v1/models", INFERENCE_READ),
+    Route("GET", "/v1/models/{model}", INFERENCE_READ),
+    *(Route("POST", path, INFERENCE_WRITE) for path in INFERENCE_POSTS),
+    Route("POST", "/v1/auth/token", None),
+    Route("POST", "/v1/auth/refresh", None),
+    Route("GET", "/v1/auth/validate", None),
+    Route("POST", "/v1/auth/revoke", None),
+    Route("POST", "/v1/auth/introspect", None),
+    Route("POST", "/v1/auth/explain", ADMIN_FULL),
+    Route("POST", "/v1/keys", ADMIN_FULL),
+    Route("GET", "/v1/keys", ADMIN_FULL),
+    Route("GET", "/v1/keys/{key_id}", ADMIN_FULL),
+    Route("PATCH", "/v1/keys/{key_id}", ADMIN_FULL),
+    Route("DELETE", "/v1/keys/{key_id}", ADMIN_FULL, own_key=True),
+    Route("POST", "/v1/keys/{key_id}/rotate", ADMIN_FULL),
+    Route("POST", "/v1/customers", CUSTOMERS_WRITE),
+    Route("GET", "/v1/customers", CUSTOMERS_READ),
+    Route("GET", "/v1/customers/{customer_id}", CUSTOMERS_READ),
+    Route("PATCH", "/v1/customers/{customer_id}", CUSTOMERS_WRITE),
+    Route("DELETE", "/v1/customers/{customer_id}", CUSTOMERS_DELETE),
+    Route("GET", "/v1/tiers", None),
+)
+
+_BY_TEMPLATE: Mapping[tuple[str, str], Route] = MappingProxyType(
+    {(route.method, route.path): route for route in ROUTES}
+)
+
+
+def route_for(method: str, template: str) -> Route:
+    """The row for a method and a path template; KeyError when the matrix has none."""
+    return _BY_TEMPLATE[method, template]
+
+
+def match(method: str, path: str) -> Route | None:
+    """The row that a concrete request falls under, if any; an exact path wins over a template."""
+    exact = _BY_TEMPLATE.get((method, path))
+    if exact is not None:
+        return exact
+    segments = path.split("/")
+    return next(
+        (route for route in ROUTES if route.method == method and _fits(route.path.split("/"), segments)), None
+    )
+
+
+def allowed_methods(path: str) -> tuple[str, ...]:
+    """The methods that some row takes on this concrete path, for the Allow header."""
+    segments = path.split("/")
+    return tuple(dict.fromkeys(route.method for route in ROUTES if _fits(route.path.split("/"), segments)))
+
+
+def _fits(template: list[str], segments: list[str]) -> bool:
+    return len(template) == len(segments) and all(
+        segment != "" if part.startswith("{") else part == segment
+        for part, segment in zip(template, segments, strict=True)
+    )

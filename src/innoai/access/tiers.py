@@ -1,0 +1,40 @@
+"""Tiers: what an account may have at most, and gets by default. None means without a bound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """`default_rate_limit` and `max_rate_limit` in requests a minute, `max_token_lifetime` in seconds."""
+
+    name: str
+    default_rate_limit: int
+    max_rate_limit: int
+    max_keys: int | None
+    max_customers: int | None
+    max_token_lifetime: int
+    models: tuple[str, ...] | None = None
+
+
+DEFAULT_TIERS: Mapping[str, Tier] = MappingProxyType(
+    {
+        tier.name: tier
+        for tier in (
+            Tier("free", 60, 120, 5, 10, 3600),
+            Tier("startup", 1000, 10_000, 50, 1000, DAY),
+            Tier("business", 10_000, 100_000, 1000, 100_000, DAY),
+            Tier("enterprise", 1_000_000, 100_000_000, None, None, DAY),
+        )
+    }
+)
+
+FIRST_ACCOUNT_TIER = "enterprise"
