@@ -58,7 +58,7 @@ class Check(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The answer. `refused_by` names the check that refused, `refusal` says why; `rate` is the limit's word."""
+    """The answer: `refused_by` names the check that refused, `refusal` says why, `rate` what is left."""
 
     request: Request
     principal: Principal | None

@@ -103,7 +103,7 @@ def _shared(blocks: tuple[Network, ...]) -> Networks:
 
 
 def parse_networks(texts: Iterable[str]) -> Networks:
-    """The networks of a list of CIDRs, in the order given and without repeats. ValueError as parse_network."""
+    """The networks of a list of CIDRs, in order and without repeats. ValueError as parse_network."""
     return _shared(tuple(dict.fromkeys(parse_network(text) for text in texts)))
 
 
