@@ -1,0 +1,331 @@
+"""Settings: innoai.toml and the environment, read once into frozen values.
+
+The Structs below are the one table of settings; each field's description is what the documentation
+and the error messages say. Every scalar can also be set by an environment variable named
+`INNOAI_<SECTION>_<SETTING>`, such as INNOAI_SERVER_BIND, which wins over the file.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from innoai.access.networks import parse_networks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MIB = 1024 * 1024
+DEFAULT_FILE = "innoai.toml"
+MIN_SECRET_BYTES = 32
+
+
+class ConfigError(Exception):
+    """A setting that stops the start: one line that names the place, the key and the remedy."""
+
+
+def split_bind(bind: str) -> tuple[str, int]:
+    """Host and port of `host:port` or `[v6]:port`; port -1 when it is not a number."""
+    host, _, port = bind.rpartition(":")
+    return host.removeprefix("[").removesuffix("]"), int(port) if port.isdecimal() else -1
+
+
+class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the server listens and how much it reads of a request."""
+
+    bind: Annotated[str, Meta(description="host:port to listen on")] = "127.0.0.1:8080"
+    trusted_proxies: Annotated[
+        tuple[str, ...], Meta(description="CIDRs of proxies whose X-Forwarded-For counts, read right to left")
+    ] = ()
+    public_url: Annotated[
+        str | None, Meta(description="the address that people use, where it is not http://bind")
+    ] = None
+    max_body_bytes: Annotated[int, Meta(ge=1024, description="largest request body, bytes")] = 32 * MIB
+    max_header_bytes: Annotated[int, Meta(ge=1024, description="largest request head, bytes")] = 32 * 1024
+
+    def __post_init__(self) -> None:
+        host, port = split_bind(self.bind)
+        if not host or not 0 <= port <= 65535:
+            raise ValueError('bind: write host:port, like "127.0.0.1:8080" or "[::1]:8080"')
+        try:
+            parse_networks(self.trusted_proxies)
+        except ValueError as error:
+            raise ValueError(f"trusted_proxies: {error}") from None
+
+    @property
+    def url(self) -> str:
+        """The address for people, without a slash at the end."""
+        return (self.public_url or f"http://{self.bind}").rstrip("/")
+
+
+class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the durable truth lives."""
+
+    url: Annotated[str, Meta(description="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME")] = (
+        "sqlite:///innoai.db"
+    )
+    secret_file: Annotated[
+        str, Meta(description="file of the installation's secret, used when INNOAI_SECRET is not set")
+    ] = "innoai.secret"  # noqa: S105 - a file's name
+    max_stale: Annotated[
+        float, Meta(gt=0, description="seconds without word from the store before cached keys stop counting")
+    ] = 60.0
+
+    def __post_init__(self) -> None:
+        if not self.url.startswith(("sqlite:///", "postgresql://")):
+            raise ValueError("url: write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME")
+
+    @property
+    def sqlite_file(self) -> Path | None:
+        """The database file, when the store is SQLite."""
+        return Path(self.url.removeprefix("sqlite:///")) if self.url.startswith("sqlite:") else None
+
+
+class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where rate limits are counted."""
+
+    url: Annotated[str, Meta(description="memory: for one process, redis://… or valkey://… for many")] = (
+        "memory:"
+    )
+    failed_auth: Annotated[
+        int, Meta(ge=1, description="failed authentications a minute that one address may have")
+    ] = 300
+
+    def __post_init__(self) -> None:
+        if self.url != "memory:" and not self.url.startswith(
+            ("redis://", "rediss://", "valkey://", "valkeys://")
+        ):
+            raise ValueError("url: write memory:, redis://HOST:PORT/0 or valkey://HOST:PORT/0")
+
+
+class TokenSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How access and refresh tokens are made."""
+
+    algorithm: Annotated[
+        Literal["HS256", "EdDSA"],
+        Meta(description="HS256, or EdDSA with public keys at /.well-known/jwks.json"),
+    ] = "HS256"
+    issuer: Annotated[str, Meta(min_length=1, description="the iss claim")] = "innoai"
+    audience: Annotated[str, Meta(min_length=1, description="the aud claim")] = "innoai"
+
+
+class CustomerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How customers come to be."""
+
+    auto_create: Annotated[
+        bool, Meta(description="whether the first token for an unknown customer_id creates the customer")
+    ] = True
+
+
+class MeteringSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where usage records wait until the store has them."""
+
+    spool: Annotated[str, Meta(description="directory of the local spool")] = "innoai-spool"
+
+
+class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A model server that serves one model. Times in seconds."""
+
+    base_url: Annotated[str, Meta(description="an OpenAI-compatible base URL with its /v1, or echo:")]
+    model: Annotated[str | None, Meta(description="the model's name there, where it differs")] = None
+    api_key: Annotated[
+        str | None, Meta(description="the key to present there: env:NAME, file:PATH or the key itself")
+    ] = None
+    include_usage: Annotated[
+        bool, Meta(description="whether streams may be asked for usage by stream_options.include_usage")
+    ] = True
+    connect_timeout: Annotated[float, Meta(gt=0, description="seconds to connect")] = 5.0
+    head_timeout: Annotated[float, Meta(gt=0, description="seconds until the answer begins")] = 600.0
+    idle_timeout: Annotated[float, Meta(gt=0, description="seconds between two pieces of an answer")] = 300.0
+
+    def __post_init__(self) -> None:
+        if self.base_url == "echo:":
+            return
+        parts = urlsplit(self.base_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError('base_url: write an address like "https://models.example/v1", or "echo:"')
+
+    def __repr__(self) -> str:
+        return f"Upstream(base_url={self.base_url!r}, model={self.model!r})"
+
+
+class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A public model name and the upstreams that serve it, in order of preference."""
+
+    upstreams: Annotated[tuple[Upstream, ...], Meta(min_length=1, description="in order of preference")]
+
+
+ECHO_MODELS = {"inno-ai-boyong-4.5": Model((Upstream("echo:"),))}
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """Everything that an operator can set. Without a [models] section the built-in echo model is served.
+
+    `secret` is INNOAI_SECRET and `previous_secret` INNOAI_SECRET_PREVIOUS, which come from the
+    environment alone; without them the installation's secret is in `store.secret_file`.
+    """
+
+    server: ServerSettings = ServerSettings()
+    store: StoreSettings = StoreSettings()
+    limits: LimitSettings = LimitSettings()
+    tokens: TokenSettings = TokenSettings()
+    customers: CustomerSettings = CustomerSettings()
+    metering: MeteringSettings = MeteringSettings()
+    models: dict[str, Model] = msgspec.field(default_factory=lambda: dict(ECHO_MODELS))
+    secret: str | None = None
+    previous_secret: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Settings(server={self.server!r}, models={list(self.models)!r})"
+
+
+SECTIONS: dict[str, type[msgspec.Struct]] = {
+    "server": ServerSettings,
+    "store": StoreSettings,
+    "limits": LimitSettings,
+    "tokens": TokenSettings,
+    "customers": CustomerSettings,
+    "metering": MeteringSettings,
+}
+
+
+def load(path: str | None, environ: Mapping[str, str]) -> Settings:
+    """The settings of `path`, else of INNOAI_CONFIG, else of ./innoai.toml if there is one, else the defaults.
+
+    Raises:
+        ConfigError: one line that names file, key and remedy.
+    """
+    named = path or environ.get("INNOAI_CONFIG")
+    file = Path(named or DEFAULT_FILE)
+    document = _read(file) if named or file.exists() else {}
+    unknown = next((name for name in document if name not in SECTIONS and name != "models"), None)
+    if unknown is not None:
+        raise ConfigError(
+            f"{file}: [{unknown}] is no section; the sections are {', '.join(SECTIONS)}, models"
+        )
+    sections = {
+        name: _section(file, name, document.get(name, {}), struct, environ)
+        for name, struct in SECTIONS.items()
+    }
+    models = _models(file, document["models"], environ) if "models" in document else dict(ECHO_MODELS)
+    return Settings(
+        **sections,
+        models=models,
+        secret=_secret("INNOAI_SECRET", environ),
+        previous_secret=_secret("INNOAI_SECRET_PREVIOUS", environ),
+    )
+
+
+def _secret(variable: str, environ: Mapping[str, str]) -> str | None:
+    secret = environ.get(variable)
+    if secret is not None and len(secret.encode()) < MIN_SECRET_BYTES:
+        raise ConfigError(
+            f"environment: {variable} has {len(secret.encode())} bytes; give it at least {MIN_SECRET_BYTES}, "
+            "such as the output of: openssl rand -base64 48"
+        )
+    return secret
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{file}: there is no such file; create it, or leave --config out") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: cannot be read as UTF-8 text: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file}: not valid TOML: {error}; correct the syntax there") from None
+
+
+def _section(
+    file: Path, name: str, given: object, struct: type[msgspec.Struct], environ: Mapping[str, str]
+) -> Any:
+    values = dict(_table(file, name, given))
+    settings = _convert(f"{file}: {name}", values, struct, strict=True)
+    overrides = {
+        field.name: _from_environment(environ[variable], field)
+        for field in msgspec.structs.fields(struct)
+        if (variable := f"INNOAI_{name}_{field.name}".upper()) in environ
+    }
+    if not overrides:
+        return settings
+    return _convert(f"environment: INNOAI_{name.upper()}", values | overrides, struct, strict=False)
+
+
+def _from_environment(text: str, field: msgspec.structs.FieldInfo) -> object:
+    if isinstance(field.default, tuple):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text
+
+
+def _models(file: Path, given: object, environ: Mapping[str, str]) -> dict[str, Model]:
+    models = {}
+    for name, model in _table(file, "models", given).items():
+        where = f'{file}: models."{name}"'
+        converted = _convert(where, model, Model, strict=True)
+        models[name] = Model(tuple(_with_key(where, upstream, environ) for upstream in converted.upstreams))
+    if not models:
+        raise ConfigError(f"{file}: models: name at least one model, or leave the section out")
+    return models
+
+
+def _with_key(where: str, upstream: Upstream, environ: Mapping[str, str]) -> Upstream:
+    """The upstream with `env:NAME` and `file:PATH` replaced by the key that they stand for."""
+    source, _, name = (upstream.api_key or "").partition(":")
+    if source == "env":
+        if name not in environ:
+            raise ConfigError(f"{where}: api_key: the environment has no {name}; set it before the start")
+        return msgspec.structs.replace(upstream, api_key=environ[name])
+    if source == "file":
+        try:
+            return msgspec.structs.replace(upstream, api_key=Path(name).read_text("utf-8").strip())
+        except (OSError, UnicodeDecodeError):
+            raise ConfigError(f"{where}: api_key: {name} cannot be read; name a readable file") from None
+    return upstream
+
+
+def _table(file: Path, name: str, given: object) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise ConfigError(f"{file}: {name} is a section; write [{name}] on a line of its own")
+    return given
+
+
+def _convert(where: str, values: object, struct: type[msgspec.Struct], *, strict: bool) -> Any:
+    try:
+        return msgspec.convert(values, struct, strict=strict)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{where}{_explain(str(error), struct)}") from None
+
+
+def _explain(error: str, struct: type[msgspec.Struct]) -> str:
+    """msgspec's sentence with the key in front, and what the setting is for behind."""
+    problem, _, path = error.partition(" - at `$")
+    key = path.rstrip("`")
+    unknown = re.search(r"unknown field `(.+)`", problem)
+    if unknown is not None:
+        known = ", ".join(field.name for field in msgspec.structs.fields(_struct_at(struct, key)))
+        return f"{key}.{unknown[1]}: there is no such setting; the settings are {known}"
+    named, colon, sentence = problem.partition(": ")
+    if colon and named.isidentifier():
+        return f"{key}.{named}: {sentence}"
+    purpose = _description(struct, key)
+    return f"{key}: {problem[0].lower()}{problem[1:]}" + (f" ({purpose})" if purpose else "")
+
+
+def _struct_at(struct: type[msgspec.Struct], key: str) -> type[msgspec.Struct]:
+    return Upstream if struct is Model and key else struct
+
+
+def _description(struct: type[msgspec.Struct], key: str) -> str | None:
+    name = key.rpartition(".")[2]
+    for field in msgspec.structs.fields(_struct_at(struct, key)):
+        if field.name == name:
+            meta = getattr(field.type, "__metadata__", ())
+            return next((m.description for m in meta if isinstance(m, Meta)), None)
+    return None
