@@ -1,0 +1,18 @@
+-- wrk's side of benchmarks/load.py: what to post comes from the environment, what happened goes out as one line of JSON.
+wrk.method = "POST"
+wrk.body = os.getenv("BENCH_BODY")
+wrk.headers["Content-Type"] = "application/json"
+
+local credential = os.getenv("BENCH_CREDENTIAL")
+if credential ~= "" then
+  wrk.headers["Authorization"] = "Bearer " .. credential
+end
+
+function done(summary, latency, requests)
+  local errors = summary.errors
+  local failures = errors.connect + errors.read + errors.write + errors.status + errors.timeout
+  io.write(string.format(
+    '\n{"requests": %d, "failures": %d, "seconds": %.6f, "p50_ms": %.3f, "p99_ms": %.3f}\n',
+    summary.requests, failures, summary.duration / 1e6,
+    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3))
+end
