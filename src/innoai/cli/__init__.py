@@ -1,0 +1,1 @@
+"""`innoai …`: remote commands speak HTTP through the SDK; `serve`, `init` and `doctor` work here."""

@@ -1,0 +1,104 @@
+"""What people type, turned into what the API takes. Each parser raises typer.BadParameter with a way out."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import typer
+
+_SECONDS_BY_UNIT = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_DURATION = re.compile(r"(\d{1,12}[smhdw])+", re.ASCII)
+_DURATION_PART = re.compile(r"(\d+)([smhdw])", re.ASCII)
+_BARE_SECONDS = re.compile(r"\d{1,12}", re.ASCII)
+_KEY_ID = re.compile(r"key_[0-9A-Za-z]+", re.ASCII)
+_ROUTE = re.compile(r"([A-Za-z]+) +(/\S*)", re.ASCII)
+_VISIBLE_ASCII = re.compile(r"[!-~]+", re.ASCII)
+
+
+def duration(text: str) -> int:
+    """Seconds of `90d`, `24h`, `1h30m`, `2w` or a bare number of seconds."""
+    if _BARE_SECONDS.fullmatch(text):
+        return int(text)
+    if _DURATION.fullmatch(text):
+        return sum(int(amount) * _SECONDS_BY_UNIT[unit] for amount, unit in _DURATION_PART.findall(text))
+    raise typer.BadParameter(f"{text!r} is no duration; write 90d, 24h, 1h30m, 45s or a number of seconds")
+
+
+def instant_after(now: datetime, seconds: int) -> str:
+    """The RFC 3339 instant `seconds` after `now`, in UTC, to the second."""
+    try:
+        return _rfc3339(now + timedelta(seconds=seconds))
+    except OverflowError:
+        raise typer.BadParameter("that is later than calendars reach; give a shorter duration") from None
+
+
+def instant(text: str) -> str:
+    """An instant in RFC 3339 as UTC. A bare date is its midnight in UTC; a time without a zone is refused."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no RFC 3339 time; write 2027-01-31T12:00:00Z") from None
+    if moment.tzinfo is None and len(text) > len("2027-01-31"):
+        raise typer.BadParameter(f"{text!r} names no time zone; add Z for UTC or an offset like +08:00")
+    try:
+        return _rfc3339(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
+    except OverflowError:
+        raise typer.BadParameter(f"{text!r} is outside the calendar once turned into UTC") from None
+
+
+def key_id(text: str) -> str:
+    """A key's id. A secret is refused, because an id becomes part of an address, and addresses are logged."""
+    if _KEY_ID.fullmatch(text):
+        return text
+    if text.startswith("sk-"):
+        raise typer.BadParameter("that is a secret key; give its id (key_…), which `innoai keys list` shows")
+    raise typer.BadParameter("that is no key id; `innoai keys list` shows them (key_…)")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a request asks for."""
+
+    method: str
+    path: str
+
+
+def route(text: str) -> Route:
+    """The route of `POST /v1/chat/completions`."""
+    match = _ROUTE.fullmatch(text.strip())
+    if match is None:
+        raise typer.BadParameter(
+            f"{text!r} is no route; write a method and a path: 'POST /v1/chat/completions'"
+        )
+    return Route(match[1].upper(), match[2])
+
+
+def metadata(pairs: list[str]) -> dict[str, str]:
+    """Members of `NAME=VALUE` each; a later one replaces an earlier one of the same name."""
+    members = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise typer.BadParameter(f"{pair!r} is no metadata; write NAME=VALUE", param_hint="--metadata")
+        members[name] = value
+    return members
+
+
+def secret(text: str) -> str:
+    """A credential as typed, or for `-` the first line of stdin, which no process list shows.
+
+    Nothing of a refused one is quoted: it may be a real one with a slip.
+    """
+    value = (sys.stdin.readline() if text == "-" else text).strip()
+    if _VISIBLE_ASCII.fullmatch(value) is None:
+        raise typer.BadParameter(
+            "it is empty, or contains characters that no credential has (a space, a line break, an ellipsis)"
+        )
+    return value
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,122 @@
+"""`innoai customers …`: the account's own end customers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from innoai.cli import arguments, output
+from innoai.cli.session import Session, remote
+
+app = typer.Typer(help="Create, list, show, change, disable and delete your own customers.")
+
+CustomerArgument = Annotated[
+    str, typer.Argument(metavar="CUSTOMER_ID", help="Your own id for the customer, like customer-123.")
+]
+NameOption = Annotated[str | None, typer.Option(help="What people call the customer.")]
+MetadataOption = Annotated[
+    list[str] | None, typer.Option(metavar="NAME=VALUE", help="A member of its metadata. May be given again.")
+]
+
+
+@app.command()
+@remote
+def create(
+    session: Session,
+    customer: CustomerArgument,
+    name: NameOption = None,
+    metadata: MetadataOption = None,
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Repeating the command with the same text is no conflict."),
+    ] = None,
+) -> None:
+    """Create a customer."""
+    wanted = _changes(name, metadata)
+    if idempotency_key is not None:
+        wanted["idempotency_key"] = idempotency_key
+    session.answer(session.client().customers.create(customer_id=customer, **wanted), _show_customer)
+
+
+@app.command("list")
+@remote
+def list_customers(
+    session: Session,
+    limit: Annotated[int | None, typer.Option(min=1, max=100, metavar="N", help="At most this many.")] = None,
+    cursor: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Continue where the list before ended.")
+    ] = None,
+) -> None:
+    """List customers."""
+    wanted: dict[str, Any] = {"limit": limit, "cursor": cursor}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    session.answer(session.client().customers.list(**given), _show_page)
+
+
+@app.command()
+@remote
+def show(session: Session, customer: CustomerArgument) -> None:
+    """Show one customer."""
+    session.answer(session.client().customers.get(customer), _show_customer)
+
+
+@app.command()
+@remote
+def update(
+    session: Session, customer: CustomerArgument, name: NameOption = None, metadata: MetadataOption = None
+) -> None:
+    """Change a customer's name or metadata."""
+    changes = _changes(name, metadata)
+    if not changes:
+        raise typer.BadParameter("nothing to change; give --name or --metadata", param_hint="--name")
+    session.answer(session.client().customers.update(customer, **changes), _show_customer)
+
+
+@app.command()
+@remote
+def disable(session: Session, customer: CustomerArgument) -> None:
+    """Refuse the customer's keys and tokens until it is enabled again."""
+    session.answer(session.client().customers.update(customer, disabled=True), _show_customer)
+
+
+@app.command()
+@remote
+def enable(session: Session, customer: CustomerArgument) -> None:
+    """Admit a disabled customer again."""
+    session.answer(session.client().customers.update(customer, disabled=False), _show_customer)
+
+
+@app.command()
+@remote
+def delete(
+    session: Session,
+    customer: CustomerArgument,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete a customer. Without a terminal nothing is asked."""
+    client = session.client()
+    session.confirm(f"Delete customer {customer}? This cannot be undone.", yes=yes)
+    client.customers.delete(customer)
+    session.done(f"deleted {customer}")
+
+
+def _changes(name: str | None, metadata: list[str] | None) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    if name is not None:
+        changes["name"] = name
+    if metadata:
+        changes["metadata"] = arguments.metadata(metadata)
+    return changes
+
+
+def _show_customer(customer: dict[str, Any]) -> None:
+    names = ("customer_id", "id", "name", "disabled", "metadata", "created_at", "updated_at")
+    output.write_fields({name: customer.get(name) for name in names})
+
+
+def _show_page(page: dict[str, Any]) -> None:
+    columns = ("customer_id", "id", "name", "disabled", "metadata", "created_at")
+    rows = [[customer.get(column) for column in columns] for customer in output.members(page)]
+    output.write_table(columns, rows)
+    output.note_next(page, "customers list")

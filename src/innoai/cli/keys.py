@@ -1,0 +1,243 @@
+"""`innoai keys …`: create, list, show, rotate and revoke API keys."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Annotated, Any
+
+import typer
+
+from innoai.access.keys import is_well_formed
+from innoai.cli import arguments, output
+from innoai.cli.session import Session, remote
+
+app = typer.Typer(help="Create, list, show, rotate and revoke API keys.")
+
+KeyIdArgument = Annotated[
+    str, typer.Argument(parser=arguments.key_id, metavar="KEY_ID", help="The key's id, key_….")
+]
+
+
+class Level(Enum):
+    """The presets over the scopes; each holds those before it."""
+
+    READ = "read"
+    WRITE = "write"
+    DELETE = "delete"
+    ADMIN = "admin"
+
+
+class Status(Enum):
+    """What a key can be asked by."""
+
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+@app.command()
+@remote
+def create(
+    session: Session,
+    name: Annotated[str, typer.Option(help="What people call the key.")],
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SCOPE",
+            help="May be given again. Without --scope and --level: inference:read and inference:write.",
+        ),
+    ] = None,
+    level: Annotated[Level | None, typer.Option(help="A preset instead of scopes.")] = None,
+    allow_ip: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CIDR", help="Network the key may be used from. May be given again."),
+    ] = None,
+    rate_limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Requests a minute.")] = None,
+    expires_in: Annotated[
+        int | None,
+        typer.Option(
+            parser=arguments.duration, metavar="DURATION", help="Lifetime from now, like 90d or 24h."
+        ),
+    ] = None,
+    expires_at: Annotated[
+        str | None,
+        typer.Option(
+            parser=arguments.instant, metavar="TIME", help="Last instant, like 2027-01-31T12:00:00Z."
+        ),
+    ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(metavar="MODEL", help="Model the key may use. May be given again.")
+    ] = None,
+    customer: Annotated[
+        str | None, typer.Option(metavar="CUSTOMER_ID", help="Bind the key to this customer.")
+    ] = None,
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Repeating the command with the same text creates no second key."),
+    ] = None,
+) -> None:
+    """Create an API key. Its secret is printed this once."""
+    if scope and level is not None:
+        raise typer.BadParameter("give --scope or --level, not both", param_hint="--level")
+    wanted = {
+        "name": name,
+        "scopes": scope,
+        "level": None if level is None else level.value,
+        "allowed_ips": allow_ip,
+        "rate_limit": rate_limit,
+        "expires_at": _expiry(expires_in, expires_at),
+        "models": model,
+        "customer_id": customer,
+        "idempotency_key": idempotency_key,
+    }
+    key = session.client().keys.create(**_given(wanted))
+    session.answer(key, _show_new)
+
+
+@app.command("list")
+@remote
+def list_keys(
+    session: Session,
+    limit: Annotated[int | None, typer.Option(min=1, max=100, metavar="N", help="At most this many.")] = None,
+    cursor: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Continue where the list before ended.")
+    ] = None,
+    status: Annotated[Status | None, typer.Option(help="Only keys of this status.")] = None,
+    customer: Annotated[
+        str | None, typer.Option(metavar="CUSTOMER_ID", help="Only this customer's keys.")
+    ] = None,
+) -> None:
+    """List API keys, without their secrets."""
+    wanted = {
+        "limit": limit,
+        "cursor": cursor,
+        "status": None if status is None else status.value,
+        "customer_id": customer,
+    }
+    session.answer(session.client().keys.list(**_given(wanted)), _show_page)
+
+
+@app.command()
+@remote
+def show(session: Session, key: KeyIdArgument) -> None:
+    """Show one API key, without its secret."""
+    session.answer(session.client().keys.get(key), _show_key)
+
+
+@app.command()
+@remote
+def rotate(
+    session: Session,
+    key: KeyIdArgument,
+    overlap: Annotated[
+        int | None,
+        typer.Option(
+            parser=arguments.duration,
+            metavar="DURATION",
+            help="How long the old key still works, like 24h; 0 ends it now.",
+        ),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="The successor's name, if another.")] = None,
+) -> None:
+    """Give a key a successor with the same rights; the old one expires after the overlap."""
+    wanted = {"overlap": overlap, "name": name}
+    session.answer(session.client().keys.rotate(key, **_given(wanted)), _show_new)
+
+
+@app.command()
+@remote
+def revoke(
+    session: Session,
+    key: Annotated[
+        str,
+        typer.Argument(
+            parser=arguments.secret,
+            metavar="KEY_OR_ID",
+            help="The id (key_…), or the secret key itself; - reads stdin.",
+        ),
+    ],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Revoke a key, and with it every token made from it. Without a terminal nothing is asked."""
+    if key.startswith("sk-"):
+        _revoke_secret(session, key, yes=yes)
+    else:
+        _revoke_id(session, arguments.key_id(key), yes=yes)
+
+
+def _revoke_secret(session: Session, secret: str, *, yes: bool) -> None:
+    """By possession alone. RFC 7009 §2.2 answers alike for unknown keys, so a slip must be told here."""
+    if not is_well_formed(secret):
+        raise typer.BadParameter(
+            "that is no complete key: its length or checksum is wrong. Copy it again, or revoke it by its id",
+            param_hint="KEY_OR_ID",
+        )
+    shown = _masked("sk-inno-", secret[-4:])
+    session.confirm(f"Revoke {shown}? Requests with it are refused at once.", yes=yes)
+    session.client_for(secret).auth.revoke(secret)
+    session.done(f"revoked {shown}")
+
+
+def _revoke_id(session: Session, key_id: str, *, yes: bool) -> None:
+    client = session.client()
+    session.confirm(f"Revoke {key_id}? Requests with it are refused at once.", yes=yes)
+    client.keys.revoke(key_id)
+    session.done(f"revoked {key_id}")
+
+
+def _expiry(expires_in: int | None, expires_at: str | None) -> str | None:
+    if expires_in is not None and expires_at is not None:
+        raise typer.BadParameter("give --expires-in or --expires-at, not both", param_hint="--expires-at")
+    return expires_at if expires_in is None else arguments.instant_after(datetime.now(UTC), expires_in)
+
+
+def _given(members: dict[str, Any]) -> dict[str, Any]:
+    """Only what was asked for, so that the server's defaults apply to the rest."""
+    return {name: value for name, value in members.items() if value not in (None, [])}
+
+
+def _show_new(key: dict[str, Any]) -> None:
+    output.write_fields({"key": key.get("key"), **_fields(key)})
+    output.note("The key is shown this once. Store it now, for example as INNOAI_API_KEY.")
+
+
+def _show_key(key: dict[str, Any]) -> None:
+    output.write_fields({"key": _masked(key.get("prefix"), key.get("last4")), **_fields(key)})
+
+
+def _fields(key: dict[str, Any]) -> dict[str, Any]:
+    names = (
+        "id",
+        "name",
+        "status",
+        "scopes",
+        "level",
+        "allowed_ips",
+        "rate_limit",
+        "models",
+        "customer_id",
+        "created_at",
+        "expires_at",
+        "revoked_at",
+        "last_used_at",
+        "rotated_from",
+    )
+    return {name: key.get(name) for name in names}
+
+
+def _show_page(page: dict[str, Any]) -> None:
+    columns = ("id", "name", "key", "status", "scopes", "rate_limit", "expires_at", "last_used_at")
+    rows = [
+        [
+            _masked(key.get("prefix"), key.get("last4")) if column == "key" else key.get(column)
+            for column in columns
+        ]
+        for key in output.members(page)
+    ]
+    output.write_table(columns, rows)
+    output.note_next(page, "keys list")
+
+
+def _masked(prefix: object, last4: object) -> str:
+    return f"{prefix}…{last4}"

@@ -1,0 +1,116 @@
+"""The command `innoai`: its groups, its common options, and the place where an error becomes an exit code."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version as installed_version
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from innoai.cli import access, customers, keys, output, server, tokens
+from innoai.cli.failures import EXIT_MEANINGS, ExitCode, command_error
+from innoai.cli.session import ApiKeyOption, BaseUrlOption, JsonOption, Options, TimeoutOption
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_EPILOG = "\n".join(
+    [
+        "Exit codes:",
+        *(f"{code:>3}  {meaning}" for code, meaning in EXIT_MEANINGS.items()),
+        "",
+        "Environment: INNOAI_API_KEY, INNOAI_BASE_URL (with /v1), INNOAI_CONFIG, NO_COLOR.",
+    ]
+)
+
+app = typer.Typer(
+    name="innoai",
+    help="A self-hosted AI gateway whose heart is authentication: keys, tokens, decisions.",
+    epilog=_EPILOG,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback(invoke_without_command=True)
+def innoai(
+    context: typer.Context,
+    base_url: BaseUrlOption = None,
+    api_key: ApiKeyOption = None,
+    timeout: TimeoutOption = None,
+    json: JsonOption = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Keep the options that stand before the command for the command."""
+    context.obj = Options(base_url=base_url, api_key=api_key, timeout=timeout, json=json)
+    if version:
+        _write_version(json=json)
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit(ExitCode.USAGE)
+
+
+@app.command("version")
+def show_version(context: typer.Context, json: JsonOption = False) -> None:
+    """Print the version."""
+    _write_version(json=Options(json=json).over(context.obj).json)
+
+
+for local_command in (server.init, server.serve, server.doctor):
+    app.command()(local_command)
+for remote_command in (access.validate, access.explain, access.tiers):
+    app.command()(remote_command)
+app.add_typer(keys.app, name="keys")
+app.add_typer(tokens.app, name="tokens")
+app.add_typer(customers.app, name="customers")
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """The command line's whole life: parse, act, and answer with an exit code; no exception leaves."""
+    output.tolerate_narrow_encodings()
+    try:
+        exit_code = app(args=arguments, prog_name="innoai", standalone_mode=False)
+        output.flush()
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        return _reader_left()
+    except SystemExit as end:
+        # typer and rich end the process themselves when stdout is a pipe that nobody reads.
+        return _reader_left() if isinstance(end.__context__, BrokenPipeError) else _numeric(end.code)
+    except Exception as problem:  # noqa: BLE001 - the promise is: never a traceback
+        return _report(problem)
+    return exit_code or ExitCode.OK
+
+
+def _report(problem: Exception) -> int:
+    failure = command_error(problem)
+    try:
+        output.write_error(failure)
+        output.flush()
+    except BrokenPipeError:
+        _reader_left()
+    return failure.exit_code
+
+
+def _reader_left() -> int:
+    """Whoever read our output had enough: no failure of ours."""
+    output.abandon()
+    return ExitCode.OK
+
+
+def _numeric(code: str | int | None) -> int:
+    return code if isinstance(code, int) else ExitCode.OK if code is None else ExitCode.UNEXPECTED
+
+
+def _write_version(*, json: bool) -> None:
+    number = installed_version("innoai")
+    if json:
+        output.write_json({"version": number})
+    else:
+        output.write_line(f"innoai {number}")
+
+
+if __name__ == "__main__":
+    sys.exit(run())

@@ -1,0 +1,121 @@
+"""`innoai serve`, `init`, `doctor`: commands that work here, and import the server when called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from innoai.cli import output
+from innoai.cli.failures import CommandError, ExitCode
+from innoai.cli.session import JsonOption, Options
+
+if TYPE_CHECKING:
+    from innoai.config import Settings
+    from innoai.server import Initialised
+
+ConfigOption = Annotated[
+    str | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Settings. Default: INNOAI_CONFIG, else ./innoai.toml if it is there.",
+    ),
+]
+
+
+def init(context: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Create the store if there is none, and print the first admin key this once."""
+    settings = _settings(config)
+    first_run: Initialised = _part("server").initialise(settings)
+    if Options(json=json).over(context.obj).json:
+        output.write_json(
+            {
+                "api_key": first_run.api_key,
+                "dashboard_setup_url": first_run.dashboard_setup_url,
+                "created": first_run.created,
+            }
+        )
+    else:
+        output.write_fields(
+            {"api_key": first_run.api_key, "dashboard_setup_url": first_run.dashboard_setup_url}
+        )
+    if first_run.created:
+        output.note("The key is shown this once. Store it now, for example as INNOAI_API_KEY.")
+    else:
+        output.note(
+            "The store exists already; its keys cannot be shown again. `innoai keys create` makes another."
+        )
+
+
+def serve(config: ConfigOption = None) -> None:
+    """Serve until stopped. The first run prints the first admin key, a request to try, and the dashboard."""
+    settings = _settings(config)
+    server = _part("server")
+    first_run: Initialised = server.initialise(settings)
+    if first_run.created:
+        _greet(settings, first_run)
+    raise typer.Exit(server.serve(settings, first_run=first_run))
+
+
+def doctor(context: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Examine the settings, the store and what else the server relies on."""
+    findings = _part("server").examine(_settings(config))
+    sound = all(finding.ok for finding in findings)
+    if Options(json=json).over(context.obj).json:
+        members = ("name", "ok", "detail", "remedy")
+        found = [{member: getattr(finding, member) for member in members} for finding in findings]
+        output.write_json({"ok": sound, "findings": found})
+    else:
+        output.write_checks(
+            [output.Check(finding.name, finding.ok, _with_remedy(finding)) for finding in findings]
+        )
+    if not sound:
+        raise typer.Exit(ExitCode.CONFIGURATION)
+
+
+def _settings(config: str | None) -> Settings:
+    """Raises CommandError with the one line of ConfigError."""
+    part = _part("config")
+    try:
+        settings: Settings = part.load(config, os.environ)
+    except part.ConfigError as error:
+        raise CommandError(
+            ExitCode.CONFIGURATION, str(error), hint="correct the setting; `innoai doctor` examines them all"
+        ) from None
+    return settings
+
+
+def _part(name: str) -> Any:
+    """A module of the server. Raises CommandError where only the SDK and the CLI are installed."""
+    try:
+        return importlib.import_module(f"innoai.{name}")
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        if missing.partition(".")[0] == "innoai":
+            raise
+        raise CommandError(
+            ExitCode.CONFIGURATION,
+            f"the server is not installed here: the module {missing} is missing",
+            hint="pip install 'innoai[server]'",
+        ) from None
+
+
+def _with_remedy(finding: Any) -> str:
+    return finding.detail if finding.ok or finding.remedy is None else f"{finding.detail}; {finding.remedy}"
+
+
+def _greet(settings: Settings, first_run: Initialised) -> None:
+    model = next(iter(settings.models))
+    output.write_line("The first admin key, shown this once. Store it now:", "bold")
+    output.write_line(f"  {first_run.api_key}")
+    output.write_line("Try it from another terminal:", "bold")
+    output.write_line(f"  curl {settings.server.url}/v1/chat/completions \\")
+    output.write_line(f'    -H "Authorization: Bearer {first_run.api_key}" \\')
+    output.write_line('    -H "Content-Type: application/json" \\')
+    output.write_line(f'    -d \'{{"model":"{model}","messages":[{{"role":"user","content":"Hello"}}]}}\'')
+    output.write_line("Set up the dashboard:", "bold")
+    output.write_line(f"  {first_run.dashboard_setup_url}")
+    output.flush()
