@@ -8,7 +8,6 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 from urllib.parse import quote
 
@@ -26,7 +25,6 @@ KeyStatus = Literal["active", "expired", "revoked"]
 LevelName = Literal["read", "write", "delete", "admin"]
 
 _SECRET_KEY_PREFIX = "sk-"  # noqa: S105
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +40,10 @@ class Call(Generic[AnswerT]):
     path: str
     answer: type[AnswerT]
     body: Mapping[str, Any] | None = field(default=None, repr=False)
-    query: Mapping[str, Any] = field(default=_NOTHING)
-    headers: Mapping[str, str] = field(default=_NOTHING)
+    query: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
     credential: Literal["client", "key", "none"] = "client"
-    carries_secret: bool = field(default=False)
+    carries_secret: bool = False
 
     def options(self, api_key: str) -> FinalRequestOptions:
         """openai's form of the request."""
@@ -69,7 +67,7 @@ class Listing(Generic[AnswerT]):
 
     path: str
     item: type[AnswerT]
-    query: Mapping[str, Any] = field(default=_NOTHING)
+    query: Mapping[str, Any] = field(default_factory=dict)
 
 
 # auth

@@ -173,6 +173,7 @@ class AsyncTokenKeeper(_Keeper):
         self._lock = anyio.Lock()
 
     async def __call__(self) -> str:
+        """`token()`, as openai asks its `api_key` callable."""
         return await self.token()
 
     async def token(self, *, other_than: str | None = None) -> str:
