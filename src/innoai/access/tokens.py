@@ -30,6 +30,7 @@ TokenUse = Literal["access", "refresh"]
 
 MAX_TOKEN_BYTES = 8192
 MIN_SECRET_BYTES = 32
+ED25519_BYTES = 32
 DEFAULT_LIFETIME = 3600
 MIN_LIFETIME = 60
 MAX_LIFETIME = 86_400
@@ -83,6 +84,10 @@ class SigningKey:
             raise ValueError(
                 f"signing key {self.kid}: {len(self.secret)} secret bytes, {MIN_SECRET_BYTES} are needed"
             )
+        if self.algorithm == "EdDSA" and len(self.secret) != ED25519_BYTES:
+            raise ValueError(
+                f"signing key {self.kid}: {len(self.secret)} secret bytes, Ed25519 takes {ED25519_BYTES}"
+            )
         if not self.header:
             header = {"alg": self.algorithm, "typ": "JWT", "kid": self.kid}
             object.__setattr__(self, "header", _encode(msgspec.json.encode(header)))
@@ -126,13 +131,19 @@ def mint(claims: Claims, key: SigningKey) -> str:
 
 
 class SigningKeys:
-    """The signing keys that tokens may bear: one that signs, and those that still verify."""
+    """The signing keys that tokens may bear: one that signs, and those that still verify.
+
+    ValueError when two of them share a key id, since a key id stands for one key and one algorithm.
+    """
 
     __slots__ = ("_by_header", "current")
 
     def __init__(self, current: SigningKey, retiring: tuple[SigningKey, ...] = ()) -> None:
+        keys = (*retiring, current)
+        if len({key.kid for key in keys}) < len(keys):
+            raise ValueError("two signing keys share a key id; give each its own")
         self.current = current
-        self._by_header: Mapping[str, SigningKey] = {key.header: key for key in (*retiring, current)}
+        self._by_header: Mapping[str, SigningKey] = {key.header: key for key in keys}
 
     def verify_signature(self, token: str) -> bytes:
         """The payload of a token that one of the keys signed.
@@ -147,7 +158,10 @@ class SigningKeys:
         key = self._by_header.get(header)
         if key is None or not key.has_signed(signed, signature):
             raise _invalid()
-        return _decode(payload)
+        try:
+            return _decode(payload)
+        except ValueError:
+            raise _invalid() from None
 
     def verify(self, token: str, *, issuer: str, audience: str, use: TokenUse, now: float) -> Claims:
         """The claims of a token that this installation issued for this use, expired or not.
