@@ -45,7 +45,7 @@ format: install-dev  ## format the code, and repair what ruff can repair
 	$(BIN)/ruff check --fix --quiet || true
 	$(BIN)/ruff format --quiet
 
-lock:  ## resolve pyproject.toml anew into both hash-pinned locks
+lock:  ## bring both hash-pinned locks in line with pyproject.toml; scripts/lock --upgrade takes newer releases
 	PYTHON="$(PYTHON)" scripts/lock
 
 clean:  ## remove .venv, node_modules, caches and built files; never a store or a secret

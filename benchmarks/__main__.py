@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -26,6 +27,7 @@ WARM_UP_SECONDS = 1.0
 def main() -> int:
     """0 after a whole run, 1 when it could not be made; the figures themselves never fail it."""
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # unwinds, and so stops what was started
     try:
         machine.require_programs()
         peers = [peer for peer in PEERS if peer.name in options.peers]
