@@ -196,7 +196,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
 
 
 def load(path: str | None, environ: Mapping[str, str]) -> Settings:
-    """The settings of `path`, else of INNOAI_CONFIG, else of ./innoai.toml if there is one, else the defaults.
+    """The settings of `path`, else of INNOAI_CONFIG, else of ./innoai.toml if any, else the defaults.
 
     Raises:
         ConfigError: one line that names file, key and remedy.

@@ -1,0 +1,131 @@
+"""The door at the edge: a credential and a request go in, a Decision comes out.
+
+Here the pure rules of `access` meet the keyring and the rate limits. Every request of every route
+comes through `admit`, and so does each explanation, which takes nothing from a limit.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from innoai.access.decide import CREDENTIAL, Decision, decide
+from innoai.access.networks import format_address
+from innoai.access.principal import Unauthenticated
+from innoai.errors import refusal
+from innoai.limiter import MemoryLimiter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from innoai.access.decide import Request
+    from innoai.access.limits import RateOutcome
+    from innoai.access.principal import Principal
+    from innoai.keyring.keyring import Keyring
+    from innoai.limiter import Limiter
+
+MISSING = Unauthenticated(
+    CREDENTIAL,
+    refusal("invalid_api_key", "No API key was provided. Send it as: Authorization: Bearer YOUR_API_KEY"),
+)
+
+
+class Door:
+    """Decides about requests, and counts the decisions by code for the metrics."""
+
+    def __init__(
+        self,
+        keyring: Keyring,
+        limiter: Limiter,
+        *,
+        failed_auth: int,
+        clock: Callable[[], float],
+        clock_ns: Callable[[], int],
+    ) -> None:
+        self._keyring = keyring
+        self._limiter = limiter
+        self._failed_auth = failed_auth
+        self._clock = clock
+        # Kept per process even where limits are shared: it protects this process and the store behind it.
+        self._failures = MemoryLimiter(clock_ns)
+        self.decisions: Counter[str] = Counter()
+        """Decisions by the refusal's code; `allowed` for the others."""
+
+    def admit_now(self, credential: str | None, request: Request) -> Decision | None:
+        """The decision, if memory suffices for it: no await, no task. None when `admit` has to be awaited.
+
+        Raises:
+            InnoError: service_unavailable when nothing can be decided.
+        """
+        principal = MISSING if credential is None else self._keyring.cached(credential)
+        if principal is None:
+            return None
+        now = self._clock()
+        decision = decide(principal, request, now)
+        if not decision.allowed or decision.principal is None:
+            return self._refused(decision)
+        key = decision.principal.key
+        rate = self._limiter.take_now(key.id, key.rate_limit)
+        return None if rate is None else self._concluded(decision.rated(rate), now)
+
+    async def admit(self, credential: str | None, request: Request) -> Decision:
+        """Whether the bearer of the credential may make the request; an admitted one is counted.
+
+        Raises:
+            InnoError: service_unavailable when nothing can be decided.
+        """
+        decision = self.admit_now(credential, request)
+        if decision is not None or credential is None:
+            return decision or self._refused(decide(MISSING, request, self._clock()))
+        throttled = self._throttled(request)
+        if throttled is not None:
+            return throttled
+        return await self.admit_principal(await self._keyring.resolve(credential), request)
+
+    async def admit_principal(self, principal: Principal | Unauthenticated, request: Request) -> Decision:
+        """The same for a credential that was read from elsewhere than the header."""
+        now = self._clock()
+        decision = decide(principal, request, now)
+        if not decision.allowed or decision.principal is None:
+            return self._refused(decision)
+        key = decision.principal.key
+        return self._concluded(decision.rated(await self._limiter.take(key.id, key.rate_limit)), now)
+
+    async def explain(self, principal: Principal | Unauthenticated, request: Request) -> Decision:
+        """What `admit_principal` would say, without taking from any limit or counting anything."""
+        decision = decide(principal, request, self._clock())
+        if not decision.allowed or decision.principal is None:
+            return decision
+        key = decision.principal.key
+        return decision.rated(await self._limiter.peek(key.id, key.rate_limit))
+
+    def _concluded(self, decision: Decision, now: float) -> Decision:
+        if decision.refusal is None and decision.principal is not None:
+            self.decisions["allowed"] += 1
+            self._keyring.note_use(decision.principal.key.id, now)
+        elif decision.refusal is not None:
+            self.decisions[decision.refusal.code] += 1
+        return decision
+
+    def _refused(self, decision: Decision) -> Decision:
+        """The refusal; a failed authentication beyond what the address may have becomes 429."""
+        if decision.refusal is not None and decision.refusal.code == "invalid_api_key":
+            rate = self._failures.take_now(_bucket(decision.request), self._failed_auth)
+            if not rate.allowed:
+                decision = _too_many_failures(decision.request, rate)
+        return self._concluded(decision, 0.0)
+
+    def _throttled(self, request: Request) -> Decision | None:
+        """A refusal for an address that failed too often to be worth asking the store."""
+        rate = self._failures.peek_now(_bucket(request), self._failed_auth)
+        return None if rate.allowed else self._concluded(_too_many_failures(request, rate), 0.0)
+
+
+def _bucket(request: Request) -> str:
+    return "unknown" if request.address is None else format_address(request.address)
+
+
+def _too_many_failures(request: Request, rate: RateOutcome) -> Decision:
+    message = "Too many failed authentications from your address. Correct the key and try again later."
+    refused = refusal("rate_limit_exceeded", message, retry_after=rate.retry_after)
+    return Decision(request, None, CREDENTIAL, refused)

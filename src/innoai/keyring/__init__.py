@@ -1,0 +1,1 @@
+"""The live view of the store that requests are decided by."""

@@ -1,0 +1,98 @@
+"""Following the change feed: what another replica, or this one, has committed is heard of in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from innoai.errors import InnoError
+from innoai.store import changes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from innoai.store.changes import Change
+    from innoai.store.database import Database
+
+POLL_SECONDS = 0.05
+REMEMBERED_CHANGES = 4096
+
+log = structlog.get_logger()
+
+
+class Listener(Protocol):
+    """Whoever keeps something in memory that the store may change."""
+
+    async def load(self, connection: AsyncConnection) -> None:
+        """Forget everything, and read what is always needed."""
+
+    async def hear(self, connection: AsyncConnection, news: list[Change]) -> None:
+        """Forget what changed."""
+
+
+class ChangeFeed:
+    """The place reached in the feed, and the listener that is told what comes."""
+
+    def __init__(self, database: Database, monotonic: Callable[[], float]) -> None:
+        self._database = database
+        self._monotonic = monotonic
+        self._heard_at = monotonic()
+        self._turn = asyncio.Lock()
+        self._recent: deque[Change] = deque(maxlen=REMEMBERED_CHANGES)
+        self.sequence = 0
+        """The number of the latest change that the listener has heard of: the generation of its memory."""
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds since the store last said what is new."""
+        return self._monotonic() - self._heard_at
+
+    async def start(self, listener: Listener) -> None:
+        """Load the listener as of the feed's present head."""
+        asked_at = self._monotonic()
+        async with self._database.read() as connection:
+            self.sequence = await changes.head(connection)
+            await listener.load(connection)
+        self._recent.clear()
+        self._heard_at = asked_at
+
+    async def catch_up(self, listener: Listener) -> None:
+        """Tell the listener of every change committed by now; a mutation awaits this before it is answered.
+
+        Raises:
+            InnoError: service_unavailable when the store does not answer.
+        """
+        async with self._turn:
+            asked_at = self._monotonic()
+            async with self._database.read() as connection:
+                if await changes.head(connection) != self.sequence:
+                    news = await changes.since(connection, self.sequence)
+                    if news is None:
+                        await self.start(listener)
+                        return
+                    await listener.hear(connection, news)
+                    self._recent.extend(news)
+                    self.sequence = news[-1].sequence
+            self._heard_at = asked_at
+
+    async def follow(self, listener: Listener) -> None:
+        """Catch up again and again until cancelled."""
+        while True:
+            try:
+                await self.catch_up(listener)
+            except InnoError:
+                log.warning("the store does not say what is new", seconds=round(self.silent_for, 1))
+            await asyncio.sleep(POLL_SECONDS)
+
+    def unchanged_since(self, sequence: int, subjects: frozenset[str]) -> bool:
+        """Whether nothing about the subjects was heard after `sequence`: what was read then may be kept."""
+        if sequence == self.sequence:
+            return True
+        if not self._recent or self._recent[0].sequence > sequence + 1:
+            return False
+        return not any(change.sequence > sequence and change.subject in subjects for change in self._recent)

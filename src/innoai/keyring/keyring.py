@@ -1,0 +1,361 @@
+"""Principals by credential.
+
+A request reads memory; the store is asked only for what is not there yet. Two things keep a stale
+answer from living on: what was read while its subject changed is read again instead of kept, and
+when the feed has been silent for longer than `max_stale`, nothing in memory counts any more: the
+answer is 503, not a guess.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, TypeVar
+
+from innoai.access import keys as key_format
+from innoai.access.networks import parse_networks
+from innoai.access.principal import Account, ApiKey, Customer, Principal, Unauthenticated
+from innoai.access.scopes import scope_set
+from innoai.access.tokens import REFRESH_LIFETIME, is_token_shaped
+from innoai.errors import InnoError, refusal
+from innoai.store import accounts, api_keys, changes, customers, signing_keys, tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from innoai.access.tiers import Tier
+    from innoai.access.tokens import Claims, SigningKeys, TokenUse
+    from innoai.config import TokenSettings
+    from innoai.keyring.feed import ChangeFeed
+    from innoai.store.api_keys import KeyRecord
+    from innoai.store.changes import Change
+    from innoai.store.customers import CustomerRecord
+    from innoai.store.database import Database
+    from innoai.store.secrets import Secrets
+
+MAX_KEYS = 1_000_000
+MAX_CUSTOMERS = 1_000_000
+MAX_TOKENS = 100_000
+_FILL_ATTEMPTS = 5
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+
+class Keyring:
+    """Who a credential stands for."""
+
+    def __init__(
+        self,
+        database: Database,
+        secrets: Secrets,
+        feed: ChangeFeed,
+        *,
+        tiers: Mapping[str, Tier],
+        tokens: TokenSettings,
+        max_stale: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self.tiers = tiers
+        self._database = database
+        self._secrets = secrets
+        self._feed = feed
+        self._tokens = tokens
+        self._max_stale = max_stale
+        self._clock = clock
+        # A digest names its key for ever, so only what is known about the id is ever forgotten.
+        self._key_ids: dict[bytes, str] = {}
+        self._principals: dict[str, Principal] = {}
+        self._keys_of_customer: dict[str, set[str]] = {}
+        self._customers: dict[str, Customer] = {}
+        self._customer_pks: dict[tuple[str, str], str] = {}
+        self._claims: dict[bytes, Claims] = {}
+        self._revoked: dict[str, float] = {}
+        self._signing: SigningKeys | None = None
+        self._used: dict[str, float] = {}
+
+    @property
+    def signing(self) -> SigningKeys:
+        """The signing keys in force."""
+        if self._signing is None:
+            raise InnoError("service_unavailable")
+        return self._signing
+
+    # What the change feed says.
+
+    async def load(self, connection: AsyncConnection) -> None:
+        """Forget everything; read the signing keys and the revocations that still matter."""
+        now = self._clock()
+        self._principals.clear()
+        self._keys_of_customer.clear()
+        self._customers.clear()
+        self._customer_pks.clear()
+        self._revoked = await tokens.live_revocations(connection, now)
+        await self._load_signing_keys(connection)
+
+    async def hear(self, connection: AsyncConnection, news: list[Change]) -> None:
+        """Forget what changed."""
+        if any(change.kind == changes.SIGNING_KEY for change in news):
+            await self._load_signing_keys(connection)
+        for change in news:
+            match change.kind:
+                case changes.KEY:
+                    self._principals.pop(change.subject, None)
+                case changes.CUSTOMER:
+                    self._customers.pop(change.subject, None)
+                    for key_id in self._keys_of_customer.pop(change.subject, ()):
+                        self._principals.pop(key_id, None)
+                case changes.ACCOUNT:
+                    self._principals.clear()
+                case changes.REVOCATION:
+                    self._revoked[change.subject] = self._clock() + REFRESH_LIFETIME
+
+    async def _load_signing_keys(self, connection: AsyncConnection) -> None:
+        self._claims.clear()
+        self._signing = await signing_keys.load(connection, self._secrets, self._clock())
+
+    # What a request asks.
+
+    def cached(self, credential: str) -> Principal | Unauthenticated | None:
+        """Who the credential stands for, from memory alone; None when the store has to be asked.
+
+        Raises:
+            InnoError: service_unavailable when memory is too old to be trusted.
+        """
+        if self._feed.silent_for > self._max_stale:
+            raise InnoError("service_unavailable")
+        if credential.startswith(key_format.PREFIX):
+            if not key_format.is_well_formed(credential):
+                return _malformed()
+            return self._cached_key(self._secrets.digests(credential))
+        if not is_token_shaped(credential):
+            return _malformed()
+        try:
+            claims = self._verified(credential, "access")
+        except InnoError as error:
+            return Unauthenticated("standing", error.refusal)
+        return self._cached_bearer(claims)
+
+    async def resolve(self, credential: str) -> Principal | Unauthenticated:
+        """Who the credential stands for, asking the store where memory does not know."""
+        known = self.cached(credential)
+        if known is not None:
+            return known
+        if credential.startswith(key_format.PREFIX):
+            return await self._read_key(credential) or _unknown()
+        return await self.bearer(self._verified(credential, "access"))
+
+    async def bearer(self, claims: Claims) -> Principal | Unauthenticated:
+        """Who the token of these verified claims stands for."""
+        known = self._cached_bearer(claims)
+        if known is not None:
+            return known
+        key = await self.key(claims.client_id)
+        if key is None:
+            return _unknown()
+        if claims.customer_id is None:
+            return Principal(key.account, key.key, None, claims)
+        customer = await self.customer(claims.sub)
+        return _unknown() if customer is None else Principal(key.account, key.key, customer, claims)
+
+    def refresh_claims(self, token: str) -> Claims:
+        """The claims of a refresh token that is genuine and not revoked.
+
+        Raises:
+            InnoError: invalid_api_key.
+        """
+        claims = self._verified(token, "refresh")
+        if self.is_revoked(claims):
+            raise InnoError("invalid_api_key", "The refresh token has been revoked. Mint a new token.")
+        return claims
+
+    def any_claims(self, token: str) -> Claims | None:
+        """The claims of a genuine token of either use, revoked or not; None for anything else."""
+        if not is_token_shaped(token):
+            return None
+        uses: tuple[TokenUse, ...] = ("access", "refresh")
+        for use in uses:
+            try:
+                return self._verified(token, use)
+            except InnoError:
+                continue
+        return None
+
+    def is_revoked(self, claims: Claims) -> bool:
+        """Whether the token or its family was revoked."""
+        return claims.jti in self._revoked or claims.sid in self._revoked
+
+    async def key(self, key_id: str) -> Principal | None:
+        """The principal of a key by its id."""
+        known = self._principals.get(key_id)
+        if known is not None:
+            return known
+        return self._keep(
+            await self._fresh(lambda connection: self._key_by_id(connection, key_id), _subjects)
+        )
+
+    async def customer(self, pk: str) -> Customer | None:
+        """The customer of our own id."""
+        known = self._customers.get(pk)
+        if known is not None:
+            return known
+        record = await self._fresh(lambda connection: customers.get(connection, pk), _customer_subjects)
+        return None if record is None else self._keep_customer(record)
+
+    async def customer_of(self, account_id: str, customer_id: str) -> Customer | None:
+        """The account's customer by the account's own id."""
+        pk = self._customer_pks.get((account_id, customer_id))
+        known = None if pk is None else await self.customer(pk)
+        if known is not None:
+            return known
+        record = await self._fresh(
+            lambda connection: customers.find(connection, account_id, customer_id), _customer_subjects
+        )
+        return None if record is None else self._keep_customer(record)
+
+    # When keys were last used.
+
+    def note_use(self, key_id: str, now: float) -> None:
+        """Note that a key was used; `flush_use` writes it to the store now and then."""
+        self._used[key_id] = now
+
+    async def flush_use(self) -> None:
+        """Write when keys were last used."""
+        used, self._used = self._used, {}
+        if used:
+            async with self._database.write() as connection:
+                await api_keys.note_use(connection, used)
+
+    # Memory.
+
+    def _cached_key(self, digests: list[bytes]) -> Principal | None:
+        for digest in digests:
+            key_id = self._key_ids.get(digest)
+            if key_id is not None:
+                return self._principals.get(key_id)
+        return None
+
+    def _cached_bearer(self, claims: Claims) -> Principal | Unauthenticated | None:
+        if self.is_revoked(claims):
+            return _unknown("The access token has been revoked. Get a new one from POST /v1/auth/token.")
+        key = self._principals.get(claims.client_id)
+        if key is None:
+            return None
+        if claims.customer_id is None:
+            return Principal(key.account, key.key, None, claims)
+        customer = self._customers.get(claims.sub)
+        return None if customer is None else Principal(key.account, key.key, customer, claims)
+
+    def _verified(self, token: str, use: TokenUse) -> Claims:
+        digest = hashlib.sha256(token.encode()).digest()
+        claims = self._claims.get(digest)
+        if claims is None or claims.token_use != use:
+            claims = self.signing.verify(
+                token, issuer=self._tokens.issuer, audience=self._tokens.audience, use=use, now=self._clock()
+            )
+            _put(self._claims, digest, claims, MAX_TOKENS)
+        return claims
+
+    def _keep(self, principal: Principal | None) -> Principal | None:
+        if principal is not None:
+            _put(self._principals, principal.key.id, principal, MAX_KEYS)
+            if principal.customer is not None:
+                self._keys_of_customer.setdefault(principal.customer.id, set()).add(principal.key.id)
+        return principal
+
+    def _keep_customer(self, record: CustomerRecord) -> Customer:
+        customer = Customer(record.id, record.customer_id, record.disabled)
+        _put(self._customers, record.id, customer, MAX_CUSTOMERS)
+        _put(self._customer_pks, (record.account_id, record.customer_id), record.id, MAX_CUSTOMERS)
+        return customer
+
+    # The store.
+
+    async def _read_key(self, credential: str) -> Principal | None:
+        digests = self._secrets.digests(credential)
+        principal = await self._fresh(lambda connection: self._key_by_digest(connection, digests), _subjects)
+        if principal is not None:
+            for digest in digests:
+                _put(self._key_ids, digest, principal.key.id, MAX_KEYS)
+        return self._keep(principal)
+
+    async def _fresh(
+        self,
+        read: Callable[[AsyncConnection], Awaitable[T | None]],
+        subjects: Callable[[T], frozenset[str]],
+    ) -> T | None:
+        """What `read` finds, read again when a change about it was heard in between.
+
+        There must be no await between this and the keeping of what it returns.
+        """
+        for _ in range(_FILL_ATTEMPTS):
+            sequence = self._feed.sequence
+            async with self._database.read() as connection:
+                found = await read(connection)
+            if found is None or self._feed.unchanged_since(sequence, subjects(found)):
+                return found
+        raise InnoError("service_unavailable")
+
+    async def _key_by_id(self, connection: AsyncConnection, key_id: str) -> Principal | None:
+        return await self._principal(connection, await api_keys.get(connection, key_id))
+
+    async def _key_by_digest(self, connection: AsyncConnection, digests: list[bytes]) -> Principal | None:
+        return await self._principal(connection, await api_keys.find_by_digest(connection, digests))
+
+    async def _principal(self, connection: AsyncConnection, record: KeyRecord | None) -> Principal | None:
+        if record is None:
+            return None
+        account = await accounts.get(connection, record.account_id)
+        customer = None
+        if record.customer_pk is not None:
+            bound = await customers.get(connection, record.customer_pk)
+            customer = Customer(
+                record.customer_pk,
+                record.customer_id or "",
+                # A key that outlived its customer is revoked anyway.
+                bound is None or bound.disabled,
+            )
+        tier = self.tiers[account.tier]
+        return Principal(
+            Account(account.id, account.tier, account.disabled),
+            ApiKey(
+                id=record.id,
+                scopes=scope_set(record.scopes),
+                networks=parse_networks(record.allowed_ips),
+                rate_limit=effective_rate_limit(record.rate_limit, tier),
+                models=None if record.models is None else frozenset(record.models),
+                expires_at=record.expires_at,
+                revoked_at=record.revoked_at,
+            ),
+            customer,
+        )
+
+
+def effective_rate_limit(rate_limit: int | None, tier: Tier) -> int:
+    """Requests a minute: the key's own or the tier's default, never more than the tier allows."""
+    return min(tier.default_rate_limit if rate_limit is None else rate_limit, tier.max_rate_limit)
+
+
+def _put(memory: dict[K, T], key: K, value: T, most: int) -> None:
+    """Remember within bounds; what was remembered first goes first."""
+    if len(memory) >= most and key not in memory:
+        del memory[next(iter(memory))]
+    memory[key] = value
+
+
+def _subjects(principal: Principal) -> frozenset[str]:
+    customer = () if principal.customer is None else (principal.customer.id,)
+    return frozenset((principal.key.id, principal.account.id, *customer))
+
+
+def _customer_subjects(record: CustomerRecord) -> frozenset[str]:
+    return frozenset((record.id,))
+
+
+def _malformed() -> Unauthenticated:
+    return Unauthenticated("credential", refusal("invalid_api_key"))
+
+
+def _unknown(message: str | None = None) -> Unauthenticated:
+    return Unauthenticated("standing", refusal("invalid_api_key", message))

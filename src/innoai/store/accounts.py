@@ -1,0 +1,68 @@
+"""Accounts, the tenants of this installation, and the members who act for them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import insert, select
+
+from innoai.store.tables import accounts, members
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+INVITE_LIFETIME = 7 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRecord:
+    """A row of accounts."""
+
+    id: str
+    name: str
+    tier: str
+    disabled: bool
+    created_at: float
+
+
+async def create(connection: AsyncConnection, account: AccountRecord) -> None:
+    """Add an account."""
+    await connection.execute(
+        insert(accounts).values(
+            id=account.id,
+            name=account.name,
+            tier=account.tier,
+            disabled=account.disabled,
+            created_at=account.created_at,
+        )
+    )
+
+
+async def first(connection: AsyncConnection) -> AccountRecord | None:
+    """The oldest account, which init made."""
+    row = (await connection.execute(select(accounts).order_by(accounts.c.id).limit(1))).one_or_none()
+    return None if row is None else AccountRecord(**row._mapping)
+
+
+async def get(connection: AsyncConnection, account_id: str) -> AccountRecord:
+    """The account of an id that some row refers to."""
+    row = (await connection.execute(select(accounts).where(accounts.c.id == account_id))).one()
+    return AccountRecord(**row._mapping)
+
+
+async def invite_owner(
+    connection: AsyncConnection, member_id: str, account_id: str, invite: str, now: float
+) -> None:
+    """Add an owner who is yet to choose an email and a password by the link that carries `invite`."""
+    await connection.execute(
+        insert(members).values(
+            id=member_id,
+            account_id=account_id,
+            role="owner",
+            invite_digest=hashlib.sha256(invite.encode()).digest(),
+            invite_expires_at=now + INVITE_LIFETIME,
+            created_at=now,
+        )
+    )

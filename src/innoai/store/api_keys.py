@@ -1,0 +1,147 @@
+"""API keys at rest: a digest of the key, never the key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, bindparam, func, insert, or_, select, update
+
+from innoai.store import changes
+from innoai.store.tables import api_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """A row of api_keys without its digest. `rate_limit` None means the tier's default."""
+
+    id: str
+    account_id: str
+    customer_pk: str | None
+    customer_id: str | None
+    name: str
+    last4: str
+    scopes: tuple[str, ...]
+    allowed_ips: tuple[str, ...]
+    rate_limit: int | None
+    models: tuple[str, ...] | None
+    created_at: float
+    expires_at: float | None = None
+    revoked_at: float | None = None
+    last_used_at: float | None = None
+    rotated_from: str | None = None
+
+    def status(self, now: float) -> str:
+        """`active`, `expired` or `revoked`."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at is not None and self.expires_at <= now else "active"
+
+
+_COLUMNS = [api_keys.c[field.name] for field in fields(KeyRecord)]
+
+
+def _record(row: Any) -> KeyRecord:
+    values: dict[str, Any] = dict(row._mapping)
+    for name in ("scopes", "allowed_ips", "models"):
+        values[name] = None if values[name] is None else tuple(values[name])
+    return KeyRecord(**values)
+
+
+async def create(connection: AsyncConnection, key: KeyRecord, digest: bytes, pepper: str) -> None:
+    """Add a key, known by the digest of its secret under the pepper of that version."""
+    values = {field.name: getattr(key, field.name) for field in fields(key)}
+    await connection.execute(insert(api_keys).values(**values, digest=digest, pepper=pepper))
+    await changes.announce(connection, changes.KEY, key.id, key.created_at)
+
+
+async def find_by_digest(connection: AsyncConnection, digests: Sequence[bytes]) -> KeyRecord | None:
+    """The key of one of these digests."""
+    query = select(*_COLUMNS).where(api_keys.c.digest.in_(digests))
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else _record(row)
+
+
+async def get(connection: AsyncConnection, key_id: str, account_id: str | None = None) -> KeyRecord | None:
+    """The key of an id, if the account (when one is given) owns it."""
+    query = select(*_COLUMNS).where(api_keys.c.id == key_id)
+    if account_id is not None:
+        query = query.where(api_keys.c.account_id == account_id)
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else _record(row)
+
+
+async def page(
+    connection: AsyncConnection,
+    account_id: str,
+    *,
+    limit: int,
+    before: str | None,
+    status: str | None,
+    customer_id: str | None,
+    now: float,
+) -> list[KeyRecord]:
+    """At most `limit` of the account's keys, newest first, those older than the id `before`."""
+    query = select(*_COLUMNS).where(api_keys.c.account_id == account_id)
+    if before is not None:
+        query = query.where(api_keys.c.id < before)
+    if customer_id is not None:
+        query = query.where(api_keys.c.customer_id == customer_id)
+    if status is not None:
+        query = query.where(_has_status(status, now))
+    rows = (await connection.execute(query.order_by(api_keys.c.id.desc()).limit(limit))).all()
+    return [_record(row) for row in rows]
+
+
+async def count_live(connection: AsyncConnection, account_id: str, now: float) -> int:
+    """How many of the account's keys are active, which is what a tier bounds."""
+    query = select(func.count()).where(api_keys.c.account_id == account_id, _has_status("active", now))
+    return (await connection.execute(query)).scalar_one()
+
+
+async def change(connection: AsyncConnection, key_id: str, values: Mapping[str, Any], now: float) -> None:
+    """Set columns of a key and tell the feed."""
+    await connection.execute(update(api_keys).where(api_keys.c.id == key_id).values(**values))
+    await changes.announce(connection, changes.KEY, key_id, now)
+
+
+async def revoke(connection: AsyncConnection, key_id: str, now: float) -> None:
+    """Revoke a key for good; revoking twice keeps the first instant."""
+    query = update(api_keys).where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
+    await connection.execute(query.values(revoked_at=now))
+    await changes.announce(connection, changes.KEY, key_id, now)
+
+
+async def revoke_of_customer(connection: AsyncConnection, customer_pk: str, now: float) -> None:
+    """Revoke every key that is bound to a customer."""
+    query = select(api_keys.c.id).where(
+        api_keys.c.customer_pk == customer_pk, api_keys.c.revoked_at.is_(None)
+    )
+    for key_id in (await connection.execute(query)).scalars().all():
+        await revoke(connection, key_id, now)
+
+
+async def note_use(connection: AsyncConnection, used: Mapping[str, float]) -> None:
+    """Record when keys were last used; no cache depends on it, so the feed is not told."""
+    statement = (
+        update(api_keys)
+        .where(api_keys.c.id == bindparam("used_id"))
+        .values(last_used_at=bindparam("used_at"))
+    )
+    rows = [{"used_id": key_id, "used_at": at} for key_id, at in used.items()]
+    await connection.execute(statement, rows)
+
+
+def _has_status(status: str, now: float) -> ColumnElement[bool]:
+    live = api_keys.c.revoked_at.is_(None)
+    if status == "revoked":
+        return api_keys.c.revoked_at.is_not(None)
+    if status == "expired":
+        return and_(live, api_keys.c.expires_at <= now)
+    return and_(live, or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now))

@@ -1,0 +1,144 @@
+"""The connection to the store: short reads, and writes that are transactions."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import event, select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from innoai.errors import InnoError
+from innoai.store.tables import feed_head
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from sqlalchemy import Connection
+
+BUSY_TIMEOUT_MS = 10_000
+POOL_SIZE = 8
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_MIGRATION_LOCK = 0x696E6E6F
+
+
+class Database:
+    """One engine. On SQLite the writers of this process queue up here instead of in the file's lock."""
+
+    def __init__(self, url: str) -> None:
+        self.is_sqlite = url.startswith("sqlite:")
+        self._engine = _sqlite_engine(url) if self.is_sqlite else _postgres_engine(url)
+        self._writer = asyncio.Lock()
+
+    async def migrate(self) -> None:
+        """Bring the schema to this version's; several replicas may start at once."""
+        async with self.write() as connection:
+            if not self.is_sqlite:
+                await connection.execute(
+                    text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
+                )
+            await connection.run_sync(_upgrade)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection whose statements see one consistent state."""
+        try:
+            async with self._engine.connect() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise _unavailable() from error
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction: committed at the end, rolled back by an exception.
+
+        Raises:
+            InnoError: service_unavailable when the store cannot be reached or stays busy. A broken
+                constraint stays SQLAlchemy's IntegrityError, since only the caller knows what it means.
+        """
+        if self.is_sqlite:
+            async with self._writer, self._begin() as connection:
+                yield connection
+        else:
+            async with self._begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def _begin(self) -> AsyncIterator[AsyncConnection]:
+        try:
+            async with self._engine.connect() as connection:
+                await connection.execution_options(writes=True)
+                async with connection.begin():
+                    yield connection
+        except IntegrityError:
+            raise
+        except DBAPIError as error:
+            raise _unavailable() from error
+
+    async def is_reachable(self) -> bool:
+        """Whether the store answers and has its schema."""
+        try:
+            async with self.read() as connection:
+                await connection.execute(select(feed_head.c.sequence))
+        except InnoError:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Give all connections back."""
+        await self._engine.dispose()
+
+
+def _unavailable() -> InnoError:
+    return InnoError(
+        "service_unavailable", "The store does not answer right now. Try again shortly; nothing was changed."
+    )
+
+
+def _sqlite_engine(url: str) -> AsyncEngine:
+    engine = create_async_engine(
+        url.replace("sqlite:", "sqlite+aiosqlite:", 1),
+        pool_size=POOL_SIZE,
+        max_overflow=0,
+        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        # Transactions are begun below by our own statement, not by the driver at the first write.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            "foreign_keys=ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that reads first and writes later would fail at once when another wrote between.
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _postgres_engine(url: str) -> AsyncEngine:
+    return create_async_engine(
+        url.replace("postgresql:", "postgresql+asyncpg:", 1), pool_size=POOL_SIZE, pool_pre_ping=True
+    )
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

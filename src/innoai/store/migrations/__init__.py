@@ -1,0 +1,1 @@
+"""Alembic revisions; the newest is what tables.py says."""

@@ -1,0 +1,50 @@
+"""The keys that sign tokens, sealed at rest and rotated with overlap."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import insert, select, update
+
+from innoai.access.tokens import MAX_LIFETIME, REFRESH_LIFETIME, SigningKey, SigningKeys
+from innoai.store import changes
+from innoai.store.tables import signing_keys
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from innoai.access.tokens import Algorithm
+    from innoai.store.secrets import Secrets
+
+OVERLAP = float(REFRESH_LIFETIME + MAX_LIFETIME)
+"""Seconds for which a key still verifies after its successor signs: the longest life of what it signed."""
+
+
+async def load(connection: AsyncConnection, secrets: Secrets, now: float) -> SigningKeys | None:
+    """The keys that count at `now`; None when there is none yet."""
+    query = select(signing_keys).order_by(signing_keys.c.created_at, signing_keys.c.kid)
+    live = [
+        SigningKey(row.kid, row.algorithm, secrets.open(row.sealed, f"signing key {row.kid}"))
+        for row in (await connection.execute(query)).all()
+        if row.retires_at is None or row.retires_at > now
+    ]
+    return SigningKeys(live[-1], tuple(live[:-1])) if live else None
+
+
+async def rotate(
+    connection: AsyncConnection,
+    secrets: Secrets,
+    *,
+    kid: str,
+    algorithm: Algorithm,
+    secret: bytes,
+    now: float,
+) -> None:
+    """Let a new key sign; the former ones verify until what they signed has expired."""
+    former = update(signing_keys).where(signing_keys.c.retires_at.is_(None))
+    await connection.execute(former.values(retires_at=now + OVERLAP))
+    sealed = secrets.seal(secret, f"signing key {kid}")
+    await connection.execute(
+        insert(signing_keys).values(kid=kid, algorithm=algorithm, sealed=sealed, created_at=now)
+    )
+    await changes.announce(connection, changes.SIGNING_KEY, kid, now)
