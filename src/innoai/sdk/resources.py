@@ -105,7 +105,8 @@ def _documented(method: MethodT, build: Callable[..., Any]) -> MethodT:
     update_wrapper(method, build, assigned=("__name__", "__doc__"))
     signature = inspect.signature(build)
     own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-    method.__signature__ = signature.replace(parameters=[own, *signature.parameters.values()])  # type: ignore[attr-defined]
+    parameters = [own, *signature.parameters.values()]
+    method.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return method
 
 

@@ -128,9 +128,9 @@ class TokenKeeper(_Keeper):
 
     def token(self, *, other_than: str | None = None) -> str:
         """A good token, and not `other_than`, which the server refused. Raises what minting raises."""
+        seen = self._failures
         if fresh := self._fresh(other_than):
             return fresh
-        seen = self._failures
         with self._lock:
             if fresh := self._fresh(other_than):
                 return fresh
@@ -178,9 +178,9 @@ class AsyncTokenKeeper(_Keeper):
 
     async def token(self, *, other_than: str | None = None) -> str:
         """A good token, and not `other_than`, which the server refused. Raises what minting raises."""
+        seen = self._failures
         if fresh := self._fresh(other_than):
             return fresh
-        seen = self._failures
         async with self._lock:
             if fresh := self._fresh(other_than):
                 return fresh

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from typing import Any
+
+import openai
+import pytest
+
+import innoai
+from innoai.errors import ERRORS
+from innoai.sdk import errors
+from tests.sdk.conftest import Either
+from tests.sdk.peer import Answer, Peer, refusal
+
+VALIDATE = "GET /v1/auth/validate"
+OPENAIS: dict[int, type[openai.APIStatusError]] = {
+    400: openai.BadRequestError,
+    401: openai.AuthenticationError,
+    403: openai.PermissionDeniedError,
+    404: openai.NotFoundError,
+    409: openai.ConflictError,
+    429: openai.RateLimitError,
+    500: openai.InternalServerError,
+    502: openai.InternalServerError,
+    503: openai.InternalServerError,
+    504: openai.InternalServerError,
+}
+
+
+async def refused(either: Either, answer: Answer, peer: Peer) -> openai.APIStatusError:
+    peer.on(VALIDATE, answer)
+    with pytest.raises(openai.APIStatusError) as caught:
+        await either.done(either.client.with_options(max_retries=0).auth.validate())
+    return caught.value
+
+
+def test_every_code_of_the_server_has_an_exception_and_no_other() -> None:
+    assert set(errors.BY_CODE) == set(ERRORS)
+    assert len(set(errors.BY_CODE.values())) == len(errors.BY_CODE)
+
+
+@pytest.mark.parametrize("code", sorted(errors.BY_CODE))
+def test_an_exception_is_named_after_its_code_and_exported(code: str) -> None:
+    name = "".join(word.capitalize() for word in code.split("_"))
+    assert errors.BY_CODE[code].__name__ == name
+    assert getattr(innoai, name) is errors.BY_CODE[code]
+
+
+@pytest.mark.parametrize("code", sorted(ERRORS))
+async def test_a_refusal_raises_its_codes_exception_which_is_openais_for_the_status(
+    either: Either, peer: Peer, code: str
+) -> None:
+    kind = ERRORS[code]
+    error = await refused(either, refusal(kind.status, code, type=kind.type), peer)
+    assert type(error) is errors.BY_CODE[code]
+    assert isinstance(error, innoai.InnoAIError)
+    assert isinstance(error, OPENAIS.get(kind.status, openai.APIStatusError))
+    assert (error.status_code, error.code, error.type) == (kind.status, code, kind.type)
+    assert (error.request_id, error.required_scope, error.retry_after) == ("req_header", None, None)
+    assert str(error) == f"Error code: {kind.status} - It is {code}."
+
+
+async def test_the_missing_scope_is_told(either: Either, peer: Peer) -> None:
+    answer = refusal(403, "insufficient_permissions", required_scope="customers:write")
+    error = await refused(either, answer, peer)
+    assert isinstance(error, innoai.InsufficientPermissions)
+    assert error.required_scope == "customers:write"
+
+
+async def test_the_wait_is_told(either: Either, peer: Peer) -> None:
+    error = await refused(either, refusal(429, "rate_limit_exceeded", retry_after=60), peer)
+    assert isinstance(error, innoai.RateLimitExceeded)
+    assert error.retry_after == 60
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("7", 7), ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("-1", None)]
+)
+async def test_the_wait_is_read_from_the_header_where_the_body_has_none(
+    either: Either, peer: Peer, header: str, seconds: int | None
+) -> None:
+    body = {"error": {"code": "service_unavailable", "message": "Soon.", "type": "server_error"}}
+    error = await refused(either, Answer(body, 503, {"retry-after": header}), peer)
+    assert isinstance(error, innoai.ServiceUnavailable)
+    assert error.retry_after == seconds
+
+
+async def test_the_request_id_is_read_from_the_body_where_the_header_is_lost(
+    either: Either, peer: Peer
+) -> None:
+    body = {"error": {"code": "not_found", "message": "No.", "type": "t", "request_id": "req_1"}}
+    assert (await refused(either, Answer(body, 404), peer)).request_id == "req_1"
+
+
+async def test_the_refused_member_is_told(either: Either, peer: Peer) -> None:
+    error = await refused(either, refusal(400, "invalid_request", param="expires_in"), peer)
+    assert isinstance(error, innoai.InvalidRequest)
+    assert error.param == "expires_in"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"code": "of_tomorrow", "message": "New.", "type": "t"}},
+        {"error": {"code": 7, "message": "Odd."}},
+        {"error": "no object"},
+        {"detail": "no envelope"},
+        ["a list"],
+        "a string",
+    ],
+)
+async def test_an_answer_outside_the_contract_is_openais_error_for_the_status(
+    either: Either, peer: Peer, body: Any
+) -> None:
+    error = await refused(either, Answer(body, 403), peer)
+    assert type(error) is openai.PermissionDeniedError
+
+
+async def test_a_proxys_page_is_openais_error_for_the_status(either: Either, peer: Peer) -> None:
+    page = Answer(raw=b"<h1>Bad gateway</h1>", status=502, headers={"content-type": "text/html"})
+    assert type(await refused(either, page, peer)) is openai.InternalServerError
+
+
+async def test_a_conflict_is_not_retried(either: Either, peer: Peer) -> None:
+    peer.on("POST /v1/customers", refusal(409, "conflict"))
+    with pytest.raises(innoai.Conflict):
+        await either.done(either.client.customers.create(customer_id="customer-123"))
+    assert len(peer.received) == 1
+
+
+async def test_a_conflict_that_the_server_calls_passing_is_retried(either: Either, peer: Peer) -> None:
+    passing = Answer({"error": {}}, 409, {"x-should-retry": "true", "retry-after-ms": "1"})
+    peer.on("DELETE /v1/customers/customer-123", passing, Answer(status=204))
+    await either.done(either.client.customers.delete("customer-123"))
+    assert len(peer.received) == 2
+
+
+async def test_a_server_that_hangs_up_is_openais_connection_error(either: Either, peer: Peer) -> None:
+    peer.on(VALIDATE, Answer(hang_up=True))
+    with pytest.raises(openai.APIConnectionError):
+        await either.done(either.client.with_options(max_retries=0).auth.validate())
