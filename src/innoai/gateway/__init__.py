@@ -1,0 +1,3 @@
+"""The data plane: authenticate, decide, forward, stream, meter."""
+
+from __future__ import annotations

@@ -1,0 +1,435 @@
+"""HTTP/1.1 towards upstream: one connection, one request at a time (RFC 9112)."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+from enum import Enum
+from typing import TYPE_CHECKING, Final, Protocol, cast
+
+from httptools import HttpParserCallbackError, HttpParserError, HttpResponseParser
+
+from innoai.gateway.upstream.failures import Failure, FailureKind, Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from innoai.gateway.upstream.call import Call
+    from innoai.gateway.upstream.timeouts import Timeouts
+
+HEAD_LIMIT: Final = 64 * 1024  # bytes of an answer's head, its interim answers included
+HEADER_LIMIT: Final = 200  # headers of one head
+# A byte of body pays for this many bytes of framing: more than a one-byte chunk needs, less than an abuse.
+_FRAMING_ALLOWANCE: Final = 16
+_MULTIPLE_OF_BODY: Final = _FRAMING_ALLOWANCE + 1
+
+
+class State(Enum):
+    """Where a connection stands."""
+
+    IDLE = "idle"
+    WAITING = "waiting"
+    ANSWERING = "answering"
+    COMPLETE = "complete"
+    CLOSED = "closed"
+
+
+# An attribute of an Enum class is three times as dear as a global, and these stand on every path.
+_IDLE: Final = State.IDLE
+_WAITING: Final = State.WAITING
+_ANSWERING: Final = State.ANSWERING
+_COMPLETE: Final = State.COMPLETE
+_CLOSED: Final = State.CLOSED
+
+
+class Owner(Protocol):
+    """Who keeps the connections."""
+
+    def opened(self, connection: Connection) -> None:
+        """It stands."""
+
+    def released(self, connection: Connection) -> None:
+        """It is idle and fit for another request."""
+
+    def closing(self, connection: Connection) -> None:
+        """It takes no further request."""
+
+    def lost(self, connection: Connection) -> None:
+        """Its socket is gone."""
+
+    def connect(self, call: Call) -> None:
+        """Its request must go out on a new connection."""
+
+
+class _RefusedError(Exception):
+    """Stops the parser: the answer breaks a rule that llhttp does not check."""
+
+
+class Connection(asyncio.Protocol):
+    """A connection as a state machine.
+
+    ```
+            ┌──────────────── reusable ───────────────┐
+            ▼                                         │
+    made ─ IDLE ─ start ─ WAITING ─ head ─ ANSWERING ─ end ─ COMPLETE
+            │                │                │                │
+            └───── loss, failure, timeout, cancel, not reusable ──── CLOSED
+    ```
+
+    COMPLETE lasts until the read that brought the end is parsed to its end: whatever follows the answer in it
+    is surplus, and then the connection is not reused. Nothing here reads a clock: what happens sets
+    `_stirred`, and the pool's sweep calls `watch`, which turns that into deadlines.
+    """
+
+    __slots__ = (
+        "_blocked",
+        "_call",
+        "_deadline",
+        "_deliver",
+        "_early",
+        "_headers",
+        "_idle_lifetime",
+        "_keep",
+        "_owner",
+        "_parser",
+        "_refused",
+        "_reused",
+        "_slack",
+        "_state",
+        "_stirred",
+        "_timeouts",
+        "_transport",
+        "_unsent",
+        "_until_close",
+    )
+
+    def __init__(self, owner: Owner, timeouts: Timeouts, idle_lifetime: float) -> None:
+        self._owner = owner
+        self._timeouts = timeouts
+        self._idle_lifetime = idle_lifetime
+        self._parser = HttpResponseParser(self)
+        self._transport: asyncio.Transport
+        self._state = _IDLE
+        self._call: Call | None = None
+        self._reused = False
+        # The answer, as far as it is known.
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._deliver: Callable[[bytes], None] = _refuse_body
+        self._keep = False
+        self._until_close = False
+        # Bytes that may still come before body must: bounds heads, chunk extensions and trailers.
+        self._slack = HEAD_LIMIT
+        # Writing: whether the transport's buffer is full, whether the answer came before the end of the
+        # request, and whether it refused the rest.
+        self._blocked = False
+        self._early = False
+        self._refused = False
+        # Time.
+        self._stirred = True
+        self._deadline = 0.0
+        self._unsent = 0
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it takes no request any more."""
+        return self._state is _CLOSED
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether upstream takes the request more slowly than it is written."""
+        return self._blocked
+
+    # ── the caller's side ──
+
+    def start(self, call: Call) -> None:
+        """Send the request of `call`, and tell its listener what comes back. Only when idle."""
+        self._state = _WAITING
+        self._call = call
+        call.connection = self
+        self._stirred = True
+        self._keep = False
+        self._slack = HEAD_LIMIT
+        self._headers = []
+        if call.paused:
+            self._transport.pause_reading()
+        if len(call.pieces) == 1:
+            self._transport.write(call.pieces[0])
+        else:
+            self._transport.writelines(call.pieces)
+
+    def write(self, pieces: list[bytes]) -> bool:
+        """Send more of the body. False: the buffer is full, `Call.writable` will be called."""
+        self._stirred = True
+        if self._refused:
+            return True
+        if pieces:
+            self._transport.writelines(pieces)
+        return not self._blocked
+
+    def pause_answer(self) -> None:
+        """Let the socket fill up."""
+        self._stirred = True
+        self._transport.pause_reading()
+
+    def resume_answer(self) -> None:
+        """Read on, with the full patience again."""
+        self._stirred = True
+        self._transport.resume_reading()
+
+    def cancel(self) -> None:
+        """Nobody listens any more."""
+        self._detach()
+        self.close()
+
+    def shut_down(self) -> None:
+        """The pool is being closed."""
+        if self._call is not None:
+            self._call.replayable = False
+        self._break_off("the pool was closed")
+
+    def close(self) -> None:
+        """Close for good, and at once: nothing that waits to be written is of use to anyone by then."""
+        if self._state is not _CLOSED:
+            self._state = _CLOSED
+            self._owner.closing(self)
+            self._transport.abort()
+
+    # ── the transport's side ──
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by the event loop, after the TLS handshake if there is one."""
+        self._transport = cast("asyncio.Transport", transport)
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._owner.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the answer; bytes that nobody asked for end an idle connection."""
+        if self._call is None:
+            self.close()
+            return
+        self._slack -= len(data)
+        try:
+            self._parser.feed_data(data)
+        except HttpParserError as error:
+            self._stopped(error)
+        if self._state is _COMPLETE:
+            self._complete()
+        elif self._slack < 0 and self._state is not _CLOSED:
+            self._refuse("too many bytes without a body")
+
+    def eof_received(self) -> None:
+        """Upstream has said its last. Only this, never a mere loss, ends a body that lasts until the close.
+
+        Over TLS it comes only with close_notify, which tells a whole answer from a cut one (RFC 9112 §9.8).
+        """
+        if self._state is _ANSWERING and self._until_close:
+            self._complete()
+        elif self._state is not _CLOSED:
+            self._break_off("upstream closed the connection")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is gone."""
+        if self._state is not _CLOSED:
+            self._break_off("the connection to upstream was lost")
+        self._owner.lost(self)
+        del self._parser  # it refers back to this object through its callbacks
+
+    def pause_writing(self) -> None:
+        """The transport's buffer is full."""
+        self._blocked = True
+        self._stirred = True
+
+    def resume_writing(self) -> None:
+        """The transport's buffer has emptied."""
+        self._blocked = False
+        self._stirred = True
+        if self._call is not None:
+            self._call.tell_writable()
+
+    # ── the parser's side: called by httptools from inside feed_data ──
+
+    def on_message_begin(self) -> None:
+        """The first byte of an answer, or of one too many."""
+        if self._state is not _WAITING:
+            raise _RefusedError("bytes after the end of the answer")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header; a trailer lands in a list that nobody reads."""
+        self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        """The head of an interim or of the final answer."""
+        headers = self._headers
+        self._headers = []  # for trailers
+        if len(headers) > HEADER_LIMIT:
+            raise _RefusedError("too many headers")
+        if self._slack < 0 and sum(len(name) + len(value) for name, value in headers) > HEAD_LIMIT:
+            raise _RefusedError("the head is too large")
+        status = self._parser.get_status_code()
+        if status >= 200:
+            self._begin_answer(status, headers)
+        elif status < 100 or status == 101:
+            raise _RefusedError("the status is none that was asked for")
+
+    def on_body(self, chunk: bytes) -> None:
+        """A piece of the body; httptools has made it, and it is handed on as it is."""
+        self._slack += _MULTIPLE_OF_BODY * len(chunk)
+        if self._slack > HEAD_LIMIT:
+            self._slack = HEAD_LIMIT
+        self._stirred = True
+        self._deliver(chunk)
+
+    def on_message_complete(self) -> None:
+        """The end of the final answer; the end of an interim one changes nothing."""
+        if self._state is _ANSWERING:
+            self._state = _COMPLETE
+            self._keep = not self._early and self._parser.should_keep_alive()
+
+    # ── the answer ──
+
+    def _begin_answer(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        framing = dict(headers)
+        if b"transfer-encoding" in framing:
+            _check_codings(headers)
+            self._until_close = False
+        else:
+            self._until_close = b"content-length" not in framing
+        call: Call = self._call  # type: ignore[assignment]  # WAITING implies a call
+        self._stirred = True
+        call.pieces = []
+        if call.head_only:
+            self._state = _COMPLETE  # the parser cannot be told that no body follows, so `_keep` stays False
+        else:
+            self._state = _ANSWERING
+            self._deliver = call.listener.on_body
+        if call.more:
+            self._answer_early(status, call)
+        call.listener.on_head(status, headers)
+
+    def _answer_early(self, status: int, call: Call) -> None:
+        """An answer before the request's end is the last on this connection; an error means to stop sending.
+
+        RFC 9112 §9.5.
+        """
+        self._early = True
+        if status >= 400:
+            self._refused = True
+            call.tell_writable()
+
+    def _stopped(self, error: HttpParserError) -> None:
+        """The parser gave up: a callback raised, or what it reads is not HTTP."""
+        cause = error.__context__ if isinstance(error, HttpParserCallbackError) else error
+        if not isinstance(cause, _RefusedError | HttpParserError):
+            self._listener_raised(cause)
+        elif self._state is _COMPLETE:
+            self._keep = False  # surplus bytes
+        elif self._state is not _CLOSED:  # as it is when the listener has cancelled the call
+            self._refuse(str(cause))
+
+    def _listener_raised(self, error: BaseException | None) -> None:
+        asyncio.get_running_loop().call_exception_handler(
+            {"message": "a listener of an upstream answer raised", "exception": error, "protocol": self}
+        )
+        if self._state is not _CLOSED:
+            self._fail(Failure(FailureKind.CLOSED_MID_ANSWER, True, "the listener raised"))
+
+    def _complete(self) -> None:
+        """The answer is whole: keep the connection if everything about it is, too."""
+        call = self._detach()
+        if self._keep and not call.more and not self._transport.get_write_buffer_size():
+            if call.paused:
+                self._transport.resume_reading()
+            self._state = _IDLE
+            self._reused = True
+            self._stirred = True
+            self._owner.released(self)
+        else:
+            self.close()
+        call.listener.on_end()
+
+    # ── failures ──
+
+    def _break_off(self, text: str) -> None:
+        """There will be no more bytes."""
+        if self._call is None:
+            self.close()
+        elif self._slack == HEAD_LIMIT and self._state is _WAITING:
+            self._fail(Failure(FailureKind.CLOSED_BEFORE_ANSWER, True, text))
+        else:
+            self._fail(Failure(FailureKind.CLOSED_MID_ANSWER, True, text))
+
+    def _refuse(self, text: str) -> None:
+        self._fail(Failure(FailureKind.PROTOCOL_ERROR, True, text))
+
+    def _fail(self, failure: Failure) -> None:
+        """End the call, or begin it anew if it met a connection that upstream was just closing."""
+        call = self._detach()
+        self.close()
+        if failure.kind is FailureKind.CLOSED_BEFORE_ANSWER and self._reused and call.replayable:
+            call.replayable = False
+            self._owner.connect(call)
+        else:
+            call.fail(failure)
+
+    def _detach(self) -> Call:
+        call: Call = self._call  # type: ignore[assignment]  # only while there is one
+        self._call = None
+        self._deliver = _refuse_body
+        call.connection = None
+        return call
+
+    # ── time ──
+
+    def watch(self, now: float) -> None:
+        """Hold upstream to what it is due. now: seconds of the pool's clock."""
+        if self._state is _CLOSED:
+            return
+        if self._blocked:
+            self._watch_writing()
+        phase = self._awaited()
+        if self._stirred:
+            self._stirred = False
+            self._deadline = now + self._patience(phase)
+        elif now >= self._deadline:
+            self._give_up(phase)
+
+    def _give_up(self, phase: Phase | None) -> None:
+        if phase is None:
+            self.close()  # idle for long enough
+        else:
+            self._fail(Failure(FailureKind.TIMED_OUT, True, f"upstream timed out ({phase.value})", phase))
+
+    def _watch_writing(self) -> None:
+        unsent = self._transport.get_write_buffer_size()
+        if unsent != self._unsent:
+            self._unsent = unsent
+            self._stirred = True
+
+    def _awaited(self) -> Phase | None:
+        """What upstream is due; None if nothing. Whatever changes the answer also sets `_stirred`."""
+        call = self._call
+        if call is None:
+            return None
+        if self._state is _WAITING and self._blocked:
+            return Phase.WRITE
+        if call.paused:
+            return None
+        if self._state is _ANSWERING:
+            return Phase.IDLE
+        return None if call.more else Phase.HEAD
+
+    def _patience(self, phase: Phase | None) -> float:
+        if phase is not None:
+            return self._timeouts.of(phase)
+        return self._idle_lifetime if self._state is _IDLE else math.inf
+
+
+def _check_codings(headers: list[tuple[bytes, bytes]]) -> None:
+    """Nothing but chunked was asked for; anything else would leave the body's end open to interpretation."""
+    if [value.lower() for name, value in headers if name == b"transfer-encoding"] != [b"chunked"]:
+        raise _RefusedError("the transfer coding is not chunked")
+
+
+def _refuse_body(_: bytes) -> None:
+    raise _RefusedError("a body where there can be none")
