@@ -191,9 +191,8 @@ class Keyring:
         known = self._principals.get(key_id)
         if known is not None:
             return known
-        return self._keep(
-            await self._fresh(lambda connection: self._key_by_id(connection, key_id), _subjects)
-        )
+        found = await self._fresh(lambda connection: self._key_by_id(connection, key_id), _subjects)
+        return self._keep(found)
 
     async def customer(self, pk: str) -> Customer | None:
         """The customer of our own id."""

@@ -1,0 +1,90 @@
+"""Reading token counts from the answers of OpenAI-compatible servers.
+
+Chat completions, completions and embeddings count `prompt_tokens` and `completion_tokens`; the
+Responses API counts `input_tokens` and `output_tokens`, in a stream inside its last event.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+TAIL_BYTES = 64 * 1024
+"""How much of an answer's end is looked at when the whole is too long to keep."""
+
+
+class _Details(msgspec.Struct, frozen=True):
+    cached_tokens: int | None = None
+
+
+class _Counts(msgspec.Struct, frozen=True):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: _Details | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    input_tokens_details: _Details | None = None
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    usage: _Counts | None = None
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Tokens that an upstream says it read, read from its cache, and wrote."""
+
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+
+
+_decode_answer = msgspec.json.Decoder(_Answer).decode
+_decode_counts = msgspec.json.Decoder(_Counts).decode
+_USAGE_MEMBER = re.compile(rb'"usage"\s*:\s*(\{)')
+
+
+def usage_of(body: bytes) -> Usage | None:
+    """The usage of a whole JSON answer; None when it has none."""
+    try:
+        counts = _decode_answer(body).usage
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return None if counts is None else _usage(counts)
+
+
+def usage_in_tail(tail: bytes) -> Usage | None:
+    """The last usage object in the end of an answer, be it JSON or server-sent events."""
+    for match in reversed(list(_USAGE_MEMBER.finditer(tail))):
+        text = _object_at(tail, match.start(1))
+        if text is None:
+            continue
+        try:
+            return _usage(_decode_counts(text))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+    return None
+
+
+def _usage(counts: _Counts) -> Usage | None:
+    prompt = counts.prompt_tokens if counts.prompt_tokens is not None else counts.input_tokens
+    completion = counts.completion_tokens if counts.completion_tokens is not None else counts.output_tokens
+    if prompt is None and completion is None:
+        return None
+    details = counts.prompt_tokens_details or counts.input_tokens_details
+    cached = 0 if details is None or details.cached_tokens is None else details.cached_tokens
+    return Usage(prompt or 0, cached, completion or 0)
+
+
+def _object_at(text: bytes, start: int) -> bytes | None:
+    """The JSON object that begins at `start`; usage objects have no braces in strings."""
+    depth = 0
+    for position in range(start, len(text)):
+        byte = text[position]
+        if byte == 0x7B:
+            depth += 1
+        elif byte == 0x7D:
+            depth -= 1
+            if depth == 0:
+                return text[start : position + 1]
+    return None
