@@ -58,6 +58,13 @@ def key_id(text: str) -> str:
     raise typer.BadParameter("that is no key id; `innoai keys list` shows them (key_…)")
 
 
+def customer_id(text: str) -> str:
+    """The account's own id for a customer: any text that can stand in an address as one segment."""
+    if text in ("", ".", ".."):
+        raise typer.BadParameter(f"{text!r} cannot be a customer's id")
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """What a request asks for."""

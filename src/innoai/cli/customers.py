@@ -12,7 +12,12 @@ from innoai.cli.session import Session, remote
 app = typer.Typer(help="Create, list, show, change, disable and delete your own customers.")
 
 CustomerArgument = Annotated[
-    str, typer.Argument(metavar="CUSTOMER_ID", help="Your own id for the customer, like customer-123.")
+    str,
+    typer.Argument(
+        parser=arguments.customer_id,
+        metavar="CUSTOMER_ID",
+        help="Your own id for the customer, like customer-123.",
+    ),
 ]
 NameOption = Annotated[str | None, typer.Option(help="What people call the customer.")]
 MetadataOption = Annotated[

@@ -5,7 +5,6 @@ Every exception ends here: `command_error` turns it into a CommandError, `main.r
 
 from __future__ import annotations
 
-import json
 from enum import IntEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -140,15 +139,14 @@ def _client_failure(problem: Exception) -> CommandError | None:
         )
     if isinstance(problem, openai.APIConnectionError):
         return _unreachable(problem)
-    if isinstance(problem, (openai.APIResponseValidationError, json.JSONDecodeError)):
-        return foreign_answer("its body is not the JSON that was asked for")
     return None
 
 
 def _refusal(problem: openai.APIStatusError) -> CommandError:
-    """A status of 400 or more. The envelope says why, if the peer sent one."""
+    """Any status but 2xx. The envelope says why, if the peer sent one."""
     status = problem.status_code
-    exit_code = ExitCode.SERVER if status >= 500 else _EXIT_BY_STATUS.get(status, ExitCode.INVALID_REQUEST)
+    default = ExitCode.INVALID_REQUEST if 400 <= status < 500 else ExitCode.SERVER
+    exit_code = _EXIT_BY_STATUS.get(status, default)
     request_id = problem.response.headers.get("x-request-id")
     error = _error_member(problem.body)
     message, code = error.get("message"), error.get("code")
@@ -188,6 +186,8 @@ def _hint(code: str, exit_code: ExitCode, error: Mapping[str, Any]) -> str | Non
 def _unreachable(problem: openai.APIConnectionError) -> CommandError:
     """No HTTP answer. A cause is quoted only if of a kind that cannot quote a header, hence no secret."""
     cause = problem.__cause__
+    if isinstance(cause, CommandError):
+        return cause
     kind = type(cause).__name__
     address = _address(problem)
     if kind == "ConnectError":

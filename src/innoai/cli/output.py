@@ -117,9 +117,9 @@ def write_error(failure: CommandError) -> None:
 
 def cell(value: object) -> str:
     """A member's value as people read it."""
+    if value in (None, [], {}):
+        return "-"
     match value:
-        case None | [] | {}:
-            return "-"
         case bool():
             return "yes" if value else "no"
         case list():

@@ -62,7 +62,8 @@ def serve(config: ConfigOption = None) -> None:
 
 def doctor(context: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Examine the settings, the store and what else the server relies on."""
-    findings = _part("server").examine(_settings(config))
+    settings = _settings(config)
+    findings = _part("server").examine(settings)
     sound = all(finding.ok for finding in findings)
     if Options(json=json).over(context.obj).json:
         members = ("name", "ok", "detail", "remedy")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import os
-import re
 import sys
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
+from urllib.parse import urlsplit
 
 import typer
 
@@ -17,12 +18,13 @@ from innoai.cli.failures import CommandError, ExitCode, foreign_answer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import httpx2
+    from pydantic import BaseModel
+
     from innoai import InnoAI
 
 DEFAULT_TIMEOUT = 30.0
 """Seconds that a command waits for an answer."""
-
-_HTTP_URL = re.compile(r"https?://[^/\s]+\S*", re.IGNORECASE)
 
 _P = ParamSpec("_P")
 
@@ -94,9 +96,9 @@ class Session:
         """A client for a call whose body carries `credential`, and which needs none beside it."""
         return self._connect(credential)
 
-    def answer(self, result: object, show: Callable[[dict[str, Any]], None]) -> None:
+    def answer(self, result: BaseModel, show: Callable[[dict[str, Any]], None]) -> None:
         """The result: as the API's object with --json, else as `show` lays it out for people."""
-        body = _wire(result)
+        body = result.model_dump(mode="json", by_alias=True, exclude_unset=True, warnings=False)
         if self.options.json:
             output.write_json(body)
         else:
@@ -115,6 +117,8 @@ class Session:
             typer.confirm(question, abort=True, err=True)
 
     def _connect(self, api_key: str) -> InnoAI:
+        from openai import DefaultHttpxClient
+
         from innoai import InnoAI
 
         # A command that repeats itself could create twice; whoever typed it decides about a second try.
@@ -123,6 +127,7 @@ class Session:
             base_url=_http_url(self.options.base_url or os.environ.get("INNOAI_BASE_URL") or None),
             timeout=DEFAULT_TIMEOUT if self.options.timeout is None else self.options.timeout,
             max_retries=0,
+            http_client=DefaultHttpxClient(event_hooks={"response": [_require_json_object]}),
         )
 
 
@@ -153,13 +158,20 @@ def remote(command: Callable[Concatenate[Session, _P], None]) -> Callable[..., N
     return invoke
 
 
-def _wire(result: object) -> dict[str, Any]:
-    """The object as the server sent it, behind one of the SDK's results."""
-    from pydantic import BaseModel
+def _require_json_object(response: httpx2.Response) -> None:
+    """Raise CommandError on a success that only some other server gives, before it counts as ours.
 
-    if not isinstance(result, BaseModel):
+    Without this any web page with status 200 would pass for the word that a key is revoked.
+    """
+    if not response.is_success or response.status_code == HTTPStatus.NO_CONTENT:
+        return
+    response.read()
+    try:
+        body = response.json()
+    except ValueError:
+        raise foreign_answer("its body is not JSON") from None
+    if not isinstance(body, dict):
         raise foreign_answer("its body is not a JSON object")
-    return result.model_dump(mode="json", by_alias=True, exclude_unset=True, warnings=False)
 
 
 def _sendable(api_key: str) -> str:
@@ -170,9 +182,18 @@ def _sendable(api_key: str) -> str:
 
 
 def _http_url(text: str | None) -> str | None:
-    if text is not None and _HTTP_URL.fullmatch(text) is None:
+    if text is not None and not _is_http_url(text):
         raise typer.BadParameter(
             "the base URL must start with http:// or https://, like http://127.0.0.1:8080/v1",
             param_hint="--base-url / INNOAI_BASE_URL",
         )
     return text
+
+
+def _is_http_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        has_address = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port or an IPv6 address that is none
+        return False
+    return has_address and parts.scheme in ("http", "https") and text.isprintable() and " " not in text

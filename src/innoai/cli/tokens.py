@@ -38,7 +38,7 @@ def create(
 ) -> None:
     """Create an access token and a refresh token from the API key."""
     token = session.client().auth.token(
-        customer_id=customer, scopes=scope or None, expires_in=expires_in, rotate=rotate
+        customer_id=customer, scopes=scope or None, expires_in=expires_in, rotate=rotate or None
     )
     session.answer(token, _show_token)
 

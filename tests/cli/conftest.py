@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from tests.cli.peer import Peer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+API_KEY = "sk-inno-environment"
+COMMAND = (sys.executable, "-m", "innoai.cli.main")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Run(Protocol):
+    def __call__(self, *arguments: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Ended: ...
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    peer = Peer()
+    peer.start()
+    yield peer
+    peer.stop()
+
+
+@pytest.fixture
+def environment(peer: Peer) -> dict[str, str]:
+    """A clean environment that names the scripted server and a key."""
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return {**inherited, "INNOAI_BASE_URL": peer.base_url, "INNOAI_API_KEY": API_KEY, "PYTHONUTF8": "1"}
+
+
+@pytest.fixture
+def innoai(environment: dict[str, str], tmp_path: Path) -> Run:
+    """The real command in a process of its own, its streams being pipes, its directory an empty one."""
+
+    def run(*arguments: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Ended:
+        ended = subprocess.run(
+            [*COMMAND, *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            cwd=tmp_path,
+            env={**environment, **(env or {})},
+            check=False,
+        )
+        assert "Traceback" not in ended.stderr
+        return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+    return run

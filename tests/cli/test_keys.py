@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.answers import KEY, NEW_KEY, SECRET, page
+from tests.cli.conftest import API_KEY
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Run
+    from tests.cli.peer import Peer
+
+
+def test_the_pages_create_sends_the_name_alone_and_shows_the_secret_once(peer: Peer, innoai: Run) -> None:
+    peer.answer("POST /keys", 201, NEW_KEY)
+    ended = innoai("keys", "create", "--name", "Production V2")
+    assert (ended.code, peer.last.body) == (0, {"name": "Production V2"})
+    assert peer.last.headers["authorization"] == f"Bearer {API_KEY}"
+    assert ended.out.count(SECRET) == 1
+    assert "Store it now" in ended.err
+    assert SECRET not in ended.err
+
+
+def test_every_option_of_create_becomes_its_member(peer: Peer, innoai: Run) -> None:
+    peer.answer("POST /keys", 201, NEW_KEY)
+    innoai(
+        *("keys", "create", "--name", "n", "--scope", "billing:read", "--scope", "customers:read"),
+        *("--allow-ip", "192.168.1.0/24", "--allow-ip", "10.0.0.0/8", "--rate-limit", "1000"),
+        *("--expires-at", "2027-01-31T12:00:00+08:00", "--model", "inno-ai-boyong-4.5"),
+        *("--customer", "customer-123", "--idempotency-key", "once"),
+    )
+    assert peer.last.body == {
+        "name": "n",
+        "scopes": ["billing:read", "customers:read"],
+        "allowed_ips": ["192.168.1.0/24", "10.0.0.0/8"],
+        "rate_limit": 1000,
+        "expires_at": "2027-01-31T04:00:00Z",
+        "models": ["inno-ai-boyong-4.5"],
+        "customer_id": "customer-123",
+    }
+    assert peer.last.headers["idempotency-key"] == "once"
+
+
+def test_a_level_and_a_lifetime_are_sent(peer: Peer, innoai: Run) -> None:
+    peer.answer("POST /keys", 201, NEW_KEY)
+    before = datetime.now(UTC).replace(microsecond=0)
+    innoai("keys", "create", "--name", "n", "--level", "write", "--expires-in", "90d")
+    assert peer.last.body["level"] == "write"
+    expiry = datetime.fromisoformat(peer.last.body["expires_at"])
+    assert before + timedelta(days=90) <= expiry <= datetime.now(UTC) + timedelta(days=90)
+
+
+def test_json_is_exactly_the_object_of_the_api(peer: Peer, innoai: Run) -> None:
+    peer.answer("POST /keys", 201, {**NEW_KEY, "added_later": [1]})
+    ended = innoai("keys", "create", "--name", "n", "--json")
+    assert json.loads(ended.out) == {**NEW_KEY, "added_later": [1]}
+    assert (ended.code, ended.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--name", "n", "--scope", "a", "--level", "read"),
+        ("--name", "n", "--expires-in", "1h", "--expires-at", "2027-01-31"),
+        ("--name", "n", "--level", "god"),
+        ("--name", "n", "--rate-limit", "0"),
+        (),
+    ],
+)
+def test_a_contradictory_create_is_refused_before_anything_is_sent(
+    peer: Peer, innoai: Run, arguments: tuple[str, ...]
+) -> None:
+    ended = innoai("keys", "create", *arguments)
+    assert ended.code == 2
+    assert ended.err.startswith("error: ")
+    assert "innoai keys create --help" in ended.err or "innoai --help" in ended.err
+    assert peer.asked == []
+
+
+def test_a_list_shows_prefix_and_last_four_and_how_to_go_on(peer: Peer, innoai: Run) -> None:
+    peer.answer("GET /keys", 200, page(KEY, next_cursor="c2"))
+    ended = innoai("keys", "list")
+    header, row = ended.out.splitlines()
+    assert header.split()[:4] == ["id", "name", "key", "status"]
+    assert "key_abc123  Production V2  sk-inno-…Zk9Q  active" in row
+    assert "innoai keys list --cursor c2" in ended.err
+
+
+def test_a_list_passes_its_filters_on(peer: Peer, innoai: Run) -> None:
+    peer.answer("GET /keys", 200, page())
+    ended = innoai(
+        *("keys", "list", "--limit", "5", "--cursor", "a/b", "--status", "revoked", "--customer", "c 1"),
+        "--json",
+    )
+    assert peer.last.path == "/v1/keys?limit=5&cursor=a%2Fb&status=revoked&customer_id=c+1"
+    assert json.loads(ended.out) == page()
+
+
+def test_show_prints_a_line_for_each_member(peer: Peer, innoai: Run) -> None:
+    peer.answer("GET /keys/key_abc123", 200, KEY)
+    lines = dict(line.split(maxsplit=1) for line in innoai("keys", "show", "key_abc123").out.splitlines())
+    assert lines["key"] == "sk-inno-…Zk9Q"
+    assert lines["scopes"] == "inference:read, inference:write"
+    assert lines["expires_at"] == "-"
+    assert lines["created_at"] == "2026-11-24T22:07:02Z"
+
+
+def test_rotate_sends_the_overlap_in_seconds_and_shows_the_successor(peer: Peer, innoai: Run) -> None:
+    peer.answer("POST /keys/key_abc123/rotate", 201, {**NEW_KEY, "rotated_from": "key_abc123"})
+    ended = innoai("keys", "rotate", "key_abc123", "--overlap", "24h")
+    assert peer.last.body == {"overlap": 86_400}
+    assert SECRET in ended.out
+
+
+def test_an_overlap_of_nothing_is_sent_as_zero(peer: Peer, innoai: Run) -> None:
+    peer.answer("POST /keys/key_abc123/rotate", 201, NEW_KEY)
+    innoai("keys", "rotate", "key_abc123", "--overlap", "0")
+    assert peer.last.body == {"overlap": 0}
+
+
+def test_the_pages_revoke_sends_the_secret_as_the_only_proof(peer: Peer, innoai: Run) -> None:
+    peer.answer("POST /auth/revoke", 200, {})
+    ended = innoai("keys", "revoke", SECRET, env={"INNOAI_API_KEY": ""})
+    assert (ended.code, peer.last.body) == (0, {"token": SECRET})
+    assert "authorization" not in peer.last.headers
+    assert ended.out == f"revoked sk-inno-…{SECRET[-4:]}\n"
+
+
+def test_a_secret_can_come_from_stdin(peer: Peer, innoai: Run) -> None:
+    peer.answer("POST /auth/revoke", 200, {})
+    ended = innoai("keys", "revoke", "-", "--json", stdin=f"{SECRET}\n")
+    assert (ended.code, json.loads(ended.out), peer.last.body) == (0, {}, {"token": SECRET})
+
+
+def test_a_mistyped_secret_is_told_instead_of_seeming_revoked(peer: Peer, innoai: Run) -> None:
+    ended = innoai("keys", "revoke", SECRET[:-1] + "!")
+    assert (ended.code, peer.asked) == (2, [])
+    assert "checksum" in ended.err
+    assert SECRET[:-1] not in ended.err
+
+
+def test_revoke_by_id_deletes_the_key_and_asks_nothing_without_a_terminal(peer: Peer, innoai: Run) -> None:
+    peer.answer("DELETE /keys/key_abc123", 204)
+    ended = innoai("keys", "revoke", "key_abc123")
+    assert (ended.code, ended.out, ended.err) == (0, "revoked key_abc123\n", "")
+    assert (peer.last.method, peer.last.path) == ("DELETE", "/v1/keys/key_abc123")
+
+
+@pytest.mark.parametrize("command", ["show", "rotate"])
+def test_a_secret_never_becomes_part_of_an_address(peer: Peer, innoai: Run, command: str) -> None:
+    ended = innoai("keys", command, SECRET)
+    assert (ended.code, peer.asked) == (2, [])
+    assert SECRET not in ended.err

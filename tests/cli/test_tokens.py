@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from tests.cli.answers import TOKEN
+from tests.cli.conftest import API_KEY
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Run
+    from tests.cli.peer import Peer
+
+
+def test_create_sends_what_was_asked_and_prints_tokens_whole(peer: Peer, innoai: Run) -> None:
+    peer.answer("POST /auth/token", 200, TOKEN)
+    ended = innoai(
+        *("tokens", "create", "--customer", "customer-123", "--scope", "inference:read"),
+        *("--expires-in", "1h", "--rotate"),
+    )
+    assert peer.last.body == {
+        "customer_id": "customer-123",
+        "scopes": ["inference:read"],
+        "expires_in": 3600,
+        "rotate": True,
+    }
+    assert peer.last.headers["authorization"] == f"Bearer {API_KEY}"
+    assert f"access_token   {TOKEN['access_token']}\n" in ended.out
+
+
+def test_create_without_options_leaves_everything_to_the_server(peer: Peer, innoai: Run) -> None:
+    peer.answer("POST /auth/token", 200, TOKEN)
+    ended = innoai("tokens", "create", "--json")
+    assert (peer.last.body, json.loads(ended.out)) == ({}, TOKEN)
+
+
+def test_refresh_needs_the_refresh_token_and_no_key(peer: Peer, innoai: Run) -> None:
+    peer.answer("POST /auth/refresh", 200, TOKEN)
+    ended = innoai(
+        "tokens", "refresh", "-", "--json", stdin="the-refresh-token\n", env={"INNOAI_API_KEY": ""}
+    )
+    assert (ended.code, json.loads(ended.out)) == (0, TOKEN)
+    assert peer.last.body == {"refresh_token": "the-refresh-token"}
+    assert "authorization" not in peer.last.headers
+
+
+def test_revoke_needs_the_token_and_no_key(peer: Peer, innoai: Run) -> None:
+    peer.answer("POST /auth/revoke", 200, {})
+    ended = innoai("tokens", "revoke", "a.b.c", env={"INNOAI_API_KEY": ""})
+    assert (ended.code, peer.last.body) == (0, {"token": "a.b.c"})
+
+
+def test_inspect_shows_the_claims_of_the_answer_alone(peer: Peer, innoai: Run) -> None:
+    peer.answer("POST /auth/introspect", 200, {"active": False})
+    assert innoai("tokens", "inspect", "a.b.c").out == "active  no\n"
+    assert peer.last.body == {"token": "a.b.c"}
