@@ -1,4 +1,4 @@
-"""Hypothesis for the heart's tests: no deadline for an example, since time on a shared machine says nothing."""
+"""Hypothesis for the heart: no deadline for an example, since time on a shared machine says nothing."""
 
 from __future__ import annotations
 

@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+import ipaddress
+from ipaddress import IPv4Address, IPv6Address
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from innoai.access.networks import (
+    Network,
+    Networks,
+    client_address,
+    format_address,
+    parse_address,
+    parse_network,
+    parse_networks,
+)
+
+V4 = st.ip_addresses(v=4)
+PURE_V6 = st.one_of(st.ip_addresses(v=6), st.integers(0, 2**32 - 1).map(IPv6Address)).filter(
+    lambda address: address.ipv4_mapped is None
+)
+V6 = st.one_of(PURE_V6, V4.map(lambda address: IPv6Address(f"::ffff:{address}")))
+ADDRESSES = st.one_of(V4, V6)
+
+
+def unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def number(address: IPv4Address | IPv6Address) -> int:
+    """The number that the standard library's address should have here."""
+    address = unmapped(address)
+    return int(address) + (2**128 if address.version == 6 else 0)
+
+
+def dotted(address: IPv4Address) -> str:
+    return f"::ffff:{address}"
+
+
+def spellings(address: IPv4Address | IPv6Address) -> list[str]:
+    return [str(address), address.exploded, str(address).upper()]
+
+
+def edges(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> list[IPv4Address | IPv6Address]:
+    """The addresses at both ends of a network, inside and outside."""
+    first, last = int(network.network_address), int(network.broadcast_address)
+    make = IPv4Address if network.version == 4 else IPv6Address
+    return [make(at) for at in (first - 1, first, last, last + 1) if 0 <= at < 2**network.max_prefixlen]
+
+
+@st.composite
+def changed_addresses(draw):
+    """The text of an address with one character changed, put in or taken out."""
+    text = draw(ADDRESSES.map(str))
+    at = draw(st.integers(0, len(text)))
+    put = draw(st.sampled_from(["", *"0123456789abcdefgF:./ -x", "::", "00", "\0", "٣", "é"]))
+    return text[:at] + put + text[at + draw(st.integers(0, 1)) :]
+
+
+@st.composite
+def cidrs(draw, addresses=ADDRESSES):
+    address = draw(addresses)
+    return f"{address}/{draw(st.integers(0, address.max_prefixlen))}"
+
+
+def is_mixed(network: ipaddress.IPv4Network | ipaddress.IPv6Network, written: str) -> bool:
+    """Whether a mapped address is written under a prefix that reaches beyond the mapped block."""
+    mapped = getattr(ipaddress.ip_address(written.partition("/")[0]), "ipv4_mapped", None) is not None
+    return mapped and network.prefixlen < 96
+
+
+def oracle(written: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """The standard library's network, that of a mapped block as the IPv4 network that it is."""
+    network = ipaddress.ip_network(written, strict=False)
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    return ipaddress.ip_network(f"{mapped}/{network.prefixlen - 96}") if mapped is not None else network
+
+
+@given(ADDRESSES)
+def test_an_address_is_its_number(address):
+    assert {parse_address(text) for text in spellings(address)} == {number(address)}
+
+
+@given(V4)
+def test_a_mapped_address_is_the_ipv4_address(address):
+    assert parse_address(dotted(address)) == parse_address(str(address)) == int(address)
+
+
+@given(ADDRESSES, ADDRESSES)
+def test_two_addresses_have_one_number_only_if_they_are_one(first, second):
+    assert (parse_address(str(first)) == parse_address(str(second))) == (unmapped(first) == unmapped(second))
+
+
+@given(ADDRESSES)
+def test_an_address_is_formatted_as_text_that_means_the_same(address):
+    text = format_address(number(address))
+    assert ipaddress.ip_address(text) == unmapped(address)
+
+
+@given(
+    st.one_of(changed_addresses(), st.text(), st.text("0123456789abcdef:.")).filter(lambda t: "%" not in t)
+)
+def test_a_text_is_an_address_exactly_when_the_standard_library_says_so(text):
+    try:
+        expected = number(ipaddress.ip_address(text))
+    except ValueError:
+        with pytest.raises(ValueError, match="is not an IPv4 or IPv6 address"):
+            parse_address(text)
+    else:
+        assert parse_address(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " 1.2.3.4",
+        "1.2.3.4\n",
+        "1.2.3.4\0",
+        "1.2.3.4%eth0",
+        "1.2.3",
+        "1.2.3.4.5",
+        "1.2.3.256",
+        "01.2.3.4",
+        "0x1.2.3.4",
+        "16909060",
+        ":::",
+        "::1\0",
+        "[::1]",
+        "1:2:3:4:5:6:7",
+        "::ffff:1.2.3",
+        "localhost",
+    ],
+)
+def test_what_is_no_address_is_refused_by_name(text):
+    with pytest.raises(ValueError, match="is not an IPv4 or IPv6 address") as caught:
+        parse_address(text)
+    assert repr(text) in str(caught.value)
+
+
+def test_the_zone_of_an_address_is_ignored():
+    assert parse_address("fe80::1%eth0") == parse_address("fe80::1")
+
+
+@given(cidrs())
+def test_a_network_is_the_standard_librarys_with_its_host_bits_cleared(written):
+    expected = ipaddress.ip_network(written, strict=False)
+    if is_mixed(expected, written):
+        with pytest.raises(ValueError, match="mixes IPv4-mapped and IPv6"):
+            parse_network(written)
+        return
+    network = parse_network(written)
+    expected = oracle(written)
+    assert network == Network(number(expected.network_address), number(expected.broadcast_address))
+    assert ipaddress.ip_network(str(network)) == expected
+    assert parse_network(str(network)) == network
+
+
+@given(V4, st.integers(0, 32))
+def test_a_mapped_network_is_the_ipv4_network(address, prefix):
+    assert parse_network(f"{dotted(address)}/{96 + prefix}") == parse_network(f"{address}/{prefix}")
+
+
+@given(ADDRESSES)
+def test_a_single_address_is_a_network_of_one(address):
+    assert parse_network(str(address)) == Network(number(address), number(address))
+    assert parse_network(str(address)) == parse_network(f"{address}/{address.max_prefixlen}")
+
+
+@given(
+    ADDRESSES,
+    st.one_of(st.integers(-5, 1000).map(str), st.text(max_size=5).filter(lambda text: not text.isdecimal())),
+)
+def test_a_prefix_length_that_the_family_does_not_have_is_refused(address, prefix):
+    assume(prefix not in {str(length) for length in range(address.max_prefixlen + 1)})
+    with pytest.raises(ValueError, match=rf"no prefix length from 0 to {address.max_prefixlen}"):
+        parse_network(f"{address}/{prefix}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "/8",
+        "10.0.0/8",
+        "office",
+        "10.0.0.0/8/8x",
+        "10.0.0.0\\8",
+        "10.0.0.0/255.0.0.0",
+        "10.0.0.0/",
+        "10.0.0.0/٨",
+    ],
+)
+def test_what_is_no_network_is_refused_by_name(text):
+    with pytest.raises(ValueError, match=r"is not a network|has no prefix length") as caught:
+        parse_network(text)
+    assert repr(text) in str(caught.value)
+
+
+@given(st.lists(cidrs(st.one_of(V4, PURE_V6)), max_size=4), st.lists(ADDRESSES, max_size=4))
+def test_a_list_of_networks_admits_exactly_the_addresses_within_them(written, addresses):
+    expected = [oracle(text) for text in written]
+    networks = parse_networks(written)
+    for address in [*addresses, *(edge for network in expected for edge in edges(network))]:
+        within = any(unmapped(address) in network for network in expected)
+        assert (number(address) in networks) == within
+        assert networks.admit(number(address)) == (within or not written)
+
+
+@given(ADDRESSES)
+def test_the_widest_network_of_a_family_holds_no_address_of_the_other(address):
+    assert (number(address) in parse_networks(["0.0.0.0/0"])) == (unmapped(address).version == 4)
+    assert (number(address) in parse_networks(["::/0"])) == (unmapped(address).version == 6)
+
+
+def test_no_networks_admit_everyone_and_some_admit_no_unknown_address():
+    assert Networks().admit(None)
+    assert Networks().admit(parse_address("203.0.113.9"))
+    assert not parse_networks(["0.0.0.0/0", "::/0"]).admit(None)
+
+
+@given(st.lists(cidrs(V4), max_size=6))
+def test_networks_are_kept_in_order_and_without_repeats(written):
+    expected = list(dict.fromkeys(str(ipaddress.ip_network(text, strict=False)) for text in written))
+    assert parse_networks([*written, *written]).texts() == tuple(expected)
+
+
+def test_equal_lists_of_networks_are_one_object():
+    assert parse_networks(["10.1.2.3/8"]) is parse_networks(["10.0.0.0/8", "10.0.0.0/8"])
+
+
+def test_one_bad_network_refuses_the_list():
+    with pytest.raises(ValueError, match=r"'10\.0\.0\.300' is not a network"):
+        parse_networks(["10.0.0.0/8", "10.0.0.300"])
+
+
+# The caller behind proxies
+
+TRUSTED = ["10.0.0.0/8", "fd00::/8"]
+PROXIES = st.one_of(
+    st.integers(0, 3).map(lambda at: IPv4Address("10.0.0.0") + at),
+    st.integers(0, 3).map(lambda at: IPv6Address("fd00::") + at),
+)
+HOPS = st.one_of(PROXIES, ADDRESSES)
+NO_ADDRESS = st.sampled_from(["", " ", "unknown", "_hidden", "1.2.3.4.5", "10.0.0.300:80", "fd00::g", "\0"])
+
+
+def with_port(address: IPv4Address | IPv6Address) -> str:
+    return f"{address}:443" if address.version == 4 else f"[{address}]:443"
+
+
+ENTRIES = st.one_of(HOPS.map(str), HOPS.map(with_port), V6.map(lambda a: f"[{a}]"), NO_ADDRESS)
+FORWARDED = st.lists(st.tuples(ENTRIES, st.sampled_from(["", " ", "\t", "  "])), max_size=6)
+
+
+def slow_client_address(peer: IPv4Address | IPv6Address, entries: list[str]) -> IPv4Address | IPv6Address:
+    """The nearest hop that is not trusted, among those that trusted hops vouch for."""
+    trusted = [ipaddress.ip_network(text) for text in TRUSTED]
+    hops = [unmapped(peer)]
+    for entry in reversed(entries):
+        bare = entry.removesuffix(":443").strip("[]") if "]" in entry or entry.count(":") == 1 else entry
+        try:
+            hops.append(unmapped(ipaddress.ip_address(bare)))
+        except ValueError:
+            break
+    untrusted = [hop for hop in hops if not any(hop in network for network in trusted)]
+    return untrusted[0] if untrusted else hops[-1]
+
+
+@given(HOPS, FORWARDED)
+def test_the_client_is_the_nearest_hop_that_is_not_trusted(peer, forwarded):
+    header = ",".join(space + entry + space for entry, space in forwarded)
+    expected = slow_client_address(peer, [entry for entry, _ in forwarded])
+    found = client_address(number(peer), header, parse_networks(TRUSTED))
+    assert found == number(expected)
+
+
+@given(ADDRESSES, FORWARDED)
+def test_without_trusted_proxies_the_header_says_nothing(peer, forwarded):
+    header = ",".join(entry for entry, _ in forwarded)
+    assert client_address(number(peer), header, Networks()) == number(peer)
+
+
+@given(PROXIES, V4, st.lists(ENTRIES, max_size=4))
+def test_what_a_client_writes_itself_never_counts(proxy, client, written):
+    """A trusted proxy appends the address that it saw; all that stands left of it came from the client."""
+    assume(client not in ipaddress.ip_network("10.0.0.0/8"))
+    header = ",".join([*written, str(client)])
+    assert client_address(number(proxy), header, parse_networks(TRUSTED)) == number(client)
+
+
+def test_a_peer_without_an_address_stays_unknown():
+    assert client_address(None, "203.0.113.9", parse_networks(TRUSTED)) is None
