@@ -183,4 +183,4 @@ def test_every_exported_name_can_be_had() -> None:
 
 def test_a_name_that_is_not_exported_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="Innoai"):
-        innoai.Innoai  # type: ignore[attr-defined]  # noqa: B018
+        innoai.Innoai  # noqa: B018

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import openai
 import pytest
@@ -8,8 +8,10 @@ import pytest
 import innoai
 from innoai.errors import ERRORS
 from innoai.sdk import errors
-from tests.sdk.conftest import Either
 from tests.sdk.peer import Answer, Peer, refusal
+
+if TYPE_CHECKING:
+    from tests.sdk.conftest import Either
 
 VALIDATE = "GET /v1/auth/validate"
 OPENAIS: dict[int, type[openai.APIStatusError]] = {

@@ -50,10 +50,10 @@ def verify_standard(
     try:
         message_id, timestamp = fields["webhook-id"], fields["webhook-timestamp"]
         signatures = fields["webhook-signature"].split(" ")
-        sent_at = int(timestamp)
-    except (KeyError, ValueError):
+        age = (time.time() if now is None else now) - int(timestamp)
+    except (KeyError, ValueError, OverflowError):
         return False
-    if abs((time.time() if now is None else now) - sent_at) > tolerance:
+    if abs(age) > tolerance:
         return False
     signed = b".".join((_bytes(message_id), _bytes(timestamp), _bytes(payload)))
     expected = f"{_SCHEME},{base64.b64encode(hmac.digest(key, signed, 'sha256')).decode()}".encode()
