@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from innoai.cli.main import run as run_here
 from tests.cli.peer import Peer
 
 if TYPE_CHECKING:
@@ -63,5 +65,21 @@ def innoai(environment: dict[str, str], tmp_path: Path) -> Run:
         )
         assert "Traceback" not in ended.stderr
         return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+    return run
+
+
+@pytest.fixture
+def innoai_here(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """The command in this process, for tables of many cases; `innoai` is the real thing."""
+
+    def run(*arguments: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Ended:
+        for name, value in {**environment, **(env or {})}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+        code = run_here(arguments)
+        return Ended(code, *capsys.readouterr())
 
     return run

@@ -51,10 +51,10 @@ def test_show_takes_an_id_with_any_characters(peer: Peer, innoai: Run) -> None:
     ],
 )
 def test_a_change_sends_only_what_changes(
-    peer: Peer, innoai: Run, arguments: tuple[str, ...], body: dict[str, Any]
+    peer: Peer, innoai_here: Run, arguments: tuple[str, ...], body: dict[str, Any]
 ) -> None:
     peer.answer("PATCH /customers/customer-123", 200, CUSTOMER)
-    assert innoai("customers", *arguments).code == 0
+    assert innoai_here("customers", *arguments).code == 0
     assert peer.last.body == body
 
 

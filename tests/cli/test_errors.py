@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.answers import KEY, page
+from tests.cli.answers import KEY, SECRET, page
 from tests.cli.conftest import API_KEY, COMMAND
 from tests.cli.peer import REQUEST_ID
 
@@ -42,10 +42,10 @@ if TYPE_CHECKING:
     ],
 )
 def test_each_refusal_has_its_exit_code_sentence_hint_and_request_id(
-    peer: Peer, innoai: Run, status: int, code: str, exit_code: int
+    peer: Peer, innoai_here: Run, status: int, code: str, exit_code: int
 ) -> None:
     peer.refuse("GET /keys", status, code, "A sentence.")
-    ended = innoai("keys", "list", "--json")
+    ended = innoai_here("keys", "list", "--json")
     assert (ended.code, ended.out) == (exit_code, "")
     error, hint, request_id = ended.err.splitlines()
     assert error == f"error: A sentence. ({code})"
@@ -63,22 +63,24 @@ def test_each_refusal_has_its_exit_code_sentence_hint_and_request_id(
     ],
 )
 def test_the_hint_uses_what_the_server_adds(
-    peer: Peer, innoai: Run, code: str, member: str, value: object, hint: str
+    peer: Peer, innoai_here: Run, code: str, member: str, value: object, hint: str
 ) -> None:
     status = {"insufficient_permissions": 403, "rate_limit_exceeded": 429, "invalid_request": 400}[code]
     peer.refuse("GET /keys", status, code, "No.", **{member: value})
-    assert hint in innoai("keys", "list").err
+    assert hint in innoai_here("keys", "list").err
 
 
-def test_a_message_cannot_move_the_cursor_or_take_a_second_line(peer: Peer, innoai: Run) -> None:
+def test_a_message_cannot_move_the_cursor_or_take_a_second_line(peer: Peer, innoai_here: Run) -> None:
     peer.refuse("GET /keys", 400, "invalid_request", "a\x1b[2J\nerror: b")
-    assert innoai("keys", "list").err.splitlines()[0] == r"error: a\x1b[2J error: b (invalid_request)"
+    assert innoai_here("keys", "list").err.splitlines()[0] == r"error: a\x1b[2J error: b (invalid_request)"
 
 
 @pytest.mark.parametrize("status", [302, 404, 502])
-def test_a_page_from_somebody_else_names_the_address_to_check(peer: Peer, innoai: Run, status: int) -> None:
+def test_a_page_from_somebody_else_names_the_address_to_check(
+    peer: Peer, innoai_here: Run, status: int
+) -> None:
     peer.answer("GET /keys", status, b"<html>hello</html>")
-    ended = innoai("keys", "list")
+    ended = innoai_here("keys", "list")
     assert ended.code == (5 if status == 404 else 8)
     assert f"answered with status {status} and no explanation" in ended.err
     assert "INNOAI_BASE_URL" in ended.err
@@ -98,12 +100,20 @@ def test_a_page_from_somebody_else_names_the_address_to_check(peer: Peer, innoai
     ],
 )
 def test_a_garbage_answer_is_told_without_a_traceback(
-    peer: Peer, innoai: Run, body: bytes, content_type: str
+    peer: Peer, innoai_here: Run, body: bytes, content_type: str
 ) -> None:
     peer.answer("GET /keys", 200, body, {"content-type": content_type})
-    ended = innoai("keys", "list")
+    ended = innoai_here("keys", "list")
     assert (ended.code, ended.out) == (8, "")
     assert "not an innoai server's answer" in ended.err
+
+
+@pytest.mark.parametrize("key", ["key_abc123", SECRET])
+def test_a_web_page_is_not_the_word_that_a_key_is_revoked(peer: Peer, innoai: Run, key: str) -> None:
+    for route in ("POST /auth/revoke", "DELETE /keys/key_abc123"):
+        peer.answer(route, 200, b"<html>welcome to the hotel's network</html>")
+    ended = innoai("keys", "revoke", key)
+    assert (ended.code, ended.out) == (8, "")
 
 
 @pytest.fixture
@@ -201,8 +211,8 @@ def test_a_key_that_no_header_carries_is_refused_unquoted(peer: Peer, innoai: Ru
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8080/v1", "ftp://127.0.0.1/v1", "http://", "http:///v1"])
-def test_a_base_url_that_is_none_is_a_usage_error(innoai: Run, url: str) -> None:
-    ended = innoai("keys", "list", env={"INNOAI_BASE_URL": url})
+def test_a_base_url_that_is_none_is_a_usage_error(innoai_here: Run, url: str) -> None:
+    ended = innoai_here("keys", "list", env={"INNOAI_BASE_URL": url})
     assert ended.code == 2
     assert "http://127.0.0.1:8080/v1" in ended.err
 
@@ -210,8 +220,8 @@ def test_a_base_url_that_is_none_is_a_usage_error(innoai: Run, url: str) -> None
 @pytest.mark.parametrize(
     "url", ["http://[::1/v1", "http://127.0.0.1:99999/v1", "http://a b/v1", "http://x:y/v1"]
 )
-def test_a_malformed_base_url_is_told_without_a_traceback(innoai: Run, url: str) -> None:
-    ended = innoai("keys", "list", "--base-url", url)
+def test_a_malformed_base_url_is_told_without_a_traceback(innoai_here: Run, url: str) -> None:
+    ended = innoai_here("keys", "list", "--base-url", url)
     assert ended.code == 2
     assert "--base-url" in ended.err
 

@@ -71,9 +71,9 @@ def test_json_is_exactly_the_object_of_the_api(peer: Peer, innoai: Run) -> None:
     ],
 )
 def test_a_contradictory_create_is_refused_before_anything_is_sent(
-    peer: Peer, innoai: Run, arguments: tuple[str, ...]
+    peer: Peer, innoai_here: Run, arguments: tuple[str, ...]
 ) -> None:
-    ended = innoai("keys", "create", *arguments)
+    ended = innoai_here("keys", "create", *arguments)
     assert ended.code == 2
     assert ended.err.startswith("error: ")
     assert "innoai keys create --help" in ended.err or "innoai --help" in ended.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +14,8 @@ from innoai.cli.failures import CommandError, ExitCode
 from innoai.cli.session import JsonOption, Options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from innoai.config import Settings
     from innoai.server import Initialised
 
@@ -28,42 +31,39 @@ ConfigOption = Annotated[
 
 def init(context: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Create the store if there is none, and print the first admin key this once."""
-    settings = _settings(config)
-    first_run: Initialised = _part("server").initialise(settings)
+    with _telling():
+        first_run: Initialised = _part("server").initialise(_load(config))
+    found = {"api_key": first_run.api_key, "dashboard_setup_url": first_run.dashboard_setup_url}
     if Options(json=json).over(context.obj).json:
-        output.write_json(
-            {
-                "api_key": first_run.api_key,
-                "dashboard_setup_url": first_run.dashboard_setup_url,
-                "created": first_run.created,
-            }
-        )
+        output.write_json({**found, "created": first_run.created})
     else:
-        output.write_fields(
-            {"api_key": first_run.api_key, "dashboard_setup_url": first_run.dashboard_setup_url}
-        )
+        output.write_fields(found)
     if first_run.created:
         output.note("The key is shown this once. Store it now, for example as INNOAI_API_KEY.")
     else:
         output.note(
-            "The store exists already; its keys cannot be shown again. `innoai keys create` makes another."
+            "The store exists already, and its keys cannot be shown again; `innoai keys create` makes another."
         )
 
 
 def serve(config: ConfigOption = None) -> None:
     """Serve until stopped. The first run prints the first admin key, a request to try, and the dashboard."""
-    settings = _settings(config)
-    server = _part("server")
-    first_run: Initialised = server.initialise(settings)
+    with _telling():
+        settings = _load(config)
+        server = _part("server")
+        first_run: Initialised = server.initialise(settings)
     if first_run.created:
         _greet(settings, first_run)
-    raise typer.Exit(server.serve(settings, first_run=first_run))
+    with _telling():
+        exit_code: int = server.serve(settings, first_run=first_run)
+    raise typer.Exit(exit_code)
 
 
 def doctor(context: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Examine the settings, the store and what else the server relies on."""
-    settings = _settings(config)
-    findings = _part("server").examine(settings)
+    with _telling():
+        settings = _load(config)
+        findings = _part("server").examine(settings)
     sound = all(finding.ok for finding in findings)
     if Options(json=json).over(context.obj).json:
         members = ("name", "ok", "detail", "remedy")
@@ -77,15 +77,22 @@ def doctor(context: typer.Context, config: ConfigOption = None, json: JsonOption
         raise typer.Exit(ExitCode.CONFIGURATION)
 
 
-def _settings(config: str | None) -> Settings:
-    """Raises CommandError with the one line of ConfigError."""
-    part = _part("config")
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Turn what stops the server into a CommandError: a setting, a file, an address in use."""
+    config = _part("config")
     try:
-        settings: Settings = part.load(config, os.environ)
-    except part.ConfigError as error:
+        yield
+    except config.ConfigError as error:
+        raise CommandError(ExitCode.CONFIGURATION, str(error)) from None
+    except OSError as error:
         raise CommandError(
-            ExitCode.CONFIGURATION, str(error), hint="correct the setting; `innoai doctor` examines them all"
+            ExitCode.CONFIGURATION, str(error), hint="free it, or name another one in the settings"
         ) from None
+
+
+def _load(config: str | None) -> Settings:
+    settings: Settings = _part("config").load(config, os.environ)
     return settings
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
@@ -77,9 +78,10 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One command's way to the server, and its way to answer."""
+    """One command's way to the server, and its way to answer; `closing` ends its connections."""
 
     options: Options
+    closing: ExitStack
 
     def client(self) -> InnoAI:
         """A client with the caller's credential. Raises CommandError without one."""
@@ -122,13 +124,14 @@ class Session:
         from innoai import InnoAI
 
         # A command that repeats itself could create twice; whoever typed it decides about a second try.
-        return InnoAI(
+        client = InnoAI(
             api_key=api_key,
             base_url=_http_url(self.options.base_url or os.environ.get("INNOAI_BASE_URL") or None),
             timeout=DEFAULT_TIMEOUT if self.options.timeout is None else self.options.timeout,
             max_retries=0,
             http_client=DefaultHttpxClient(event_hooks={"response": [_require_json_object]}),
         )
+        return self.closing.enter_context(client)
 
 
 def remote(command: Callable[Concatenate[Session, _P], None]) -> Callable[..., None]:
@@ -144,7 +147,8 @@ def remote(command: Callable[Concatenate[Session, _P], None]) -> Callable[..., N
     ) -> None:
         here = Options(base_url=base_url, api_key=api_key, timeout=timeout, json=json)
         call: Callable[..., None] = command
-        call(Session(here.over(context.obj)), **own)
+        with ExitStack() as closing:
+            call(Session(here.over(context.obj), closing), **own)
 
     common = list(inspect.signature(invoke, eval_str=True).parameters.values())[:-1]
     own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
