@@ -7,12 +7,13 @@ comes through `admit`, and so does each explanation, which takes nothing from a 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from innoai.access.decide import CREDENTIAL, Decision, decide
 from innoai.access.networks import format_address
 from innoai.access.principal import Unauthenticated
-from innoai.errors import refusal
+from innoai.envelope import rate_headers
+from innoai.errors import InnoError, refusal
 from innoai.limiter import MemoryLimiter
 
 if TYPE_CHECKING:
@@ -28,6 +29,26 @@ MISSING = Unauthenticated(
     CREDENTIAL,
     refusal("invalid_api_key", "No API key was provided. Send it as: Authorization: Bearer YOUR_API_KEY"),
 )
+
+
+class Admission(NamedTuple):
+    """Who was admitted, and what the rate limit leaves."""
+
+    principal: Principal
+    rate: RateOutcome
+
+
+def admission(decision: Decision) -> Admission:
+    """The admitted caller.
+
+    Raises:
+        InnoError: the decision's refusal, with the rate limit's headers where the limit was asked.
+    """
+    if decision.refusal is not None:
+        raise InnoError.of(decision.refusal, [] if decision.rate is None else rate_headers(decision.rate))
+    if decision.principal is None or decision.rate is None:
+        raise InnoError("internal_error")
+    return Admission(decision.principal, decision.rate)
 
 
 class Door:
@@ -90,6 +111,17 @@ class Door:
             return self._refused(decision)
         key = decision.principal.key
         return self._concluded(decision.rated(await self._limiter.take(key.id, key.rate_limit)), now)
+
+    async def preview(self, credential: str | None, request: Request) -> Decision:
+        """The decision without the rate limit, for a request whose large body is yet to be read."""
+        principal = MISSING if credential is None else self._keyring.cached(credential)
+        if principal is None and credential is not None:
+            throttled = self._throttled(request)
+            if throttled is not None:
+                return throttled
+            principal = await self._keyring.resolve(credential)
+        decision = decide(principal or MISSING, request, self._clock())
+        return decision if decision.allowed else self._refused(decision)
 
     async def explain(self, principal: Principal | Unauthenticated, request: Request) -> Decision:
         """What `admit_principal` would say, without taking from any limit or counting anything."""

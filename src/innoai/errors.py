@@ -139,8 +139,19 @@ def refusal(code: str, message: str | None = None, **details: str | int) -> Refu
 
 
 class InnoError(Exception):
-    """Raised where a rule is broken; turned into HTTP in exactly one place per server half."""
+    """Raised where a rule is broken; turned into HTTP in exactly one place per server half.
+
+    `headers` go with the answer, as Allow does with method_not_allowed.
+    """
 
     def __init__(self, code: str, message: str | None = None, **details: str | int) -> None:
         self.refusal = refusal(code, message, **details)
+        self.headers: list[tuple[bytes, bytes]] = []
         super().__init__(f"{code}: {self.refusal.message}")
+
+    @classmethod
+    def of(cls, refused: Refusal, headers: list[tuple[bytes, bytes]] | None = None) -> InnoError:
+        """A refusal that was decided elsewhere, to be raised here."""
+        error = cls(refused.code, refused.message, **refused.details)
+        error.headers = headers or []
+        return error

@@ -1,0 +1,127 @@
+"""What goes on and what stays: hop-by-hop headers, credentials, and whatever speaks of the other side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Headers = list[tuple[bytes, bytes]]
+
+HOP_BY_HOP = frozenset(
+    (
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    )
+)
+"""RFC 9110 §7.6.1."""
+
+_NOT_FORWARDED = HOP_BY_HOP | {
+    b"host",
+    b"content-length",
+    b"expect",
+    # Credentials, in every header where a client may put one.
+    b"authorization",
+    b"api-key",
+    b"x-api-key",
+    b"cookie",
+    # They would name the caller's account at the model server, where the gateway's own is used.
+    b"openai-organization",
+    b"openai-project",
+    # The answer is read for its usage, so it must come unencoded.
+    b"accept-encoding",
+    # Where the caller is, is nobody else's business.
+    b"forwarded",
+    b"x-forwarded-for",
+    b"x-forwarded-host",
+    b"x-forwarded-proto",
+    b"x-real-ip",
+    b"x-request-id",
+}
+
+_NOT_RELAYED = HOP_BY_HOP | {
+    # The framing is made anew.
+    b"content-length",
+    b"date",
+    b"server",
+    # State and limits of the gateway's account at the model server.
+    b"set-cookie",
+    b"openai-organization",
+    b"openai-project",
+    b"strict-transport-security",
+    b"alt-svc",
+    b"www-authenticate",
+    b"x-request-id",
+}
+_RATE_LIMITS = b"x-ratelimit-"
+
+
+@dataclass(slots=True)
+class RequestHeaders:
+    """A caller's headers, read once. `forwarded` is what may go on to a model server."""
+
+    credential: str | None
+    content_type: bytes
+    content_length: int | None
+    forwarded_for: str
+    forwarded: Headers
+
+
+def read_request(headers: Iterable[tuple[bytes, bytes]]) -> RequestHeaders:
+    """Read a request's headers, whose names are in lower case."""
+    read = RequestHeaders(None, b"", None, "", [])
+    named_by_connection: set[bytes] = set()
+    for name, value in headers:
+        if name not in _NOT_FORWARDED:
+            read.forwarded.append((name, value))
+            if name == b"content-type":
+                read.content_type = value
+        elif name == b"authorization":
+            # Two credentials are none: which one would count?
+            read.credential = bearer(value) if read.credential is None else ""
+        elif name == b"content-length":
+            read.content_length = int(value) if value.isdigit() else None
+        elif name == b"x-forwarded-for":
+            entry = value.decode("latin-1")
+            read.forwarded_for = f"{read.forwarded_for},{entry}" if read.forwarded_for else entry
+        elif name == b"connection":
+            named_by_connection.update(option.strip().lower() for option in value.split(b","))
+    if not named_by_connection <= _HARMLESS_OPTIONS:
+        read.forwarded = [header for header in read.forwarded if header[0] not in named_by_connection]
+    return read
+
+
+_HARMLESS_OPTIONS = frozenset((b"close", b"keep-alive", b"upgrade", b"te", b""))
+
+
+def bearer(value: bytes) -> str | None:
+    """The credential of an Authorization header (RFC 6750 §2.1); None for another scheme."""
+    scheme, _, credential = value.strip().partition(b" ")
+    return credential.strip().decode("latin-1") if scheme.lower() == b"bearer" else None
+
+
+def relayed(headers: Headers) -> Headers:
+    """What of a model server's headers the caller gets, and what it called the request."""
+    kept = [
+        header
+        for header in headers
+        if header[0] not in _NOT_RELAYED and not header[0].startswith(_RATE_LIMITS)
+    ]
+    theirs = find(headers, b"x-request-id")
+    if theirs is not None:
+        kept.append((b"x-upstream-request-id", theirs))
+    return kept
+
+
+def find(headers: Headers, wanted: bytes) -> bytes | None:
+    """The value of the first header of that lower-case name."""
+    return next((value for name, value in headers if name == wanted), None)

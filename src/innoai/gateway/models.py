@@ -1,0 +1,100 @@
+"""Public model names, the upstreams that serve them, and which of those is worth asking now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from innoai.gateway.echo import Echo
+from innoai.gateway.upstream import Origin, Pool, RequestHead, Timeouts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from innoai.config import Model, Upstream
+    from innoai.gateway.headers import Headers
+    from innoai.gateway.transport import Transport
+
+COOL_DOWN = 5.0
+LONGEST_COOL_DOWN = 60.0
+"""Seconds for which an upstream that failed is asked only when all others failed too; doubled each time."""
+
+_PUBLIC_ROOT = "/v1"
+
+
+@dataclass(slots=True)
+class Target:
+    """One upstream of one model, and how it has been doing."""
+
+    upstream: Upstream
+    transport: Transport
+    prefix: bytes
+    credential: Headers
+    failures: int = 0
+    cool_until: float = 0.0
+
+    def head(self, method: str, path: str, query: bytes, forwarded: Headers) -> RequestHead:
+        """The request's head for this upstream: its own path prefix and credential."""
+        target = self.prefix + path.removeprefix(_PUBLIC_ROOT).encode()
+        if query:
+            target += b"?" + query
+        return RequestHead(method.encode(), target, [*forwarded, *self.credential])
+
+    def failed(self, now: float, retry_after: float | None = None) -> None:
+        """Leave it alone for a while: as long as it asks for, or longer with each failure in a row."""
+        self.failures += 1
+        backoff = COOL_DOWN * 2 ** min(self.failures - 1, 8)
+        self.cool_until = now + min(backoff if retry_after is None else retry_after, LONGEST_COOL_DOWN)
+
+    def succeeded(self) -> None:
+        """It is well."""
+        self.failures = 0
+        self.cool_until = 0.0
+
+
+@dataclass(slots=True)
+class Models:
+    """The models that are served, by public name."""
+
+    targets: dict[str, tuple[Target, ...]]
+    created: int
+    transports: list[Transport] = field(default_factory=list)
+
+    def candidates(self, model: str, now: float) -> list[Target]:
+        """The model's upstreams in the order in which to try them: those that cool down come last."""
+        return sorted(self.targets[model], key=lambda target: target.cool_until > now)
+
+    def names(self, allowed: frozenset[str] | None) -> list[str]:
+        """The public names that a key with these models may use."""
+        return [name for name in self.targets if allowed is None or name in allowed]
+
+    async def close(self) -> None:
+        """Close every connection to an upstream."""
+        for transport in self.transports:
+            await transport.close()
+
+
+def open_models(models: Mapping[str, Model], clock: Callable[[], float]) -> Models:
+    """Build the registry; upstreams at one origin with equal patience share their connections."""
+    pools: dict[object, Transport] = {}
+    targets = {
+        name: tuple(_target(upstream, pools, clock) for upstream in model.upstreams)
+        for name, model in models.items()
+    }
+    return Models(targets, int(clock()), list(pools.values()))
+
+
+def _target(upstream: Upstream, pools: dict[object, Transport], clock: Callable[[], float]) -> Target:
+    credential = [(b"accept-encoding", b"identity")]
+    if upstream.api_key is not None:
+        credential.append((b"authorization", b"Bearer " + upstream.api_key.encode()))
+    if upstream.base_url == "echo:":
+        return Target(upstream, pools.setdefault("echo", Echo(clock)), b"", credential)
+    origin, prefix = Origin.parse(upstream.base_url)
+    timeouts = Timeouts(
+        connect=upstream.connect_timeout, head=upstream.head_timeout, idle=upstream.idle_timeout
+    )
+    shared = (origin, timeouts)
+    if shared not in pools:
+        pools[shared] = Pool(origin, timeouts=timeouts)
+    return Target(upstream, pools[shared], prefix, credential)

@@ -1,0 +1,58 @@
+"""Hiding the one event of a stream that the caller did not ask for.
+
+With `stream_options.include_usage` a stream ends with a chunk whose `choices` are empty and whose
+`usage` is filled. Where the gateway asked for it on its own account, that event is taken out again
+and everything else passes byte for byte, however the network cut it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from innoai.metering.usage import Usage, usage_in_tail
+
+_EVENT_ENDS = (b"\r\n\r\n", b"\n\n", b"\r\r")
+_EVENT_END = re.compile(b"|".join(_EVENT_ENDS))
+_NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
+
+
+class HiddenUsage:
+    """Takes the usage event out of a stream, and keeps what it said."""
+
+    __slots__ = ("_partial", "usage")
+
+    def __init__(self) -> None:
+        self._partial = b""
+        self.usage: Usage | None = None
+
+    def feed(self, chunk: bytes) -> bytes:
+        """What may go to the caller now; the beginning of an event waits until the event is whole."""
+        data = self._partial + chunk if self._partial else chunk
+        if data.endswith(_EVENT_ENDS):
+            self._partial = b""
+        else:
+            end = _last_event_end(data)
+            data, self._partial = data[:end], data[end:]
+        return data if _NO_CHOICES.search(data) is None else self._without_usage(data)
+
+    def finish(self) -> bytes:
+        """What is left when the stream ends."""
+        rest, self._partial = self._partial, b""
+        return rest if _NO_CHOICES.search(rest) is None else self._without_usage(rest)
+
+    def _without_usage(self, events: bytes) -> bytes:
+        kept = []
+        start = 0
+        for end in [*(match.end() for match in _EVENT_END.finditer(events)), len(events)]:
+            event = events[start:end]
+            usage = usage_in_tail(event) if _NO_CHOICES.search(event) is not None else None
+            if usage is None:
+                kept.append(event)
+            else:
+                self.usage = usage
+            start = end
+        return b"".join(kept)
+
+
+def _last_event_end(data: bytes) -> int:
+    return max((data.rfind(end) + len(end) for end in _EVENT_ENDS if end in data), default=0)

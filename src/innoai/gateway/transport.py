@@ -1,0 +1,31 @@
+"""What carries requests to an upstream: a pool of connections, or the built-in echo."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from innoai.gateway.upstream import Listener, RequestHead
+
+
+class Handle(Protocol):
+    """A request under way."""
+
+    def pause(self) -> None:
+        """Let the answer wait."""
+
+    def resume(self) -> None:
+        """Let the answer come on."""
+
+    def cancel(self) -> None:
+        """Give up; the listener hears nothing more."""
+
+
+class Transport(Protocol):
+    """Sends requests."""
+
+    def send(self, head: RequestHead, body: bytes, listener: Listener) -> Handle:
+        """Send; the listener hears the answer later, never from inside this call."""
+
+    async def close(self) -> None:
+        """Let every connection go."""
