@@ -28,7 +28,7 @@ PROMISED = {
     "upstream_timeout": (504, "upstream_error"),
 }
 
-DOCUMENTED = {
+DOCUMENTED: dict[str, dict[str, str | int]] = {
     "invalid_api_key": {
         "code": "invalid_api_key",
         "message": "The provided API key is invalid or has been revoked.",
@@ -71,7 +71,7 @@ def test_an_envelope_is_the_documented_one_and_a_request_id(code):
         for member, value in DOCUMENTED[code].items()
         if member not in ("code", "message", "type")
     }
-    envelope = refusal(code, **details).envelope("req_1")
+    envelope = refusal(code, None, **details).envelope("req_1")
     assert envelope == {"error": {**DOCUMENTED[code], "request_id": "req_1"}}
 
 

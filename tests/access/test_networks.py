@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from innoai.access.networks import (
@@ -18,9 +19,10 @@ from innoai.access.networks import (
 )
 
 V4 = st.ip_addresses(v=4)
-PURE_V6 = st.one_of(st.ip_addresses(v=6), st.integers(0, 2**32 - 1).map(IPv6Address)).filter(
-    lambda address: address.ipv4_mapped is None
-)
+PURE_V6: st.SearchStrategy[IPv6Address] = st.one_of(
+    st.integers(0, 2**32 - 1).map(IPv6Address),
+    st.ip_addresses(v=6).map(lambda address: IPv6Address(int(address))),
+).filter(lambda address: address.ipv4_mapped is None)
 V6 = st.one_of(PURE_V6, V4.map(lambda address: IPv6Address(f"::ffff:{address}")))
 ADDRESSES = st.one_of(V4, V6)
 
@@ -153,9 +155,35 @@ def test_a_network_is_the_standard_librarys_with_its_host_bits_cleared(written):
         return
     network = parse_network(written)
     expected = oracle(written)
-    assert network == Network(number(expected.network_address), number(expected.broadcast_address))
+    family = 0 if expected.version == 4 else 2**128
+    first, last = int(expected.network_address), int(expected.broadcast_address)
+    assert network == Network(family + first, family + last)
     assert ipaddress.ip_network(str(network)) == expected
     assert parse_network(str(network)) == network
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("10.1.2.3/8", "10.0.0.0/8"),
+        ("192.168.1.0/24", "192.168.1.0/24"),
+        ("203.0.113.9", "203.0.113.9/32"),
+        ("0.0.0.0/0", "0.0.0.0/0"),
+        ("2001:DB8::1/32", "2001:db8::/32"),
+        ("2001:db8::1", "2001:db8::1/128"),
+        ("::/0", "::/0"),
+        ("::ffff:10.1.2.3/104", "10.0.0.0/8"),
+        ("::ffff:10.1.2.3", "10.1.2.3/32"),
+    ],
+)
+def test_a_network_is_written_in_one_way(written, text):
+    assert str(parse_network(written)) == text
+
+
+@pytest.mark.parametrize("prefix", [0, 64, 95])
+def test_a_mapped_address_under_a_wider_prefix_is_refused(prefix):
+    with pytest.raises(ValueError, match="mixes IPv4-mapped and IPv6"):
+        parse_network(f"::ffff:10.0.0.0/{prefix}")
 
 
 @given(V4, st.integers(0, 32))
@@ -251,8 +279,43 @@ def with_port(address: IPv4Address | IPv6Address) -> str:
     return f"{address}:443" if address.version == 4 else f"[{address}]:443"
 
 
-ENTRIES = st.one_of(HOPS.map(str), HOPS.map(with_port), V6.map(lambda a: f"[{a}]"), NO_ADDRESS)
+@st.composite
+def entries(draw):
+    """What a proxy or a client may have written; mostly trusted proxies, so that walks are long."""
+    kind = draw(st.sampled_from(["proxy", "proxy", "proxy", "other", "no address"]))
+    if kind == "no address":
+        return draw(NO_ADDRESS)
+    address = draw(PROXIES if kind == "proxy" else ADDRESSES)
+    return draw(st.sampled_from([str(address), with_port(address), f"[{address}]"]))
+
+
+ENTRIES = entries()
 FORWARDED = st.lists(st.tuples(ENTRIES, st.sampled_from(["", " ", "\t", "  "])), max_size=6)
+
+
+@pytest.mark.parametrize(
+    ("peer", "header", "client"),
+    [
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", "203.0.113.9", "203.0.113.9"),
+        ("10.0.0.1", "198.51.100.1, 203.0.113.9", "203.0.113.9"),
+        ("10.0.0.1", "198.51.100.1, 203.0.113.9, 10.0.0.2", "203.0.113.9"),
+        ("10.0.0.1", "10.0.0.3,10.0.0.2", "10.0.0.3"),
+        ("10.0.0.1", "unknown", "10.0.0.1"),
+        ("10.0.0.1", "203.0.113.9, unknown, 10.0.0.2", "10.0.0.2"),
+        ("10.0.0.1", "203.0.113.9,", "10.0.0.1"),
+        ("10.0.0.1", "203.0.113.9:4711", "203.0.113.9"),
+        ("10.0.0.1", "[2001:db8::9]:4711", "2001:db8::9"),
+        ("10.0.0.1", "[2001:db8::9]", "2001:db8::9"),
+        ("10.0.0.1", "2001:db8::9", "2001:db8::9"),
+        ("::ffff:10.0.0.1", "::ffff:203.0.113.9", "203.0.113.9"),
+        ("fd00::1", "203.0.113.9, fd00::2", "203.0.113.9"),
+        ("203.0.113.9", "198.51.100.1", "203.0.113.9"),
+        ("203.0.113.9", "10.0.0.1", "203.0.113.9"),
+    ],
+)
+def test_the_client_behind_proxies(peer, header, client):
+    assert client_address(parse_address(peer), header, parse_networks(TRUSTED)) == parse_address(client)
 
 
 def slow_client_address(peer: IPv4Address | IPv6Address, entries: list[str]) -> IPv4Address | IPv6Address:
@@ -260,7 +323,7 @@ def slow_client_address(peer: IPv4Address | IPv6Address, entries: list[str]) -> 
     trusted = [ipaddress.ip_network(text) for text in TRUSTED]
     hops = [unmapped(peer)]
     for entry in reversed(entries):
-        bare = entry.removesuffix(":443").strip("[]") if "]" in entry or entry.count(":") == 1 else entry
+        bare = re.sub(r"^\[(.*)\](:443)?$|^([^:]*):\d+$", r"\1\3", entry)
         try:
             hops.append(unmapped(ipaddress.ip_address(bare)))
         except ValueError:
@@ -269,6 +332,7 @@ def slow_client_address(peer: IPv4Address | IPv6Address, entries: list[str]) -> 
     return untrusted[0] if untrusted else hops[-1]
 
 
+@settings(max_examples=400)
 @given(HOPS, FORWARDED)
 def test_the_client_is_the_nearest_hop_that_is_not_trusted(peer, forwarded):
     header = ",".join(space + entry + space for entry, space in forwarded)
