@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
+import ssl
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
@@ -219,11 +220,8 @@ class Connection(asyncio.Protocol):
             self._refuse("too many bytes without a body")
 
     def eof_received(self) -> None:
-        """Upstream has said its last. Only this, never a mere loss, ends a body that lasts until the close.
-
-        Over TLS it comes only with close_notify, which tells a whole answer from a cut one (RFC 9112 §9.8).
-        """
-        if self._state is _ANSWERING and self._until_close:
+        """Upstream has said its last; that, and never a mere loss, ends a body without a length."""
+        if self._state is _ANSWERING and self._until_close and _said_goodbye(self._transport):
             self._complete()
         elif self._state is not _CLOSED:
             self._break_off("upstream closed the connection")
@@ -429,6 +427,18 @@ def _check_codings(headers: list[tuple[bytes, bytes]]) -> None:
     """Nothing but chunked was asked for; anything else would leave the body's end open to interpretation."""
     if [value.lower() for name, value in headers if name == b"transfer-encoding"] != [b"chunked"]:
         raise _RefusedError("the transfer coding is not chunked")
+
+
+def _said_goodbye(transport: asyncio.Transport) -> bool:
+    """Over TLS, whether close_notify came: without it the answer may have been cut (RFC 9112 §9.8).
+
+    asyncio tells the protocol of an end either way, uvloop only with close_notify; the TLS object knows.
+    """
+    tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+    try:
+        return tls is None or tls.read(1) == b""
+    except ssl.SSLError:
+        return False
 
 
 def _refuse_body(_: bytes) -> None:

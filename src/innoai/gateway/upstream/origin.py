@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import Final, Self
-from urllib.parse import urlsplit
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")
@@ -32,13 +31,15 @@ class Origin:
             raise ValueError("a base URL is printable ASCII without spaces and backslashes")
         if "?" in base_url or "#" in base_url:
             raise ValueError("a base URL has neither query nor fragment")
-        scheme, authority, path, _, _ = urlsplit(base_url)
+        scheme, _, rest = base_url.partition("://")
+        scheme = scheme.lower()
+        authority, slash, path = rest.partition("/")
         if scheme not in _DEFAULT_PORTS:
             raise ValueError("a base URL begins with http:// or https://")
         if "@" in authority:
             raise ValueError("a base URL holds no user name or password")
         host, port = _split_authority(authority)
-        return cls(scheme, host, port or _DEFAULT_PORTS[scheme]), path.rstrip("/").encode()
+        return cls(scheme, host, port or _DEFAULT_PORTS[scheme]), (slash + path).rstrip("/").encode()
 
     @property
     def authority(self) -> bytes:

@@ -78,6 +78,11 @@ class Pool:
         """Calls that wait for a connection of their own."""
         return len(self._connecting)
 
+    @property
+    def is_watching(self) -> bool:
+        """Whether the sweep runs; without connections it does not."""
+        return self._sweeper is not None
+
     def send(self, head: RequestHead, body: bytes, listener: Listener, *, more_body: bool = False) -> Call:
         """Send a request; the listener hears the answer, though never before this has returned.
 

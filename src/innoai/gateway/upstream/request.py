@@ -6,11 +6,11 @@ import re
 from typing import Final, NamedTuple
 
 # RFC 9110 §5.6.2. Deleting these from a run of names is the cheapest way to find what is not among them.
-_TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_LOWER_TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+_TOKEN: Final = _LOWER_TOKEN + b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _TARGET: Final = bytes(code for code in range(0x21, 0x100) if code != 0x7F)
 _LINE_BREAKERS: Final = b"\r\n\0"
 _FRAMING: Final = frozenset((b"content-length", b"transfer-encoding"))
-_HOST: Final = b"host"
 _LENGTH: Final = re.compile(rb"[0-9]{1,18}")
 # RFC 9110 §8.6: with these an empty body is announced, as their servers expect one.
 _EXPECT_A_BODY: Final = frozenset((b"POST", b"PUT", b"PATCH"))
@@ -44,36 +44,40 @@ def encode(head: RequestHead, authority: bytes, length: int | None) -> bytes:
     Raises ValueError where a part of the head could be read as anything but this part of this request.
     """
     method, target, headers = head
-    names = [name.lower() for name, _ in headers]
-    if not _FRAMING.isdisjoint(names):
-        headers = [header for header in headers if header[0].lower() not in _FRAMING]
-    fields = b"\r\n".join(map(b": ".join, headers))
-    if len(fields) - len(fields.translate(None, _LINE_BREAKERS)) != 2 * max(len(headers) - 1, 0):
-        raise ValueError("a header contains a line break or NUL")
-    if b"".join(names).translate(None, _TOKEN) or b"" in names:
-        raise ValueError("a header's name is not a token")
+    by_name = dict(headers)
+    if b"".join(by_name).translate(None, _LOWER_TOKEN):
+        headers = _in_lower_case(headers)
+        by_name = dict(headers)
+    if b"content-length" in by_name or b"transfer-encoding" in by_name:
+        headers = [header for header in headers if header[0] not in _FRAMING]
+    lines = b"\r\n".join(map(b": ".join, headers))
+    breaks = len(lines) - len(lines.translate(None, _LINE_BREAKERS))
+    if (breaks != 2 * len(headers) - 2 and headers) or b"" in by_name:
+        raise ValueError("a header contains a line break or NUL, or has no name")
     if not method or method.translate(None, _TOKEN) or method == b"CONNECT":
         raise ValueError("the method is not one that can be sent")
-    if target.translate(None, _TARGET) or not target.startswith(b"/"):
+    if target.translate(None, _TARGET) or target[:1] != b"/":
         raise ValueError("the target is not a path with an optional query")
-    return b"%b %b HTTP/1.1\r\n%b%b%b%b\r\n" % (
-        method,
-        target,
-        _host_line(names, authority),
-        fields,
-        b"\r\n" if fields else b"",
-        _framing_line(method, length),
-    )
+    host = _host(headers) if b"host" in by_name else b"host: %b\r\n" % authority
+    end = b"\r\n" if headers else b""
+    return b"%b %b HTTP/1.1\r\n%b%b%b%b\r\n" % (method, target, host, lines, end, _framing(method, length))
 
 
-def _host_line(names: list[bytes], authority: bytes) -> bytes:
-    given = names.count(_HOST)
-    if given > 1:
+def _in_lower_case(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    headers = [(name.lower(), value) for name, value in headers]
+    if any(name.translate(None, _TOKEN) for name, _ in headers):
+        raise ValueError("a header's name is not a token")
+    return headers
+
+
+def _host(headers: list[tuple[bytes, bytes]]) -> bytes:
+    """Nothing: the caller's own host stands among the headers."""
+    if [name for name, _ in headers].count(b"host") > 1:
         raise ValueError("there is more than one host header")
-    return b"" if given else b"host: %b\r\n" % authority
+    return b""
 
 
-def _framing_line(method: bytes, length: int | None) -> bytes:
+def _framing(method: bytes, length: int | None) -> bytes:
     if length is None:
         return b"transfer-encoding: chunked\r\n"
     if length or method in _EXPECT_A_BODY:

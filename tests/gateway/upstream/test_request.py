@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import pytest
+
+from innoai.gateway.upstream import RequestHead
+from innoai.gateway.upstream.request import announced_length, encode
+
+AUTHORITY = b"upstream:8000"
+
+
+def encoded(
+    method: bytes = b"POST",
+    target: bytes = b"/v1/x?y=1",
+    *headers: tuple[bytes, bytes],
+    length: int | None = 3,
+) -> bytes:
+    return encode(RequestHead(method, target, list(headers)), AUTHORITY, length)
+
+
+def test_a_request_is_written_with_host_and_length():
+    assert encoded(b"POST", b"/v1/x?y=1", (b"accept", b"a"), (b"x-b", b"")) == (
+        b"POST /v1/x?y=1 HTTP/1.1\r\nhost: upstream:8000\r\naccept: a\r\nx-b: \r\ncontent-length: 3\r\n\r\n"
+    )
+
+
+def test_a_request_without_headers_is_written_with_host_and_length():
+    assert encoded() == b"POST /v1/x?y=1 HTTP/1.1\r\nhost: upstream:8000\r\ncontent-length: 3\r\n\r\n"
+
+
+def test_a_host_that_is_given_is_the_only_one():
+    assert encoded(b"GET", b"/", (b"Host", b"other"), length=0) == b"GET / HTTP/1.1\r\nhost: other\r\n\r\n"
+
+
+@pytest.mark.parametrize("second", [b"host", b"Host"])
+def test_two_hosts_are_refused(second: bytes):
+    with pytest.raises(ValueError, match="host"):
+        encoded(b"GET", b"/", (b"host", b"a"), (second, b"b"))
+
+
+@pytest.mark.parametrize(
+    "name", [b"content-length", b"Content-Length", b"transfer-encoding", b"TRANSFER-ENCODING"]
+)
+def test_framing_is_written_anew(name: bytes):
+    assert encoded(b"PUT", b"/", (name, b"99"), (b"a", b"b")) == (
+        b"PUT / HTTP/1.1\r\nhost: upstream:8000\r\na: b\r\ncontent-length: 3\r\n\r\n"
+    )
+    assert encoded(b"PUT", b"/", (name, b"99"), (name, b"98"), length=None) == (
+        b"PUT / HTTP/1.1\r\nhost: upstream:8000\r\ntransfer-encoding: chunked\r\n\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "announced"), [(b"GET", False), (b"DELETE", False), (b"POST", True), (b"PATCH", True)]
+)
+def test_an_empty_body_is_announced_where_a_body_is_expected(method: bytes, announced: bool):
+    assert (b"content-length: 0\r\n" in encoded(method, length=0)) is announced
+
+
+@pytest.mark.parametrize("junk", [b"\r", b"\n", b"\r\n", b"\0", b"\r\nx: y"])
+@pytest.mark.parametrize("place", ["method", "target", "name", "value", "first value"])
+def test_a_line_break_or_nul_is_refused_wherever_it_stands(place: str, junk: bytes):
+    for text in (junk, b"a" + junk, junk + b"a", b"a" + junk + b"a"):
+        with pytest.raises(
+            ValueError, match=place.split()[-1] if place in ("method", "target") else "header"
+        ):
+            encoded(
+                text if place == "method" else b"GET",
+                b"/" + text if place == "target" else b"/",
+                (b"x-first", text if place == "first value" else b"a"),
+                (text if place == "name" else b"x-last", text if place == "value" else b"a"),
+            )
+
+
+@pytest.mark.parametrize("name", [b"", b"a b", b"a:", b" a", b"Content-Length ", b"\xe4", b"a\t", b"(a)"])
+def test_a_name_that_is_no_token_is_refused(name: bytes):
+    with pytest.raises(ValueError, match="header"):
+        encoded(b"GET", b"/", (name, b"a"))
+
+
+@pytest.mark.parametrize("method", [b"", b"GET /x", b"G(", b"CONNECT"])
+def test_a_method_that_cannot_be_sent_is_refused(method: bytes):
+    with pytest.raises(ValueError, match="method"):
+        encoded(method)
+
+
+@pytest.mark.parametrize(
+    "target", [b"", b"*", b"x", b"http://other/", b"/a b", b"/a\tb", b"/\x7f", b"/ HTTP/1.1"]
+)
+def test_a_target_that_is_no_path_is_refused(target: bytes):
+    with pytest.raises(ValueError, match="target"):
+        encoded(b"GET", target)
+
+
+@pytest.mark.parametrize(
+    "values", [[b"1", b"1"], [b"+1"], [b"-1"], [b"1 "], [b""], [b"0x1"], [b"1" * 19], [b"\xb2"]]
+)
+def test_a_length_that_is_no_single_number_is_refused(values: list[bytes]):
+    with pytest.raises(ValueError, match="content-length"):
+        announced_length(RequestHead(b"POST", b"/", [(b"Content-Length", value) for value in values]))
+
+
+def test_the_announced_length_is_read_or_absent():
+    assert announced_length(RequestHead(b"POST", b"/", [(b"Content-Length", b"017")])) == 17
+    assert announced_length(RequestHead(b"POST", b"/", [(b"a", b"1")])) is None
