@@ -3,6 +3,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -120,7 +121,7 @@ CALLS: list[tuple[str, Made, str, Any, Answer]] = [
     ("keys.revoke", lambda c: c.keys.revoke("key_1"), "DELETE /v1/keys/key_1", None, NOTHING),
     (
         "customers.create",
-        lambda c: c.customers.create(customer_id="customer-123", metadata={"plan": "gold"}),
+        lambda c: c.customers.create(customer_id="customer-123", metadata=MappingProxyType({"plan": "gold"})),
         "POST /v1/customers",
         {"customer_id": "customer-123", "metadata": {"plan": "gold"}},
         Answer(CUSTOMER, 201),

@@ -200,7 +200,7 @@ class CountingClock:
 
     def wait_for(self, callers: int) -> None:
         for _ in range(callers):
-            assert self.asked.acquire(timeout=30)
+            assert self.asked.acquire(timeout=5)
 
 
 @pytest.mark.parametrize("failure", [None, DOWN], ids=["a token", "an error"])

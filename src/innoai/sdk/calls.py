@@ -229,7 +229,7 @@ def create_customer(
     idempotency_key: str | None = None,
 ) -> Call[Customer]:
     """Create a customer under the account's own id for it. idempotency_key: as for keys."""
-    body = _set(customer_id=customer_id, name=name, metadata=metadata)
+    body = _set(customer_id=customer_id, name=name, metadata=_texts(metadata))
     return Call("post", "/customers", Customer, body, headers=_idempotent(idempotency_key))
 
 
@@ -255,7 +255,7 @@ def update_customer(
         "patch",
         _customer_path(customer_id),
         Customer,
-        _given(name=name, metadata=metadata, disabled=disabled),
+        _given(name=name, metadata=_texts(metadata), disabled=disabled),
     )
 
 
@@ -287,6 +287,10 @@ def _strings(name: str, value: Sequence[str] | Omit | None) -> list[str] | Omit 
     if isinstance(value, str):
         raise TypeError(f"{name} is a list of strings, not one string")
     return value if value is None or isinstance(value, Omit) else list(value)
+
+
+def _texts(value: Mapping[str, str] | Omit | None) -> dict[str, str] | Omit | None:
+    return value if value is None or isinstance(value, Omit) else dict(value)
 
 
 def _moment(value: datetime | str | Omit | None) -> str | Omit | None:

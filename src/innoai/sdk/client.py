@@ -211,7 +211,7 @@ class InnoAI(_InnoAIClient, OpenAI):
 
 
 class AsyncInnoAI(_InnoAIClient, AsyncOpenAI):
-    """`InnoAI` for asyncio (and trio): the same options and attributes; every method is awaited."""
+    """`InnoAI` for asyncio: the same options and attributes; every method is awaited."""
 
     _keeper: AsyncTokenKeeper | None
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -69,7 +68,7 @@ class _Keeper:
         self.grant = grant
         self._clock = clock
         self._held: Held | None = None
-        self._issued: deque[str] = deque(maxlen=REMEMBERED)
+        self._issued: tuple[str, ...] = ()
         self._failures = 0
         self._failure: Exception | None = None
 
@@ -85,7 +84,7 @@ class _Keeper:
 
     def _landed(self, started: float, token: Token) -> str:
         self._held = Held.since(started, token)
-        self._issued.append(token.access_token)
+        self._issued = (*self._issued, token.access_token)[-REMEMBERED:]
         self._failure = None
         return token.access_token
 
