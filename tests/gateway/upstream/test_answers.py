@@ -241,3 +241,20 @@ async def test_a_listener_that_raises_loses_its_call_alone(method: str, head: Re
         assert (await heard.failed()).kind is FailureKind.CLOSED_MID_ANSWER
         assert [str(report["exception"]) for report in reports] == [method]
         assert await (await ask(pool)).answer() == (200, b"ok")
+
+
+async def test_a_listener_that_cancels_and_then_raises_is_reported_and_hears_no_more():
+    class Leaving(Heard):
+        def on_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+            call.cancel()
+            raise LookupError("after leaving")
+
+    reports: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(context))
+    async with serving(forever) as peer, pooled(peer) as pool:
+        heard = Leaving()
+        call = pool.send(GET, b"", heard)
+        await peer.visited.wait()
+        await peer.left_alone()
+        assert [str(report["exception"]) for report in reports] == ["after leaving"]
+        assert heard.last_words == 0

@@ -6,7 +6,7 @@ import ipaddress
 import socket
 import ssl
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography import x509
@@ -188,6 +188,27 @@ async def test_a_host_that_does_not_resolve_is_a_failure_that_reached_nobody(mon
     assert (failure.kind, failure.reached) == (FailureKind.CONNECT_FAILED, False)
     assert "resolve" in failure.text
     await pool.close()
+
+
+async def test_a_peer_that_speaks_before_it_is_asked_gets_no_request():
+    class Loop:
+        """Lets the peer's words arrive before the pool has its new connection, which a handshake can do."""
+
+        create_task = staticmethod(asyncio.get_running_loop().create_task)
+        call_later = staticmethod(asyncio.get_running_loop().call_later)
+        time = staticmethod(asyncio.get_running_loop().time)
+
+        @staticmethod
+        async def create_connection(*address: Any, **options: Any) -> None:
+            _, connection = await asyncio.get_running_loop().create_connection(*address, **options)
+            connection.data_received(b"220 ready\r\n")
+
+    async with serving(forever) as peer:
+        pool = Pool(Origin("http", "127.0.0.1", peer.port), loop=Loop())  # type: ignore[arg-type]
+        failure = await (await ask(pool)).failed()
+        assert (failure.kind, failure.reached) == (FailureKind.CLOSED_BEFORE_ANSWER, False)
+        await pool.close()
+        assert peer.requests == []
 
 
 async def test_a_peer_that_hangs_up_at_once_was_not_reached_or_gave_no_answer():

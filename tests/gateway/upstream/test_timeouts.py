@@ -109,6 +109,7 @@ async def test_patience_begins_anew_with_each_step_of_the_answer():
         assert watched.alive_at(1227)
         assert watched.alive_at(1236)
         assert not watched.alive_at(1237)
+        assert not watched.alive_at(9999)
         assert await timed_out(heard, Phase.IDLE)
 
 

@@ -54,7 +54,7 @@ class Call:
     )
 
     def __init__(
-        self, listener: Listener, pieces: list[bytes], *, head_only: bool, more: bool, remaining: int | None
+        self, listener: Listener, pieces: list[bytes], head_only: bool, more: bool, remaining: int | None
     ) -> None:
         self.listener = listener
         # The request as written so far; kept until upstream answers, in case it must be written once more.

@@ -121,12 +121,12 @@ class Pool:
     def _whole(self, head: RequestHead, body: bytes, listener: Listener) -> Call:
         text = encode(head, self._authority, len(body))
         pieces = [text + body] if len(body) <= _JOIN_LIMIT else [text, body]
-        return Call(listener, pieces, head_only=head.method == b"HEAD", more=False, remaining=None)
+        return Call(listener, pieces, head.method == b"HEAD", False, None)
 
     def _streamed(self, head: RequestHead, body: bytes, listener: Listener) -> Call:
         length = announced_length(head)
         text = encode(head, self._authority, length)
-        call = Call(listener, [text], head_only=head.method == b"HEAD", more=True, remaining=length)
+        call = Call(listener, [text], head.method == b"HEAD", True, length)
         call.begin(body)
         return call
 

@@ -10,6 +10,7 @@ _LOWER_TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
 _TOKEN: Final = _LOWER_TOKEN + b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _TARGET: Final = bytes(code for code in range(0x21, 0x100) if code != 0x7F)
 _LINE_BREAKERS: Final = b"\r\n\0"
+_COMMON_METHODS: Final = frozenset((b"GET", b"POST", b"PUT", b"PATCH", b"DELETE", b"HEAD"))
 _FRAMING: Final = frozenset((b"content-length", b"transfer-encoding"))
 _LENGTH: Final = re.compile(rb"[0-9]{1,18}")
 # RFC 9110 §8.6: with these an empty body is announced, as their servers expect one.
@@ -54,7 +55,9 @@ def encode(head: RequestHead, authority: bytes, length: int | None) -> bytes:
     breaks = len(lines) - len(lines.translate(None, _LINE_BREAKERS))
     if (breaks != 2 * len(headers) - 2 and headers) or b"" in by_name:
         raise ValueError("a header contains a line break or NUL, or has no name")
-    if not method or method.translate(None, _TOKEN) or method == b"CONNECT":
+    if method not in _COMMON_METHODS and (
+        not method or method.translate(None, _TOKEN) or method == b"CONNECT"
+    ):
         raise ValueError("the method is not one that can be sent")
     if target.translate(None, _TARGET) or target[:1] != b"/":
         raise ValueError("the target is not a path with an optional query")
