@@ -10,10 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from innoai.access.keys import PREFIX, SECRET_BYTES, digest, is_well_formed, mint
+from innoai.ids import base62
 
 RANDOMNESS = st.binary(min_size=SECRET_BYTES, max_size=SECRET_BYTES)
 KEYS = RANDOMNESS.map(mint)
 KEY = mint(bytes(range(SECRET_BYTES)))
+
+
+def checked(body: str) -> str:
+    return body + base62(zlib.crc32(body.encode()), 6)
 
 
 @given(RANDOMNESS)
@@ -83,6 +88,12 @@ def test_two_swapped_neighbours_are_told_offline(key, position):
 )
 def test_what_is_no_key_is_not_well_formed(text):
     assert not is_well_formed(text)
+
+
+@pytest.mark.parametrize("body", [KEY[:-7], KEY[:-6] + "0", KEY, "sk-0000-" + KEY[8:-6], KEY[:-7] + "-"])
+def test_a_right_checksum_does_not_make_a_key_of_another_shape(body):
+    assert is_well_formed(checked(KEY[:-6]))
+    assert not is_well_formed(checked(body))
 
 
 @given(st.text())

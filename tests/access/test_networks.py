@@ -5,7 +5,7 @@ import re
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from innoai.access.networks import (
@@ -88,6 +88,11 @@ def test_an_address_is_its_number(address):
 @given(V4)
 def test_a_mapped_address_is_the_ipv4_address(address):
     assert parse_address(dotted(address)) == parse_address(str(address)) == int(address)
+
+
+@pytest.mark.parametrize("text", ["::fffe:a01:203", "::1:ffff:a01:203", "::ffff:0:a01:203", "::a01:203"])
+def test_an_address_that_only_looks_mapped_stays_ipv6(text):
+    assert parse_address(text) == number(IPv6Address(text)) >= 2**128
 
 
 @given(ADDRESSES, ADDRESSES)
@@ -201,6 +206,9 @@ def test_a_single_address_is_a_network_of_one(address):
     ADDRESSES,
     st.one_of(st.integers(-5, 1000).map(str), st.text(max_size=5).filter(lambda text: not text.isdecimal())),
 )
+@example(IPv4Address("10.0.0.0"), "33")
+@example(IPv6Address("2001:db8::"), "129")
+@example(IPv6Address("::ffff:10.0.0.0"), "129")
 def test_a_prefix_length_that_the_family_does_not_have_is_refused(address, prefix):
     assume(prefix not in {str(length) for length in range(address.max_prefixlen + 1)})
     with pytest.raises(ValueError, match=rf"no prefix length from 0 to {address.max_prefixlen}"):
