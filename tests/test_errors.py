@@ -90,3 +90,17 @@ def test_an_error_carries_its_refusal():
     assert error.refusal == refusal("invalid_request", "name: write a text.", param="name")
     assert error.refusal.kind is ERRORS["invalid_request"]
     assert str(error) == "invalid_request: name: write a text."
+
+
+def test_a_refusal_decided_elsewhere_can_be_raised_with_its_headers():
+    refused = refusal("method_not_allowed")
+    error = InnoError.of(refused, [(b"allow", b"GET")])
+    assert error.refusal == refused
+    assert error.headers == [(b"allow", b"GET")]
+
+
+def test_no_two_errors_share_their_headers():
+    first, second = InnoError("conflict"), InnoError.of(refusal("rate_limit_exceeded", retry_after=1))
+    first.headers.append((b"x", b"y"))
+    assert (second.headers, InnoError("conflict").headers) == ([], [])
+    assert second.refusal.details == {"retry_after": 1}

@@ -5,7 +5,7 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from innoai.ids import BASE62, RANDOM_BYTES, base62, new_id
+from innoai.ids import BASE62, RANDOM_BYTES, RequestIds, base62, new_id
 
 MILLISECONDS = st.integers(0, 2**48 - 1)
 RANDOMNESS = st.binary(min_size=RANDOM_BYTES, max_size=RANDOM_BYTES)
@@ -59,3 +59,27 @@ def test_an_id_holds_all_its_bits(now_ms, randomness):
     value = number(new_id("req", now_ms, randomness).removeprefix("req_"))
     assert value >> 80 == now_ms
     assert (value & (2**80 - 1)).to_bytes(RANDOM_BYTES) == randomness
+
+
+@untimed
+@given(st.integers(0, 2**43), st.binary(min_size=5, max_size=5), st.integers(1, 200))
+def test_the_request_ids_of_a_process_are_as_long_as_others_and_sort_by_their_creation(
+    now_ms, randomness, count
+):
+    ids = RequestIds(now_ms, randomness)
+    made = [ids.new() for _ in range(count)]
+    assert all(re.fullmatch(r"req_[0-9A-Za-z]{22}", one, re.ASCII) for one in made)
+    assert made == sorted(set(made))
+
+
+def test_request_ids_go_on_beyond_each_power_of_the_base():
+    ids = RequestIds(1_795_000_000_000, b"12345")
+    made = [ids.new() for _ in range(62 * 62 + 2)]
+    assert [number(one[-8:]) for one in made] == list(range(62 * 62 + 2))
+
+
+@untimed
+@given(st.tuples(st.integers(0, 2**43), st.binary(min_size=5, max_size=5)), st.data())
+def test_two_processes_never_make_the_same_request_id(first, data):
+    second = data.draw(st.tuples(st.integers(0, 2**43), st.binary(min_size=5, max_size=5)))
+    assert (RequestIds(*first).new() == RequestIds(*second).new()) == (first == second)
