@@ -19,7 +19,7 @@ HEADERS = {
 }
 
 
-def standard(payload: bytes | str = PAYLOAD, now: float = SENT_AT, **headers: str) -> bool:
+def standard(payload: bytes | str = PAYLOAD, now: float = float(SENT_AT), **headers: str) -> bool:
     changed = {name.replace("_", "-"): value for name, value in headers.items()}
     return webhooks.verify_standard(payload, {**HEADERS, **changed}, SECRET, now=now)
 
