@@ -24,7 +24,7 @@ AnswerT = TypeVar("AnswerT")
 KeyStatus = Literal["active", "expired", "revoked"]
 LevelName = Literal["read", "write", "delete", "admin"]
 
-_SECRET_KEY_PREFIX = "sk-"  # noqa: S105
+_SECRET_KEY_PREFIX = "sk-"
 
 
 @dataclass(frozen=True, slots=True)

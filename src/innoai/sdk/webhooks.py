@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_SECRET_PREFIX = "whsec_"  # noqa: S105
+_SECRET_PREFIX = "whsec_"
 _SCHEME = "v1"
 DEFAULT_TOLERANCE = 300
 """Seconds that a delivery's timestamp may differ from the receiver's clock."""
