@@ -112,6 +112,8 @@ async def test_interim_answers_are_not_heard():
 async def test_a_body_without_length_lasts_until_the_close():
     async def script(visit: Visit) -> None:
         await visit.request()
+        await visit.say(OK)
+        await visit.request()
         await visit.say(b"HTTP/1.1 200 OK\r\n\r\nall ")
         await heard.progress.wait()
         assert not heard.last_words
@@ -119,6 +121,7 @@ async def test_a_body_without_length_lasts_until_the_close():
 
     heard = Heard()
     async with serving(script) as peer, pooled(peer) as pool:
+        await ask(pool)
         pool.send(GET, b"", heard)
         assert await heard.answer() == (200, b"all of it")
         assert pool.idle == 0

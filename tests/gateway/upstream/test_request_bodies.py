@@ -114,6 +114,19 @@ async def test_a_big_body_in_one_piece_arrives_whole():
         assert pool.idle == 1
 
 
+async def test_an_answer_before_all_of_a_big_body_was_taken_is_the_last_on_its_connection():
+    async def script(visit: Visit) -> None:
+        await visit.reader.readuntil(b"\r\n\r\n")
+        await visit.say(OK)
+        await over.wait()
+
+    over = asyncio.Event()
+    async with serving(script) as peer, pooled(peer) as pool:
+        assert await (await ask(pool, POST, bytes(64 * MEBIBYTE))).answer() == (200, b"ok")
+        assert pool.idle == 0
+        over.set()
+
+
 async def test_an_early_refusal_is_heard_and_stops_the_source():
     async def script(visit: Visit) -> None:
         await visit.reader.readuntil(b"\r\n\r\n")
@@ -204,6 +217,14 @@ async def test_a_call_cancelled_before_it_is_connected_is_never_sent():
         pool.send(GET, b"", heard).cancel()
         assert await (await ask(pool)).answer() == (200, b"ok")
         assert (len(peer.requests), heard.last_words) == (1, 0)
+
+
+async def test_a_call_cancelled_just_before_its_pool_is_closed_hears_nothing():
+    async with serving(forever) as peer, pooled(peer) as pool:
+        heard = Heard()
+        pool.send(GET, b"", heard).cancel()
+        await pool.close()
+        assert heard.last_words == 0
 
 
 async def test_a_call_that_is_over_ignores_everything():

@@ -1,15 +1,29 @@
 from __future__ import annotations
 
 import asyncio
-import time
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from innoai.gateway.upstream import FailureKind, Origin, Phase, Pool, Timeouts
-from tests.gateway.upstream.peers import GET, POST, Heard, Visit, answering, ask, forever, pooled, serving
+from tests.gateway.upstream.peers import (
+    GET,
+    POST,
+    Heard,
+    Script,
+    Visit,
+    answering,
+    ask,
+    forever,
+    pooled,
+    serving,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from innoai.gateway.upstream import Call
     from innoai.gateway.upstream.connection import Connection
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n"
@@ -81,79 +95,119 @@ async def test_idle_connections_expire_and_then_the_sweep_rests():
         assert not pool.is_watching
 
 
-class Watched:
-    """A call whose time is told by the test; as long as that does not await, no sweep runs."""
+class Clock:
+    """The event loop for a pool, except that the test says what time it is and when to sweep."""
 
-    def __init__(self, connection: Connection, heard: Heard) -> None:
-        self.connection = connection
-        self.heard = heard
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.create_task = loop.create_task
+        self.create_connection = loop.create_connection
+        self.now = 0.0
+        self.sweep: Callable[[], None] | None = None
 
-    def alive_at(self, now: float) -> bool:
-        self.connection.watch(now)
-        return not self.connection.is_closed
+    def time(self) -> float:
+        return self.now
+
+    def call_later(self, _: float, sweep: Callable[[], None]) -> Clock:
+        self.sweep = sweep
+        return self
+
+    def cancel(self) -> None:
+        self.sweep = None
+
+    def pass_time(self, seconds: float, *, step: float = 0.5) -> None:
+        """Sweep at every step, as the event loop would; a step of its own is a loop that stalls."""
+        for _ in range(round(seconds / step)):
+            self.now += step
+            assert self.sweep is not None
+            self.sweep()
+
+
+@asynccontextmanager
+async def timed(script: Script, timeouts: Timeouts) -> AsyncIterator[tuple[Pool, Clock, Heard]]:
+    clock = Clock()
+    async with serving(script) as peer:
+        pool = Pool(Origin("http", "127.0.0.1", peer.port), timeouts=timeouts, loop=clock)  # type: ignore[arg-type]
+        yield pool, clock, Heard()
+        await pool.close()
+
+
+async def under_way(call: Call) -> Connection:
+    while call.connection is None:
+        await asyncio.sleep(0)
+    return call.connection
 
 
 async def test_patience_begins_anew_with_each_step_of_the_answer():
-    async with serving(silent) as peer, pooled(peer, timeouts=Timeouts(head=100, idle=10)) as pool:
-        heard = Heard()
-        call = pool.send(GET, b"", heard)
-        while call.connection is None:
-            await asyncio.sleep(0)
-        watched = Watched(call.connection, heard)
-        assert watched.alive_at(1000)
-        assert watched.alive_at(1099)
-        watched.connection.data_received(HEAD)
-        for second in (1200, 1209, 1218):
-            assert watched.alive_at(second)
-            watched.connection.data_received(b"x")
-        assert watched.alive_at(1227)
-        assert watched.alive_at(1236)
-        assert not watched.alive_at(1237)
-        assert not watched.alive_at(9999)
+    async with timed(silent, Timeouts(head=100, idle=10)) as (pool, clock, heard):
+        connection = await under_way(pool.send(GET, b"", heard))
+        clock.pass_time(99)
+        connection.data_received(HEAD)
+        for _ in range(4):
+            clock.pass_time(9)
+            connection.data_received(b"x")
+        clock.pass_time(9)
+        assert not connection.is_closed
+        clock.pass_time(3)
         assert await timed_out(heard, Phase.IDLE)
 
 
-async def test_time_in_which_the_caller_pauses_or_writes_is_not_upstreams():
-    async with serving(silent) as peer, pooled(peer, timeouts=Timeouts(head=100, idle=10)) as pool:
-        heard = Heard()
+async def test_time_in_which_the_caller_writes_or_pauses_is_not_upstreams():
+    async with timed(silent, Timeouts(head=100, idle=10)) as (pool, clock, heard):
         call = pool.send(POST, b"begin", heard, more_body=True)
-        while call.connection is None:
-            await asyncio.sleep(0)
-        watched = Watched(call.connection, heard)
-        assert watched.alive_at(1000)
-        assert watched.alive_at(9000)
+        connection = await under_way(call)
+        clock.pass_time(500)
         call.end()
         call.pause()
-        assert watched.alive_at(10_000)
-        assert watched.alive_at(19_000)
+        clock.pass_time(500)
         call.resume()
-        assert watched.alive_at(20_000)
-        assert watched.alive_at(20_099)
-        watched.connection.data_received(HEAD)
+        clock.pass_time(99)
+        connection.data_received(HEAD)
         call.pause()
-        assert watched.alive_at(30_000)
-        assert watched.alive_at(39_000)
+        clock.pass_time(500)
         call.resume()
-        assert watched.alive_at(40_000)
-        assert not watched.alive_at(40_010)
+        clock.pass_time(9)
+        assert not connection.is_closed
+        clock.pass_time(3)
         assert await timed_out(heard, Phase.IDLE)
+
+
+async def test_an_early_answer_that_stalls_times_out_though_the_body_goes_on():
+    async with timed(silent, Timeouts(idle=10)) as (pool, clock, heard):
+        call = pool.send(POST, b"begin", heard, more_body=True)
+        (await under_way(call)).data_received(HEAD)
+        clock.pass_time(12)
+        assert await timed_out(heard, Phase.IDLE)
+
+
+async def test_a_request_that_upstream_takes_slowly_does_not_time_out():
+    async def script(visit: Visit) -> None:
+        while True:
+            await may_read.acquire()
+            await visit.reader.readexactly(8 << 20)
+            progress.set()
+
+    may_read, progress = asyncio.Semaphore(0), asyncio.Event()
+    async with timed(script, Timeouts(write=10)) as (pool, clock, heard):
+        connection = await under_way(pool.send(POST, bytes(64 << 20), heard))
+        for _ in range(4):
+            clock.pass_time(9)
+            assert not connection.is_closed
+            progress.clear()
+            may_read.release()
+            await progress.wait()
+        clock.pass_time(9)
+        assert not connection.is_closed
+        clock.pass_time(3)
+        assert await timed_out(heard, Phase.WRITE)
 
 
 async def test_a_stalled_event_loop_is_not_held_against_upstream():
-    async def script(visit: Visit) -> None:
-        await visit.request()
-        await visit.say(HEAD)
-        await stalled.wait()
-        await visit.say(b"the  rest")
-        await visit.gone()
-
-    stalled = asyncio.Event()
-    async with serving(script) as peer, pooled(peer, timeouts=Timeouts(idle=0.4)) as pool:
-        heard = Heard()
-        pool.send(GET, b"", heard)
-        await heard.head.wait()
-        while not pool.is_watching:
-            await asyncio.sleep(0)
-        time.sleep(0.6)  # noqa: ASYNC251  # the stall
-        stalled.set()
-        assert await heard.answer() == (200, b"the  rest")
+    async with timed(silent, Timeouts(idle=10)) as (pool, clock, heard):
+        connection = await under_way(pool.send(GET, b"", heard))
+        connection.data_received(HEAD)
+        clock.pass_time(1)
+        clock.pass_time(1000, step=1000)
+        assert not connection.is_closed
+        clock.pass_time(12)
+        assert await timed_out(heard, Phase.IDLE)

@@ -365,7 +365,6 @@ class Connection(asyncio.Protocol):
         call = self._detach()
         self.close()
         if failure.kind is FailureKind.CLOSED_BEFORE_ANSWER and self._reused and call.replayable:
-            call.replayable = False
             self._owner.connect(call)
         else:
             call.fail(failure)
