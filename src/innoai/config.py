@@ -72,7 +72,7 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     )
     secret_file: Annotated[
         str, Meta(description="file of the installation's secret, used when INNOAI_SECRET is not set")
-    ] = "innoai.secret"  # noqa: S105 - a file's name
+    ] = "innoai.secret"
     max_stale: Annotated[
         float, Meta(gt=0, description="seconds without word from the store before cached keys stop counting")
     ] = 60.0

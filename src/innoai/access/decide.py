@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from innoai.access.limits import RateOutcome
     from innoai.access.routes import Route
 
+_EXPIRED_REFRESH = "The refresh token has expired. Get new tokens from POST /v1/auth/token."
+
 Outcome = Literal["passed", "refused", "not_reached"]
 
 
@@ -124,7 +126,7 @@ def _refuse_standing(principal: Principal, _request: Request, now: float) -> Ref
             "The API key has expired. Create a new key, and rotate keys before they expire.",
         )
     if principal.token is not None and principal.token.exp <= now:
-        return refusal("token_expired")
+        return refusal("token_expired", _EXPIRED_REFRESH if principal.token.token_use == "refresh" else None)
     return None
 
 
@@ -208,10 +210,11 @@ def _tell_model(principal: Principal, request: Request) -> str:
 
 CREDENTIAL = "credential"
 STANDING = "standing"
+TENANCY = "tenancy"
 RATE = "rate"
 RULES: tuple[Rule, ...] = (
     Rule(STANDING, _refuse_standing, _tell_standing),
-    Rule("tenancy", _refuse_tenancy, _tell_tenancy),
+    Rule(TENANCY, _refuse_tenancy, _tell_tenancy),
     Rule("network", _refuse_network, _tell_network),
     Rule("scope", _refuse_scope, _tell_scope),
     Rule("model", _refuse_model, _tell_model),

@@ -22,6 +22,24 @@ _PREFIX = re.compile(r"\d{1,3}", re.ASCII)
 _MAPPED_BITS = 96
 
 
+def _pattern() -> str:
+    octet = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+    v4 = rf"{octet}(?:\.{octet}){{3}}(?:/(?:3[0-2]|[12]?[0-9]))?"
+    group = "[0-9A-Fa-f]{1,4}"
+    spellings = [f"(?:{group}:){{7}}{group}"]
+    for before in range(8):
+        left = f"{group}(?::{group}){{{before - 1}}}" if before else ""
+        after = 7 - before
+        right = f"(?:{group}(?::{group}){{0,{after - 1}}})?" if after else ""
+        spellings.append(f"{left}::{right}")
+    v6 = rf"(?:{'|'.join(spellings)})(?:/(?:12[0-8]|1[01][0-9]|[1-9]?[0-9]))?"
+    return f"^(?:{v4}|{v6})$"
+
+
+NETWORK_PATTERN = _pattern()
+"""What parse_network takes, as a regular expression for schemas; the few oddest spellings are left out."""
+
+
 def parse_address(text: str) -> int:
     """The number of an IPv4 or IPv6 address; a zone (`fe80::1%eth0`) is ignored. ValueError otherwise."""
     try:
@@ -65,16 +83,16 @@ def parse_network(text: str) -> Network:
         raise ValueError(
             f"{text!r} is not a network; write it like 203.0.113.0/24 or 2001:db8::/32"
         ) from None
-    bits = 32 if address < _V6 else 128
-    written_bits = 32 if ":" not in host else 128
     if not slash:
         return Network(address, address)
+    written_bits = 128 if ":" in host else 32
     if _PREFIX.fullmatch(prefix) is None or int(prefix) > written_bits:
         raise ValueError(f"{text!r} has no prefix length from 0 to {written_bits} after the slash")
-    length = int(prefix) - (written_bits - bits)
-    if length < 0:
-        raise ValueError(f"{text!r} mixes IPv4-mapped and IPv6 addresses; name the IPv4 network instead")
-    span = (1 << (bits - length)) - 1
+    host_bits = written_bits - int(prefix)
+    if address < _V6 and host_bits > 32:
+        # Written as IPv4-mapped, but wider than IPv4: a network of IPv6 addresses.
+        address |= _MAPPED | _V6
+    span = (1 << host_bits) - 1
     first = address & ~span
     return Network(first, first | span)
 

@@ -45,10 +45,14 @@ async def begin_family(connection: AsyncConnection, begun: Family) -> None:
     )
 
 
-async def advance_family(connection: AsyncConnection, family_id: str, generation: int, now: float) -> None:
+async def advance_family(connection: AsyncConnection, advanced: Family) -> None:
     """Make the next generation current."""
-    query = update(token_families).where(token_families.c.id == family_id)
-    await connection.execute(query.values(generation=generation, rotated_at=now))
+    query = update(token_families).where(token_families.c.id == advanced.id)
+    await connection.execute(
+        query.values(
+            generation=advanced.generation, rotated_at=advanced.rotated_at, expires_at=advanced.expires_at
+        )
+    )
 
 
 async def revoke(

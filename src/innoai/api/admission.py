@@ -1,0 +1,102 @@
+"""The guard in front of every handler: the route's row of the matrix, the door, and the caller it admits."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.handlers.base import BaseRouteHandler
+from litestar.params import Dependency
+
+from innoai.access.decide import Request as AccessRequest
+from innoai.access.networks import client_address, parse_address
+from innoai.access.routes import route_for
+from innoai.api.services import Services
+from innoai.door import Admission, admission
+from innoai.errors import InnoError
+
+if TYPE_CHECKING:
+    from innoai.access.routes import Route
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+# Litestar would otherwise try to convert these, field by field, for each request.
+Caller = Annotated[Admission, Dependency(skip_validation=True)]
+Inside = Annotated[Services, Dependency(skip_validation=True)]
+"""The rooms below, for a handler to work with."""
+
+ADMISSION_KEY = "innoai.admission"
+CREDENTIAL_IN_BODY = {"credential_in_body": True}
+"""Marks a handler that admits its caller itself, since the credential may be in the body."""
+
+_TYPED_PARAMETER = re.compile(r"\{(\w+):\w+\}")
+
+
+async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Admit the caller to a /v1 route, or raise what refuses. Runs before the body is read."""
+    template = path_template(handler)
+    if not template.startswith("/v1/") or handler.opt.get("credential_in_body"):
+        return
+    services: Services = connection.app.state.services
+    route = route_for(_scope(connection)["method"], template)
+    decision = await services.door.admit(
+        header_credential(connection), access_request(connection, services, route)
+    )
+    admit(connection, admission(decision))
+
+
+def admit(connection: Connection, admitted: Admission) -> None:
+    """Remember who was admitted, for the handler and for the answer's rate headers."""
+    _scope(connection)[ADMISSION_KEY] = admitted
+
+
+def provide_caller(request: Request[Any, Any, Any]) -> Admission:
+    """The admitted caller, for handlers to ask for."""
+    caller: Admission = _scope(request)[ADMISSION_KEY]
+    return caller
+
+
+def access_request(connection: Connection, services: Services, route: Route) -> AccessRequest:
+    """What the decision needs of a control-plane request."""
+    return AccessRequest(
+        route,
+        caller_address(connection, services),
+        target_key=connection.path_params.get("key_id"),
+    )
+
+
+def caller_address(connection: Connection, services: Services) -> int | None:
+    """The caller's address: the socket's, unless trusted proxies vouch for another."""
+    peer = connection.scope["client"]
+    try:
+        address = None if peer is None else parse_address(peer[0])
+    except ValueError:
+        return None
+    forwarded = ",".join(connection.headers.getall("x-forwarded-for", []))
+    return client_address(address, forwarded, services.trusted_proxies)
+
+
+def header_credential(connection: Connection) -> str | None:
+    """The bearer credential of the Authorization header.
+
+    Raises:
+        InnoError: invalid_request when there are several, since only one could count.
+    """
+    values = connection.headers.getall("authorization", [])
+    if len(values) > 1:
+        raise InnoError("invalid_request", "There are several Authorization headers. Send one.")
+    if not values:
+        return None
+    scheme, _, credential = values[0].strip().partition(" ")
+    return credential.strip() if scheme.lower() == "bearer" else None
+
+
+def path_template(handler: BaseRouteHandler) -> str:
+    """The handler's path as the matrix writes it: `/v1/keys/{key_id}`."""
+    return _TYPED_PARAMETER.sub(r"{\1}", min(handler.paths))
+
+
+def _scope(connection: Connection) -> dict[str, Any]:
+    """The ASGI scope as the open mapping that it is."""
+    return cast("dict[str, Any]", connection.scope)

@@ -1,0 +1,136 @@
+"""The control plane as one ASGI application: the handlers, the guard before them, the envelope after them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from litestar import Litestar, Request, Response
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+
+from innoai.access.routes import allowed_methods
+from innoai.api import auth, customers, health, keys, tiers
+from innoai.api.admission import ADMISSION_KEY, guard, provide_caller
+from innoai.api.services import Services
+from innoai.envelope import rate_headers, refusal_body, refusal_headers
+from innoai.errors import InnoError, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from innoai.errors import Refusal
+
+    Scope = dict[str, Any]
+    Receive = Callable[[], Awaitable[dict[str, Any]]]
+    Send = Callable[[Any], Awaitable[None]]
+
+REQUEST_ID_KEY = "innoai.request_id"
+HANDLERS = (
+    auth.issue_token,
+    auth.refresh_token,
+    auth.validate,
+    auth.revoke_token,
+    auth.introspect,
+    auth.explain,
+    keys.create_key,
+    keys.list_keys,
+    keys.get_key,
+    keys.change_key,
+    keys.rotate_key,
+    keys.revoke_key,
+    customers.add_customer,
+    customers.list_customers,
+    customers.get_customer,
+    customers.change_customer,
+    customers.delete_customer,
+    tiers.show_matrix,
+    health.alive,
+    health.ready,
+    health.metrics,
+    health.jwks,
+)
+_CODES = {
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "payload_too_large",
+    415: "unsupported_media_type",
+}
+
+log = structlog.get_logger()
+
+
+class ControlPlane:
+    """Litestar, with a request id on every answer and the rate limit's state on every admitted one."""
+
+    def __init__(self, services: Services, new_request_id: Callable[[], str]) -> None:
+        self._new_request_id = new_request_id
+        self._app = Litestar(
+            route_handlers=list(HANDLERS),
+            guards=[guard],
+            dependencies={
+                "services": Provide(lambda: services, sync_to_thread=False),
+                "caller": Provide(provide_caller, sync_to_thread=False),
+            },
+            exception_handlers={
+                InnoError: _refuse_known,
+                HTTPException: _refuse_http,
+                Exception: _refuse_unexpected,
+            },
+            openapi_config=None,
+            logging_config=None,
+        )
+        self._app.state.services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request_id = scope[REQUEST_ID_KEY] = self._new_request_id()
+
+        async def send_with_headers(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                headers = message["headers"] = list(message["headers"])
+                if not any(name == b"x-request-id" for name, _ in headers):
+                    headers.append((b"x-request-id", request_id.encode()))
+                admitted = scope.get(ADMISSION_KEY)
+                if admitted is not None:
+                    headers.extend(rate_headers(admitted.rate))
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)  # type: ignore[arg-type]
+
+
+def _refuse_known(request: Request[Any, Any, Any], error: InnoError) -> Response[bytes]:
+    return _envelope(request, error.refusal, error.headers)
+
+
+def _refuse_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """Litestar's own refusals, in our words: what the caller sent was not what the route takes."""
+    code = _CODES.get(error.status_code, "invalid_request" if error.status_code < 500 else "internal_error")
+    headers = []
+    if code == "method_not_allowed":
+        allow = ", ".join(allowed_methods(request.url.path)) or "GET"
+        headers.append((b"allow", allow.encode()))
+    return _envelope(request, refusal(code), headers)
+
+
+def _refuse_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    log.error("unexpected", path=request.url.path, exc_info=error)
+    return _envelope(request, refusal("internal_error"), [])
+
+
+def _envelope(
+    request: Request[Any, Any, Any], refused: Refusal, added: list[tuple[bytes, bytes]]
+) -> Response[bytes]:
+    scope: Scope = request.scope  # type: ignore[assignment]
+    request_id = scope[REQUEST_ID_KEY]
+    headers = {
+        name.decode(): value.decode()
+        for name, value in [*refusal_headers(refused, request_id), *added]
+        if name != b"content-type"
+    }
+    return Response(
+        refusal_body(refused, request_id),
+        status_code=refused.kind.status,
+        media_type="application/json",
+        headers=headers,
+    )

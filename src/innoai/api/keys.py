@@ -1,0 +1,374 @@
+"""/v1/keys: API keys are made, listed, changed, rotated with overlap and revoked."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+from litestar import Request, Response, delete, get, patch, post
+from msgspec import UNSET, Meta, UnsetType
+
+from innoai.access import keys as key_format
+from innoai.access.networks import NETWORK_PATTERN, parse_networks
+from innoai.access.scopes import DEFAULT_SCOPES, LEVELS, SCOPES, in_order, level_of, scope_set
+from innoai.api.admission import Caller, Inside
+from innoai.api.customers import customer_or_create
+from innoai.api.idempotency import create_once
+from innoai.api.services import Services
+from innoai.api.wire import (
+    CustomerId,
+    Limit,
+    Name,
+    Page,
+    answer,
+    decode_json,
+    instant,
+    raw_body,
+    read_body,
+    read_query,
+)
+from innoai.door import Admission
+from innoai.errors import InnoError
+from innoai.keyring.keyring import effective_rate_limit
+from innoai.store import api_keys
+from innoai.store.api_keys import KeyRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from innoai.access.tiers import Tier
+
+JsonRequest = Request[Any, Any, Any]
+
+MAX_RATE_LIMIT = 100_000_000
+MAX_OVERLAP = 30 * 86_400
+DEFAULT_OVERLAP = 86_400
+Scope = Annotated[str, Meta(extra_json_schema={"enum": list(SCOPES)})]
+Scopes = Annotated[list[Scope], Meta(max_length=64, description="what the key may do")]
+Network = Annotated[
+    str,
+    Meta(
+        max_length=64,
+        description="a CIDR network or a single address, IPv4 or IPv6",
+        extra_json_schema={"pattern": NETWORK_PATTERN},
+    ),
+]
+Networks = Annotated[
+    list[Network], Meta(max_length=256, description="where it may be used from; [] is anywhere")
+]
+RateLimit = Annotated[int, Meta(ge=1, le=MAX_RATE_LIMIT, description="requests a minute")]
+ModelName = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+ModelNames = Annotated[list[ModelName], Meta(min_length=1, max_length=256, description="the only models")]
+Instant = Annotated[datetime, Meta(tz=True, description="an RFC 3339 instant with its offset")]
+
+
+class CreateKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A key to make. A level is added to the scopes; without either it may use inference."""
+
+    name: Name
+    scopes: Scopes | None = None
+    level: Literal["read", "write", "delete", "admin"] | None = None
+    allowed_ips: Networks | None = None
+    rate_limit: RateLimit | None = None
+    expires_at: Instant | None = None
+    models: ModelNames | None = None
+    customer_id: CustomerId | None = None
+
+
+class ChangeKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to change; a member that is left out stays as it is, null removes the restriction."""
+
+    name: Name | UnsetType = UNSET
+    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=64)] | UnsetType = UNSET
+    allowed_ips: Networks | UnsetType | None = UNSET
+    rate_limit: RateLimit | UnsetType | None = UNSET
+    expires_at: Instant | UnsetType | None = UNSET
+    models: ModelNames | UnsetType | None = UNSET
+
+
+class RotateKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How to rotate. `overlap` in seconds: for how long the old key goes on working."""
+
+    overlap: Annotated[int, Meta(ge=0, le=MAX_OVERLAP)] = DEFAULT_OVERLAP
+    name: Name | None = None
+
+
+class KeyQuery(msgspec.Struct, frozen=True):
+    """Which keys to list, newest first."""
+
+    limit: Limit = 20
+    cursor: Annotated[str | None, Meta(pattern="^key_[0-9A-Za-z]{22}$", description="from next_cursor")] = (
+        None
+    )
+    status: Literal["active", "expired", "revoked"] | None = None
+    customer_id: CustomerId | None = None
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """An API key without its secret."""
+
+    id: str
+    object: str = "api_key"
+    name: str
+    prefix: str = key_format.PREFIX
+    last4: str
+    scopes: tuple[str, ...]
+    level: str | None
+    allowed_ips: tuple[str, ...]
+    rate_limit: int
+    models: tuple[str, ...] | None
+    customer_id: str | None
+    status: str
+    created_at: datetime | None
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+    rotated_from: str | None
+
+
+class NewKey(Key, frozen=True, kw_only=True):
+    """An API key with its secret, which is shown this once."""
+
+    key: str
+
+
+class KeyPage(Page, frozen=True, kw_only=True):
+    """A page of keys."""
+
+    data: list[Key]
+
+
+@post("/v1/keys", status_code=201)
+async def create_key(request: JsonRequest, services: Inside, caller: Caller) -> Response[bytes]:
+    """Make an API key. The answer is the only place where the key itself is ever shown."""
+    content = await raw_body(request)
+    wanted = decode_json(content, CreateKey)
+    account = caller.principal.account
+    tier = services.tiers[account.tier]
+    scopes = _scopes_of(wanted)
+    record = KeyRecord(
+        id=services.new_id("key"),
+        account_id=account.id,
+        customer_pk=None,
+        customer_id=None,
+        name=wanted.name,
+        last4="",
+        scopes=in_order(scopes),
+        allowed_ips=_networks(wanted.allowed_ips or ()),
+        rate_limit=_rate_limit(wanted.rate_limit, tier),
+        models=None if wanted.models is None else tuple(wanted.models),
+        created_at=services.clock(),
+        expires_at=_future(wanted.expires_at, services.clock()),
+    )
+
+    async def create(connection: AsyncConnection) -> bytes:
+        await _check_room(connection, account.id, tier, record.created_at)
+        owned = record
+        if wanted.customer_id is not None:
+            customer = await customer_or_create(services, connection, account, wanted.customer_id)
+            owned = replace(record, customer_pk=customer.id, customer_id=customer.customer_id)
+        return await _issue(services, connection, owned, tier)
+
+    created = await create_once(services, request, account.id, content, create)
+    await services.heed_changes()
+    return answer(created, 201)
+
+
+@get("/v1/keys")
+async def list_keys(request: JsonRequest, services: Inside, caller: Caller) -> Response[bytes]:
+    """List the account's keys, newest first."""
+    query = read_query(request, KeyQuery)
+    now = services.clock()
+    async with services.database.read() as connection:
+        found = await api_keys.page(
+            connection,
+            caller.principal.account.id,
+            limit=query.limit + 1,
+            before=query.cursor,
+            status=query.status,
+            customer_id=query.customer_id,
+            now=now,
+        )
+    shown = found[: query.limit]
+    tier = services.tiers[caller.principal.account.tier]
+    return answer(
+        KeyPage(
+            data=[_show(record, tier, now) for record in shown],
+            next_cursor=shown[-1].id if len(found) > query.limit else None,
+        )
+    )
+
+
+@get("/v1/keys/{key_id:str}")
+async def get_key(key_id: str, services: Inside, caller: Caller) -> Response[bytes]:
+    """Show one key."""
+    async with services.database.read() as connection:
+        record = await _own(connection, key_id, caller)
+    return answer(_show(record, services.tiers[caller.principal.account.tier], services.clock()))
+
+
+@patch("/v1/keys/{key_id:str}")
+async def change_key(key_id: str, request: JsonRequest, services: Inside, caller: Caller) -> Response[bytes]:
+    """Change a key; effective for it and for every token minted from it when this is answered."""
+    wanted = await read_body(request, ChangeKey)
+    tier = services.tiers[caller.principal.account.tier]
+    now = services.clock()
+    values = _changed(wanted, tier)
+    async with services.database.write() as connection:
+        record = await _own(connection, key_id, caller)
+        if record.revoked_at is not None:
+            raise InnoError("conflict", "The key is revoked, which is for good. Create a new key.")
+        if values:
+            await api_keys.change(connection, key_id, values, now)
+        record = await _own(connection, key_id, caller)
+    await services.heed_changes()
+    return answer(_show(record, tier, now))
+
+
+@post("/v1/keys/{key_id:str}/rotate", status_code=201)
+async def rotate_key(key_id: str, request: JsonRequest, services: Inside, caller: Caller) -> Response[bytes]:
+    """Make a successor with the same rights; the old key expires after the overlap."""
+    content = await raw_body(request)
+    wanted = decode_json(content or b"{}", RotateKey)
+    account = caller.principal.account
+    tier = services.tiers[account.tier]
+    now = services.clock()
+
+    async def create(connection: AsyncConnection) -> bytes:
+        old = await _own(connection, key_id, caller)
+        if old.status(now) != "active":
+            raise InnoError("conflict", f"The key is {old.status(now)}. Create a new key instead.")
+        ends = now + wanted.overlap
+        expires_at = ends if old.expires_at is None else min(ends, old.expires_at)
+        await api_keys.change(connection, key_id, {"expires_at": expires_at}, now)
+        successor = replace(
+            old,
+            id=services.new_id("key"),
+            name=wanted.name or old.name,
+            created_at=now,
+            last_used_at=None,
+            rotated_from=old.id,
+        )
+        return await _issue(services, connection, successor, tier)
+
+    created = await create_once(services, request, account.id, content, create)
+    await services.heed_changes()
+    return answer(created, 201)
+
+
+@delete("/v1/keys/{key_id:str}", status_code=204)
+async def revoke_key(key_id: str, services: Inside, caller: Caller) -> None:
+    """Revoke a key for good, with every token minted from it. A key may always revoke itself."""
+    async with services.database.write() as connection:
+        await _own(connection, key_id, caller)
+        await api_keys.revoke(connection, key_id, services.clock())
+    await services.heed_changes()
+
+
+async def _issue(services: Services, connection: AsyncConnection, record: KeyRecord, tier: Tier) -> bytes:
+    secret = key_format.mint(os.urandom(key_format.SECRET_BYTES))
+    record = replace(record, last4=secret[-4:])
+    current = services.secrets.current
+    await api_keys.create(connection, record, key_format.digest(secret, current.pepper), current.version)
+    shown = msgspec.structs.asdict(_show(record, tier, record.created_at))
+    return msgspec.json.encode(NewKey(**shown, key=secret))
+
+
+async def _own(connection: AsyncConnection, key_id: str, caller: Admission) -> KeyRecord:
+    record = await api_keys.get(connection, key_id, caller.principal.account.id)
+    if record is None:
+        raise InnoError("not_found", "No key has that id. GET /v1/keys lists the keys.")
+    return record
+
+
+async def _check_room(connection: AsyncConnection, account_id: str, tier: Tier, now: float) -> None:
+    if tier.max_keys is not None and await api_keys.count_live(connection, account_id, now) >= tier.max_keys:
+        raise InnoError(
+            "conflict",
+            f"The account has {tier.max_keys} active keys, as many as tier {tier.name} allows. Revoke one.",
+        )
+
+
+def _scopes_of(wanted: CreateKey) -> frozenset[str]:
+    named = _checked_scopes(wanted.scopes or ())
+    if wanted.level is not None:
+        named |= LEVELS[wanted.level]
+    return named or scope_set(DEFAULT_SCOPES)
+
+
+def _checked_scopes(scopes: Iterable[str]) -> frozenset[str]:
+    try:
+        return scope_set(scopes)
+    except ValueError as error:
+        raise InnoError("invalid_request", f"scopes: {error}.", param="scopes") from None
+
+
+def _networks(texts: Iterable[str]) -> tuple[str, ...]:
+    try:
+        return parse_networks(texts).texts()
+    except ValueError as error:
+        raise InnoError("invalid_request", f"allowed_ips: {error}.", param="allowed_ips") from None
+
+
+def _rate_limit(wanted: int | None, tier: Tier) -> int | None:
+    if wanted is not None and wanted > tier.max_rate_limit:
+        raise InnoError(
+            "invalid_request",
+            f"rate_limit: tier {tier.name} allows at most {tier.max_rate_limit} requests a minute.",
+            param="rate_limit",
+        )
+    return wanted
+
+
+def _future(wanted: datetime | None, now: float) -> float | None:
+    if wanted is None:
+        return None
+    expires_at = wanted.timestamp()
+    if expires_at <= now:
+        # What is past depends on the server's clock, so this is a conflict and no malformed request.
+        raise InnoError(
+            "conflict", "expires_at: that instant is past. Choose a later one.", param="expires_at"
+        )
+    return expires_at
+
+
+def _changed(wanted: ChangeKey, tier: Tier) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if wanted.name is not UNSET:
+        values["name"] = wanted.name
+    if wanted.scopes is not UNSET:
+        values["scopes"] = list(in_order(_checked_scopes(wanted.scopes)))
+    if wanted.allowed_ips is not UNSET:
+        values["allowed_ips"] = list(_networks(wanted.allowed_ips or ()))
+    if wanted.rate_limit is not UNSET:
+        values["rate_limit"] = _rate_limit(wanted.rate_limit, tier)
+    if wanted.expires_at is not UNSET:
+        values["expires_at"] = None if wanted.expires_at is None else wanted.expires_at.timestamp()
+    if wanted.models is not UNSET:
+        values["models"] = wanted.models
+    return values
+
+
+def _show(record: KeyRecord, tier: Tier, now: float) -> Key:
+    return Key(
+        id=record.id,
+        name=record.name,
+        last4=record.last4,
+        scopes=record.scopes,
+        level=level_of(frozenset(record.scopes)),
+        allowed_ips=record.allowed_ips,
+        rate_limit=effective_rate_limit(record.rate_limit, tier),
+        models=record.models,
+        customer_id=record.customer_id,
+        status=record.status(now),
+        created_at=instant(record.created_at),
+        expires_at=instant(record.expires_at),
+        revoked_at=instant(record.revoked_at),
+        last_used_at=instant(record.last_used_at),
+        rotated_from=record.rotated_from,
+    )

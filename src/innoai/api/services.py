@@ -1,0 +1,48 @@
+"""What the handlers work with."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from innoai.ids import RANDOM_BYTES, new_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from prometheus_client import CollectorRegistry
+
+    from innoai.access.networks import Networks
+    from innoai.access.tiers import Tier
+    from innoai.config import Settings
+    from innoai.door import Door
+    from innoai.keyring.feed import ChangeFeed
+    from innoai.keyring.keyring import Keyring
+    from innoai.store.database import Database
+    from innoai.store.secrets import Secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The rooms below the control plane, as server.py wired them. `served_models`: the public model names."""
+
+    settings: Settings
+    database: Database
+    secrets: Secrets
+    keyring: Keyring
+    feed: ChangeFeed
+    door: Door
+    tiers: Mapping[str, Tier]
+    served_models: frozenset[str]
+    trusted_proxies: Networks
+    registry: CollectorRegistry
+    clock: Callable[[], float]
+
+    async def heed_changes(self) -> None:
+        """Make a committed mutation effective here, before it is acknowledged."""
+        await self.feed.catch_up(self.keyring)
+
+    def new_id(self, prefix: str) -> str:
+        """A new id of that prefix."""
+        return new_id(prefix, int(self.clock() * 1000), os.urandom(RANDOM_BYTES))

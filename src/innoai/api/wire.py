@@ -1,0 +1,141 @@
+"""Reading requests and writing answers: JSON to typed values and back, with errors that name the member."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from urllib.parse import parse_qs
+
+import msgspec
+from litestar import Response
+from msgspec import Meta
+
+from innoai.errors import InnoError
+
+if TYPE_CHECKING:
+    from litestar import Request
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+MAX_BODY_BYTES = 1024 * 1024
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+
+PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=PRINTABLE, description="a name for people")]
+CustomerId = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=128,
+        pattern=r"^[A-Za-z0-9._~:@+=|-]+$",
+        description="the account's own id of its customer",
+    ),
+]
+Limit = Annotated[int, Meta(ge=1, le=100, description="how many to list at most")]
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """A list; `next_cursor` asks for what follows, and is null at the end."""
+
+    object: str = "list"
+    data: list[Any]
+    next_cursor: str | None
+
+
+def instant(seconds: float | None) -> datetime | None:
+    """Unix seconds as the API writes instants: RFC 3339 in UTC, whole seconds."""
+    return None if seconds is None else datetime.fromtimestamp(int(seconds), UTC)
+
+
+async def raw_body(request: Request[Any, Any, Any]) -> bytes:
+    """The body, at most MAX_BODY_BYTES.
+
+    Raises:
+        InnoError: payload_too_large.
+    """
+    pieces = []
+    size = 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > MAX_BODY_BYTES:
+            raise InnoError(
+                "payload_too_large", f"The body is larger than {MAX_BODY_BYTES} bytes. Send less."
+            )
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+async def read_body(request: Request[Any, Any, Any], shape: type[T], *, form: bool = False) -> T:
+    """The JSON body as `shape`; `form` says that the route also reads forms (RFC 7009, RFC 7662)."""
+    content = await raw_body(request)
+    media_type = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    if media_type == FORM and form:
+        return decode_form(content, shape)
+    if media_type not in (JSON, FORM):
+        raise InnoError("unsupported_media_type")
+    return decode_json(content, shape)
+
+
+def decode_json(content: bytes, shape: type[T]) -> T:
+    """A JSON object as `shape`.
+
+    Raises:
+        InnoError: invalid_request with the member in `param`.
+    """
+    try:
+        content.decode()
+        return msgspec.json.decode(content, type=shape)
+    except UnicodeDecodeError:
+        raise InnoError("invalid_request", "The body is not UTF-8. Send JSON in UTF-8.") from None
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        message = f"The body is not valid JSON ({error}). Send a JSON object."
+        raise InnoError("invalid_request", message) from None
+
+
+def decode_form(content: bytes, shape: type[T]) -> T:
+    """A urlencoded form as `shape`; a repeated field counts as an error (RFC 6749 §3.2)."""
+    try:
+        fields = parse_qs(content.decode("ascii"), keep_blank_values=True, strict_parsing=bool(content))
+    except (UnicodeDecodeError, ValueError):
+        raise InnoError("invalid_request", "The form is not urlencoded. Send name=value pairs.") from None
+    repeated = next((name for name, values in fields.items() if len(values) > 1), None)
+    if repeated is not None:
+        raise InnoError("invalid_request", f"{repeated}: send it once.", param=repeated)
+    return _convert({name: values[0] for name, values in fields.items()}, shape)
+
+
+def read_query(request: Request[Any, Any, Any], shape: type[T]) -> T:
+    """The query string as `shape`; what the shape does not name is not looked at.
+
+    Raises:
+        InnoError: invalid_request with the parameter in `param`.
+    """
+    known = {field.name for field in msgspec.structs.fields(shape)}
+    pairs = request.query_params.multi_items()
+    return _convert({name: value for name, value in pairs if name in known}, shape)
+
+
+def answer(content: msgspec.Struct | bytes, status: int = 200) -> Response[bytes]:
+    """A JSON answer, not to be stored by caches since it speaks of credentials or of a tenant."""
+    body = content if isinstance(content, bytes) else msgspec.json.encode(content)
+    return Response(body, status_code=status, media_type=JSON, headers={"cache-control": "no-store"})
+
+
+def _convert(values: dict[str, str], shape: type[T]) -> T:
+    try:
+        return msgspec.convert(values, shape, strict=False)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from None
+
+
+def _invalid(error: str) -> InnoError:
+    """msgspec's sentence in front of people: the member first, then what is wrong with it."""
+    problem, _, path = error.partition(" - at `$")
+    member = path.strip("`.").removesuffix("[...]")
+    problem = problem[:1].lower() + problem[1:]
+    if not member:
+        return InnoError("invalid_request", f"The request is not valid: {problem}.")
+    return InnoError("invalid_request", f"{member}: {problem}.", param=member)
