@@ -261,6 +261,15 @@ def test_a_token_expires_at_its_moment_and_not_before():
     assert code_of(decide(TOKEN_PRINCIPAL, REQUEST, CLAIMS.exp)) == "token_expired"
 
 
+def test_an_expired_token_is_told_where_to_get_the_next():
+    access = decide(with_token(exp=NOW - 1), REQUEST, NOW)
+    refresh = decide(with_token(exp=NOW - 1, token_use="refresh"), REQUEST, NOW)
+    assert access.refusal == refusal("token_expired")
+    assert refresh.refusal == refusal(
+        "token_expired", "The refresh token has expired. Get new tokens from POST /v1/auth/token."
+    )
+
+
 def test_a_revoked_keys_expired_token_is_told_that_the_key_is_gone():
     decision = decide(with_key(with_token(exp=NOW - 1), revoked_at=NOW - 5.0), REQUEST, NOW)
     assert code_of(decision) == "invalid_api_key"
