@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from tests.cli.peer import Peer
 
 
-def _at_terminal(environment: dict[str, str], *arguments: str, typed: str = "") -> tuple[int, str]:
+def _at_terminal(
+    environment: dict[str, str], *arguments: str, typed: str = "", width: int = 80
+) -> tuple[int, str]:
     """Exit code, and all that appears on the terminal, of a command whose streams all are one."""
     ours, theirs = pty.openpty()
     os.write(ours, typed.encode())
@@ -25,7 +27,7 @@ def _at_terminal(environment: dict[str, str], *arguments: str, typed: str = "") 
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        env={**environment, "TERM": "xterm-256color", "COLUMNS": "60"},
+        env={**environment, "TERM": "xterm-256color", "COLUMNS": str(width)},
     ) as process:
         os.close(theirs)
         screen = _read_all(ours)
@@ -74,11 +76,21 @@ def test_errors_are_coloured_unless_colour_is_unwanted(environment: dict[str, st
     assert "31m" not in plain
 
 
-def test_a_table_is_folded_and_nothing_of_it_is_lost(peer: Peer, environment: dict[str, str]) -> None:
+def test_a_wide_terminal_gets_a_table_with_whole_words(peer: Peer, environment: dict[str, str]) -> None:
+    peer.answer("GET /keys", 200, page(KEY))
+    _, screen = _at_terminal(environment, "keys", "list", width=120)
+    lines = screen.splitlines()
+    assert any("key_abc123" in line and "sk-inno-…Zk9Q" in line and "active" in line for line in lines)
+    assert "inference:read," in screen
+    assert "inference:write" in screen
+    assert max(map(len, lines[2:])) <= 120
+
+
+def test_a_narrow_terminal_gets_blocks_and_loses_nothing(peer: Peer, environment: dict[str, str]) -> None:
     peer.answer("GET /customers", 200, page({"customer_id": "c" * 150, "id": "cus_1"}))
-    _, screen = _at_terminal(environment, "customers", "list")
-    assert screen.count("c" * 5) > 1
-    assert "…" not in screen
+    _, screen = _at_terminal({**environment, "NO_COLOR": "1", "TERM": "dumb"}, "customers", "list")
+    assert "c" * 150 in screen
+    assert "id           cus_1" in screen.replace("\x1b[1m", "").replace("\x1b[0m", "")
 
 
 def test_a_pipe_gets_no_colour_even_when_colour_is_forced(peer: Peer, environment: dict[str, str]) -> None:

@@ -95,11 +95,13 @@ def metadata(pairs: list[str]) -> dict[str, str]:
 
 
 def secret(text: str) -> str:
-    """A credential as typed, or for `-` the first line of stdin, which no process list shows.
+    """A credential as typed, or for `-` the first line of stdin, which no process list shows."""
+    return sendable(sys.stdin.readline() if text == "-" else text)
 
-    Nothing of a refused one is quoted: it may be a real one with a slip.
-    """
-    value = (sys.stdin.readline() if text == "-" else text).strip()
+
+def sendable(credential: str) -> str:
+    """The credential without white space around it. Nothing of a refused one is quoted: it may be real."""
+    value = credential.strip()
     if _VISIBLE_ASCII.fullmatch(value) is None:
         raise typer.BadParameter(
             "it is empty, or contains characters that no credential has (a space, a line break, an ellipsis)"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from innoai.cli.failures import CommandError
 
 _GAP = "  "
+_RULED_GAP = 3  # columns between two columns of a ruled table
 _MARKS = ("✓", "✗", "·")
 _ASCII_MARKS = ("+", "x", ".")
 
@@ -57,14 +58,16 @@ def write_fields(fields: Mapping[str, object]) -> None:
 def write_table(
     columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None
 ) -> None:
-    """Many objects: a line each under `columns`."""
+    """Many objects: a line each under `columns`, or a block each on a terminal too narrow for that."""
     cells = [[cell(value) for value in row] for row in rows]
     if title is not None:
         _write_line(Text(title, "bold"))
-    if sys.stdout.isatty():
+    if not sys.stdout.isatty():
+        _write_aligned([list(columns), *cells])
+    elif sum(_longest_words(columns, cells)) + _RULED_GAP * len(columns) <= _console(sys.stdout).width:
         _write_folded(columns, cells)
     else:
-        _write_aligned([list(columns), *cells])
+        _write_blocks(columns, cells)
 
 
 def write_checks(checks: Sequence[Check]) -> None:
@@ -180,13 +183,24 @@ def _write_aligned(rows: Sequence[Sequence[str]]) -> None:
         print(_GAP.join(padded).rstrip())
 
 
+def _longest_words(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    """How narrow each column can become without a break inside a word."""
+    return [max(map(cell_len, " ".join(column).split())) for column in zip(columns, *rows, strict=True)]
+
+
 def _write_folded(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for column, width in zip(columns, _longest_words(columns, rows), strict=True):
+        table.add_column(column, min_width=width)
     for row in rows:
         table.add_row(*map(Text, row))
     _console(sys.stdout).print(table)
+
+
+def _write_blocks(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    for row in rows:
+        write_fields(dict(zip(columns, row, strict=True)))
+        write_line("")
 
 
 def _write_line(line: Text) -> None:

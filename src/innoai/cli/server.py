@@ -32,7 +32,8 @@ ConfigOption = Annotated[
 def init(context: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Create the store if there is none, and print the first admin key this once."""
     with _telling():
-        first_run: Initialised = _part("server").initialise(_load(config))
+        settings = _load(config)
+        first_run: Initialised = _part("server").initialise(settings)
     found = {"api_key": first_run.api_key, "dashboard_setup_url": first_run.dashboard_setup_url}
     if Options(json=json).over(context.obj).json:
         output.write_json({**found, "created": first_run.created})
@@ -42,7 +43,7 @@ def init(context: typer.Context, config: ConfigOption = None, json: JsonOption =
         output.note("The key is shown this once. Store it now, for example as INNOAI_API_KEY.")
     else:
         output.note(
-            "The store exists already, and its keys cannot be shown again; `innoai keys create` makes another."
+            "The store exists already; its keys cannot be shown again. `innoai keys create` makes another."
         )
 
 

@@ -85,14 +85,7 @@ class Session:
 
     def client(self) -> InnoAI:
         """A client with the caller's credential. Raises CommandError without one."""
-        given = self.options.api_key or os.environ.get("INNOAI_API_KEY", "").strip()
-        if not given:
-            raise CommandError(
-                ExitCode.AUTHENTICATION,
-                "no API key",
-                hint="set INNOAI_API_KEY; `innoai init` prints the first key of a new store",
-            )
-        return self._connect(_sendable(given))
+        return self._connect(self.options.api_key or _key_of_environment())
 
     def client_for(self, credential: str) -> InnoAI:
         """A client for a call whose body carries `credential`, and which needs none beside it."""
@@ -162,6 +155,20 @@ def remote(command: Callable[Concatenate[Session, _P], None]) -> Callable[..., N
     return invoke
 
 
+def _key_of_environment() -> str:
+    key = os.environ.get("INNOAI_API_KEY", "").strip()
+    if not key:
+        raise CommandError(
+            ExitCode.AUTHENTICATION,
+            "no API key",
+            hint="set INNOAI_API_KEY; `innoai init` prints the first key of a new store",
+        )
+    try:
+        return arguments.sendable(key)
+    except typer.BadParameter as problem:
+        raise typer.BadParameter(problem.message, param_hint="INNOAI_API_KEY") from None
+
+
 def _require_json_object(response: httpx2.Response) -> None:
     """Raise CommandError on a success that only some other server gives, before it counts as ours.
 
@@ -176,13 +183,6 @@ def _require_json_object(response: httpx2.Response) -> None:
         raise foreign_answer("its body is not JSON") from None
     if not isinstance(body, dict):
         raise foreign_answer("its body is not a JSON object")
-
-
-def _sendable(api_key: str) -> str:
-    try:
-        return arguments.secret(api_key)
-    except typer.BadParameter as problem:
-        raise typer.BadParameter(problem.message, param_hint="INNOAI_API_KEY") from None
 
 
 def _http_url(text: str | None) -> str | None:

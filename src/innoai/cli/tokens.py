@@ -73,7 +73,7 @@ def revoke(
 ) -> None:
     """End a token before its time; a refresh token takes its access tokens with it. Needs no API key."""
     session.client_for(token).auth.revoke(token)
-    session.done("revoked; a token that was none, or had ended already, stays refused")
+    session.done("revoked: the token is refused from now on")
 
 
 @app.command()
