@@ -50,7 +50,7 @@ NO_STORE = {"cache-control": "no-store"}
 class TokenRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a token is asked for with. The key comes here or in the Authorization header."""
 
-    api_key: Annotated[Credential | None, Meta(description="the key, where the header has none")] = None
+    api_key: Annotated[Credential, Meta(description="the key, where the header has none")] | None = None
     customer_id: CustomerId | None = None
     scopes: Scopes | None = None
     expires_in: Annotated[
@@ -70,7 +70,7 @@ class TokenBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A token, or an API key, to be revoked or introspected."""
 
     token: Credential
-    token_type_hint: Annotated[str | None, Meta(max_length=64)] = None
+    token_type_hint: Annotated[str, Meta(max_length=64)] | None = None
 
 
 class Validation(msgspec.Struct, frozen=True):
@@ -106,8 +106,8 @@ class ExplainRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: Credential
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: Annotated[str, Meta(min_length=1, max_length=2048, pattern="^/")]
-    ip: Annotated[str | None, Meta(max_length=64, description="the caller's address")] = None
-    model: Annotated[str | None, Meta(max_length=200)] = None
+    ip: Annotated[str, Meta(max_length=64, description="the caller's address")] | None = None
+    model: Annotated[str, Meta(max_length=200)] | None = None
 
 
 class ExplainedCheck(msgspec.Struct, frozen=True):

@@ -67,7 +67,7 @@ class CustomerQuery(msgspec.Struct, frozen=True):
     """Which customers to list, newest first."""
 
     limit: Limit = 20
-    cursor: Annotated[str | None, Meta(pattern="^cus_[0-9A-Za-z]{22}$", description="from next_cursor")] = (
+    cursor: Annotated[str, Meta(pattern="^cus_[0-9A-Za-z]{22}$", description="from next_cursor")] | None = (
         None
     )
 

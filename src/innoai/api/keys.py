@@ -102,7 +102,7 @@ class KeyQuery(msgspec.Struct, frozen=True):
     """Which keys to list, newest first."""
 
     limit: Limit = 20
-    cursor: Annotated[str | None, Meta(pattern="^key_[0-9A-Za-z]{22}$", description="from next_cursor")] = (
+    cursor: Annotated[str, Meta(pattern="^key_[0-9A-Za-z]{22}$", description="from next_cursor")] | None = (
         None
     )
     status: Literal["active", "expired", "revoked"] | None = None
