@@ -59,7 +59,7 @@ def test_each_refusal_has_its_exit_code_sentence_hint_and_request_id(
     [
         ("insufficient_permissions", "required_scope", "customers:write", "the scope customers:write"),
         ("rate_limit_exceeded", "retry_after", 60, "try again in 60 s"),
-        ("invalid_request", "param", "allowed_ips", "points at `allowed_ips`"),
+        ("invalid_request", "param", "allowed_ips", "at fault is `allowed_ips`"),
     ],
 )
 def test_the_hint_uses_what_the_server_adds(

@@ -1,10 +1,9 @@
-"""The command line itself: options before and after the command, help, version, completion, configuration."""
+"""The command line itself: options before and after the command, help, version, completion."""
 
 from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import sysconfig
 from importlib.metadata import version
 from pathlib import Path
@@ -84,43 +83,3 @@ def test_completion_completes_the_commands(innoai: Run) -> None:
         }
     )
     assert ended.out.split() == ["rotate", "revoke"]
-
-
-def test_a_config_file_that_is_not_there_is_a_configuration_error(innoai: Run) -> None:
-    for command in ("init", "serve", "doctor"):
-        ended = innoai(command, "--config", "nowhere.toml")
-        assert (ended.code, ended.out) == (10, "")
-        assert "nowhere.toml" in ended.err
-
-
-def test_the_environment_names_the_config_file_too(innoai: Run) -> None:
-    ended = innoai("doctor", env={"INNOAI_CONFIG": "elsewhere.toml"})
-    assert ended.code == 10
-    assert "elsewhere.toml" in ended.err
-
-
-def test_a_setting_that_does_not_exist_is_one_line_with_file_and_key(innoai: Run, tmp_path: Path) -> None:
-    (tmp_path / "innoai.toml").write_text("[server]\nbindd = '127.0.0.1:0'\n")
-    ended = innoai("init", "--json")
-    assert (ended.code, ended.out) == (10, "")
-    assert ended.err.startswith("error: innoai.toml: server")
-    assert "bindd" in ended.err
-
-
-def test_without_the_servers_packages_the_way_to_install_them_is_told(
-    environment: dict[str, str], tmp_path: Path
-) -> None:
-    without_msgspec = (
-        "import sys; sys.modules['msgspec'] = None\nfrom innoai.cli.main import run\nsys.exit(run(['init']))"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", without_msgspec],
-        capture_output=True,
-        text=True,
-        env=environment,
-        cwd=tmp_path,
-        check=False,
-    )
-    assert (ended.returncode, ended.stdout) == (10, "")
-    assert "pip install 'innoai[server]'" in ended.stderr
-    assert "Traceback" not in ended.stderr

@@ -68,7 +68,7 @@ WRONG_SERVER_HINT = (
 
 _HINT_BY_CODE: Mapping[str, str] = MappingProxyType(
     {
-        "invalid_api_key": "set INNOAI_API_KEY to a live key; `innoai init` prints a new store's first",
+        "invalid_api_key": "set INNOAI_API_KEY to a live key, or get a live token with `innoai tokens create`",
         "token_expired": "get a new token with `innoai tokens refresh` or `innoai tokens create`",
         "ip_not_allowed": "call from one of the key's allowed networks, or use a key without such a limit",
         "insufficient_quota": "raise the budget, or wait for its next period",
@@ -179,7 +179,7 @@ def _hint(code: str, exit_code: ExitCode, error: Mapping[str, Any]) -> str | Non
     if seconds := error.get("retry_after"):
         return f"try again in {seconds} s"
     if member := error.get("param"):
-        return f"the server points at `{member}`; correct the option for it"
+        return f"the value at fault is `{member}`"
     return _HINT_BY_CODE.get(code, _HINT_BY_EXIT.get(exit_code))
 
 

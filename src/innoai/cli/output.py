@@ -80,7 +80,7 @@ def write_checks(checks: Sequence[Check]) -> None:
         ]
         name = printable(check.name)
         padding = " " * (width - cell_len(name))
-        _write_line(Text.assemble(mark, f" {name}{padding}{_GAP}{printable(check.detail)}"))
+        _write_line(Text.assemble(mark, f" {name}{padding}{_GAP}{printable(check.detail)}".rstrip()))
 
 
 def write_line(text: str, style: str = "") -> None:
