@@ -68,7 +68,7 @@ WRONG_SERVER_HINT = (
 
 _HINT_BY_CODE: Mapping[str, str] = MappingProxyType(
     {
-        "invalid_api_key": "set INNOAI_API_KEY to a live key, or get a live token with `innoai tokens create`",
+        "invalid_api_key": "set INNOAI_API_KEY to a live key, or get a token with `innoai tokens create`",
         "token_expired": "get a new token with `innoai tokens refresh` or `innoai tokens create`",
         "ip_not_allowed": "call from one of the key's allowed networks, or use a key without such a limit",
         "insufficient_quota": "raise the budget, or wait for its next period",
