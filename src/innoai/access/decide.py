@@ -86,7 +86,7 @@ class Decision:
         checks: list[Check] = []
         reached = True
         for name in CHECKS:
-            if not reached:
+            if not reached or (name == RATE and self.rate is None):
                 checks.append(Check(name, "not_reached", ""))
             elif name == self.refused_by and self.refusal is not None:
                 checks.append(Check(name, "refused", self.refusal.message))

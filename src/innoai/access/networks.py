@@ -129,7 +129,7 @@ def client_address(peer: int | None, forwarded_for: str, trusted: Networks) -> i
     """The caller's address: the socket's, unless trusted proxies vouch for another.
 
     `forwarded_for` is X-Forwarded-For, several headers joined by commas. It is read right to left
-    for as long as the hop that added an entry is trusted; an entry that is no address ends the walk.
+    for as long as the hop that added an entry is trusted; where that is no address, nobody knows it.
     """
     address = peer
     if not forwarded_for or address is None or address not in trusted:
@@ -138,7 +138,7 @@ def client_address(peer: int | None, forwarded_for: str, trusted: Networks) -> i
         try:
             address = parse_address(_without_port(entry.strip()))
         except ValueError:
-            return address
+            return None
         if address not in trusted:
             return address
     return address
