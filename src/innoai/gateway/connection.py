@@ -1,93 +1,271 @@
-"""uvicorn's connection, with three things added: bounded request heads, our envelope for what cannot be
-parsed, and word to the gateway when the caller hangs up, without a task that waits for it.
+"""A caller's connection: uvicorn's, which answers inference itself and leaves everything else to ASGI.
+
+Three things are added beside the fast lane: heads and patience have bounds, what is not HTTP is
+refused in our envelope, and a request that is pipelined behind one under way is dropped with the
+connection (RFC 9112 §9.3.2), so that no answer ever meets the wrong request.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import structlog
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from innoai.envelope import refusal_body, refusal_headers
-from innoai.errors import refusal
+from innoai.errors import InnoError, refusal
+from innoai.gateway.visit import ROUTES, Visit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from asyncio import Transport
 
     from innoai.errors import Refusal
+    from innoai.gateway.gateway import Gateway
+    from innoai.gateway.headers import Headers
 
-CONNECTION_KEY = "innoai.connection"
-"""Where a scope holds the connection that it came over."""
+HEAD_PATIENCE = 30.0
+BODY_PATIENCE = 60.0
+IDLE_PATIENCE = 75.0
+"""Seconds for a whole head, between two pieces of a body, and between two requests."""
 
-_REASONS = {400: b"Bad Request", 431: b"Request Header Fields Too Large"}
+_BODILESS = frozenset((204, 304))
+
+log = structlog.get_logger()
 
 
 class Connection(HttpToolsProtocol):
-    """One caller's connection."""
+    """One caller's connection. At most one visit, or one ASGI cycle, is under way on it."""
 
-    max_header_bytes = 32 * 1024
-    new_request_id: Callable[[], str]
+    gateway: Gateway
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.on_hang_up: Callable[[], None] | None = None
+        self.visit: Visit | None = None
+        self.deadline = math.inf
+        """The loop's time at which the caller has been waited for long enough."""
         self._head_bytes = 0
         self._in_head = True
-        self._refused = False
+        self._deaf = False
+        self._keep_alive = True
+        self._is_http_11 = True
+        self._chunked = False
+        self._unsent = b""
+
+    # What the transport says.
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        """A caller is here."""
+        super().connection_made(transport)
+        self.deadline = self.loop.time() + HEAD_PATIENCE
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell whoever asked to be told."""
+        """The caller is gone: so is what was done for it."""
         super().connection_lost(exc)
-        if self.on_hang_up is not None:
-            self.on_hang_up()
-
-    def hang_up(self) -> None:
-        """Close at once, so that the caller sees that the answer is not whole."""
-        self.transport.abort()
+        if self.visit is not None:
+            visit, self.visit = self.visit, None
+            visit.hang_up()
 
     def data_received(self, data: bytes) -> None:
-        """Count what belongs to a head before the parser keeps it."""
-        if self._refused:
+        """Feed the parser, within the bounds of a head."""
+        if self._deaf:
             return
         if self._in_head:
             self._head_bytes += len(data)
         super().data_received(data)
-        if self._in_head and self._head_bytes > self.max_header_bytes and not self._refused:
-            self._refuse(refusal("headers_too_large"))
+        if self._in_head and self._head_bytes > self.gateway.max_header_bytes:
+            self._refuse_connection(refusal("headers_too_large"))
+
+    def pause_writing(self) -> None:
+        """The caller reads more slowly than the upstream writes."""
+        super().pause_writing()
+        if self.visit is not None:
+            self.visit.pause()
+
+    def resume_writing(self) -> None:
+        """The caller has caught up."""
+        super().resume_writing()
+        if self.visit is not None:
+            self.visit.resume()
+
+    def shutdown(self) -> None:
+        """The server is stopping: finish what is under way, and nothing after it."""
+        if self.visit is None:
+            super().shutdown()
+        else:
+            self._keep_alive = False
+
+    def expire(self, now: float) -> None:
+        """Hang up on a caller that has had its time; asked by the server now and then."""
+        if now > self.deadline:
+            self._deaf = True
+            self.transport.close()
+
+    # What the parser says.
 
     def on_message_begin(self) -> None:
-        """A request begins."""
-        super().on_message_begin()
+        """The first byte of a request."""
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
         self._in_head = True
-        scope: dict[str, Any] = self.scope  # type: ignore[assignment]
-        scope[CONNECTION_KEY] = self
+        self.deadline = self.loop.time() + HEAD_PATIENCE
 
     def on_headers_complete(self) -> None:
-        """The head is whole: refuse one that grew too large within a single read, too."""
+        """The head is whole: one of ours, or ASGI's."""
         self._in_head = False
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         self._head_bytes = 0
-        if size > self.max_header_bytes:
-            self._refuse(refusal("headers_too_large"))
-            raise httptools.HttpParserError("the head is too large")
-        super().on_headers_complete()
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size > self.gateway.max_header_bytes:
+            self._refuse_connection(refusal("headers_too_large"))
+            return
+        self.deadline = self.loop.time() + BODY_PATIENCE
+        path, _, query = self.url.partition(b"?")
+        if self._is_busy(is_inference=path in ROUTES):
+            self._drop_the_rest()
+        elif path in ROUTES:
+            self._begin_visit(path, query)
+        else:
+            self._begin_asgi()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of a body."""
+        self.deadline = self.loop.time() + BODY_PATIENCE
+        if self.visit is not None:
+            self.visit.feed(body)
+        elif not self._deaf:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self.deadline = math.inf
+        if self.visit is not None:
+            self.visit.complete()
+        elif not self._deaf:
+            super().on_message_complete()
+
+    def _is_busy(self, *, is_inference: bool) -> bool:
+        """Whether a request is under way whose answer this one's could overtake."""
+        if self.visit is not None or self._deaf:
+            return True
+        return is_inference and self.cycle is not None and not self.cycle.response_complete
+
+    def _drop_the_rest(self) -> None:
+        self._deaf = True
+        self._keep_alive = False
+        if self.cycle is not None:
+            self.cycle.keep_alive = False
+        self.flow.pause_reading()
+
+    def _begin_visit(self, path: bytes, query: bytes) -> None:
+        self._unset_keepalive_if_required()
+        self._is_http_11 = self.parser.get_http_version() != "1.0"
+        self._keep_alive = self._is_http_11 and self.parser.should_keep_alive()
+        visit = self.visit = Visit(self.gateway, self, self.parser.get_method(), path, query)
+        visit.begin(self.headers, self.client, expects_continue=self.expect_100_continue)
+
+    def _begin_asgi(self) -> None:
+        """Make up for the scope that uvicorn makes at the beginning of a message."""
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url = url
+        self.headers.extend(headers)
+        self.expect_100_continue = expects
+        try:
+            super().on_headers_complete()
+        except (httptools.HttpParserInvalidURLError, UnicodeDecodeError):
+            self._refuse_connection(refusal("invalid_request", "The request's target is not a valid URL."))
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP in our own words."""
-        if not self._refused:
-            self._refuse(refusal("invalid_request", "The request is not valid HTTP/1.1. Check its framing."))
+        self._refuse_connection(
+            refusal("invalid_request", "The request is not valid HTTP/1.1. Check its framing and headers.")
+        )
 
-    def _refuse(self, refused: Refusal) -> None:
-        self._refused = True
-        request_id = self.new_request_id()
-        body = refusal_body(refused, request_id)
-        status = refused.kind.status
-        headers = [
-            *refusal_headers(refused, request_id),
-            (b"content-length", b"%d" % len(body)),
-            (b"connection", b"close"),
-        ]
-        lines = b"".join(b"%b: %b\r\n" % header for header in headers)
-        self.transport.write(b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (status, _REASONS[status], lines, body))
-        self.transport.close()
+    def _refuse_connection(self, refused: Refusal) -> None:
+        """Answer what cannot be a request, and hang up; behind an answer under way, only hang up."""
+        if self._deaf:
+            return
+        self._deaf = True
+        self._keep_alive = False
+        if self.visit is not None:
+            visit, self.visit = self.visit, None
+            visit.hang_up()
+            self.transport.abort()
+        elif self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
+            self.transport.abort()
+        else:
+            request_id = self.gateway.new_request_id()
+            self.answer(
+                refused.kind.status, refusal_headers(refused, request_id), refusal_body(refused, request_id)
+            )
+
+    # What a visit says.
+
+    def go_on(self) -> None:
+        """Tell a caller that waits for leave to send its body (RFC 9110 §10.1.1)."""
+        self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def refuse(self, error: InnoError, request_id: str) -> None:
+        """Answer with an error envelope. A body that is still coming in is not waited for."""
+        refused = error.refusal
+        if self.deadline != math.inf:
+            self._deaf = True
+            self._keep_alive = False
+        headers = refusal_headers(refused, request_id) + error.headers
+        self.answer(refused.kind.status, headers, refusal_body(refused, request_id))
+
+    def answer(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send a whole answer."""
+        self.begin(status, b"".join(b"%b: %b\r\n" % header for header in headers), len(body))
+        self.end(body)
+
+    def begin(self, status: int, fields: bytes, length: int | None) -> None:
+        """Begin an answer; the head goes out with the first of its body. `fields` are whole lines."""
+        self._chunked = False
+        if status in _BODILESS:
+            framing = b""
+        elif length is not None:
+            framing = b"content-length: %d\r\n" % length
+        elif self._is_http_11:
+            self._chunked = True
+            framing = b"transfer-encoding: chunked\r\n"
+        else:
+            self._keep_alive = False
+            framing = b""
+        if not self._keep_alive:
+            framing += b"connection: close\r\n"
+        date = b"".join(b"%b: %b\r\n" % header for header in self.server_state.default_headers)
+        self._unsent = b"%b%b%b%b\r\n" % (STATUS_LINE[status], date, fields, framing)
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of the answer's body."""
+        if self._chunked:
+            data = b"%b%x\r\n%b\r\n" % (self._unsent, len(data), data)
+        elif self._unsent:
+            data = self._unsent + data
+        self._unsent = b""
+        self.transport.write(data)
+
+    def end(self, data: bytes = b"") -> None:
+        """Send the last piece, and be ready for the next request."""
+        if self._chunked:
+            last = b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else b"0\r\n\r\n"
+        else:
+            last = data
+        head, self._unsent = self._unsent, b""
+        if head or last:
+            self.transport.write(head + last)
+        self.visit = None
+        self.server_state.total_requests += 1
+        if self._keep_alive:
+            self.deadline = self.loop.time() + IDLE_PATIENCE
+            self.flow.resume_reading()
+        else:
+            self.transport.close()
+
+    def break_off(self) -> None:
+        """Show that the answer is not whole by cutting it: there is no other way by then."""
+        self.visit = None
+        self.transport.abort()

@@ -109,17 +109,23 @@ def bearer(value: bytes) -> str | None:
     return credential.strip().decode("latin-1") if scheme.lower() == b"bearer" else None
 
 
-def relayed(headers: Headers) -> Headers:
-    """What of a model server's headers the caller gets, and what it called the request."""
+def relayed_lines(headers: Headers) -> bytes:
+    """What of a model server's headers the caller gets, as lines, and what it called the request."""
     kept = [
-        header
+        b"%b: %b\r\n" % header
         for header in headers
         if header[0] not in _NOT_RELAYED and not header[0].startswith(_RATE_LIMITS)
     ]
     theirs = find(headers, b"x-request-id")
     if theirs is not None:
-        kept.append((b"x-upstream-request-id", theirs))
-    return kept
+        kept.append(b"x-upstream-request-id: %b\r\n" % theirs)
+    return b"".join(kept)
+
+
+def retry_after(headers: Headers) -> float | None:
+    """The seconds of Retry-After, where it names seconds."""
+    value = find(headers, b"retry-after")
+    return float(value) if value is not None and value.isdigit() else None
 
 
 def find(headers: Headers, wanted: bytes) -> bytes | None:

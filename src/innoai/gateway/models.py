@@ -19,7 +19,7 @@ COOL_DOWN = 5.0
 LONGEST_COOL_DOWN = 60.0
 """Seconds for which an upstream that failed is asked only when all others failed too; doubled each time."""
 
-_PUBLIC_ROOT = "/v1"
+_PUBLIC_ROOT = b"/v1"
 
 
 @dataclass(slots=True)
@@ -33,12 +33,12 @@ class Target:
     failures: int = 0
     cool_until: float = 0.0
 
-    def head(self, method: str, path: str, query: bytes, forwarded: Headers) -> RequestHead:
+    def head(self, path: bytes, query: bytes, forwarded: Headers) -> RequestHead:
         """The request's head for this upstream: its own path prefix and credential."""
-        target = self.prefix + path.removeprefix(_PUBLIC_ROOT).encode()
+        target = self.prefix + path.removeprefix(_PUBLIC_ROOT)
         if query:
             target += b"?" + query
-        return RequestHead(method.encode(), target, [*forwarded, *self.credential])
+        return RequestHead(b"POST", target, [*forwarded, *self.credential])
 
     def failed(self, now: float, retry_after: float | None = None) -> None:
         """Leave it alone for a while: as long as it asks for, or longer with each failure in a row."""
@@ -62,7 +62,10 @@ class Models:
 
     def candidates(self, model: str, now: float) -> list[Target]:
         """The model's upstreams in the order in which to try them: those that cool down come last."""
-        return sorted(self.targets[model], key=lambda target: target.cool_until > now)
+        targets = self.targets[model]
+        if len(targets) == 1:
+            return [targets[0]]
+        return sorted(targets, key=lambda target: target.cool_until > now)
 
     def names(self, allowed: frozenset[str] | None) -> list[str]:
         """The public names that a key with these models may use."""

@@ -14,6 +14,10 @@ TAIL_BYTES = 64 * 1024
 """How much of an answer's end is looked at when the whole is too long to keep."""
 
 
+WHOLE_BYTES = 4 * 1024 * 1024
+"""A JSON answer up to this size is kept whole for reading its usage; of a longer one, the end."""
+
+
 class _Details(msgspec.Struct, frozen=True):
     cached_tokens: int | None = None
 
@@ -64,6 +68,38 @@ def usage_in_tail(tail: bytes) -> Usage | None:
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue
     return None
+
+
+class UsageReader:
+    """Sees an answer's bytes pass, and keeps as many as it takes to know the usage.
+
+    `announced` is the answer's length in bytes, where its head names one.
+    """
+
+    __slots__ = ("_is_json", "_kept", "_size", "announced")
+
+    def __init__(self, content_type: bytes, content_length: bytes | None) -> None:
+        self.announced = int(content_length) if content_length is not None else None
+        self._is_json = content_type.startswith(b"application/json")
+        self._kept: list[bytes] = []
+        self._size = 0
+
+    def feed(self, chunk: bytes) -> None:
+        """The next bytes."""
+        self._kept.append(chunk)
+        self._size += len(chunk)
+        limit = WHOLE_BYTES if self._is_json else TAIL_BYTES
+        while self._size - len(self._kept[0]) >= limit:
+            self._size -= len(self._kept.pop(0))
+
+    def usage(self) -> Usage | None:
+        """What the answer said, once it is whole."""
+        kept = self._kept[0] if len(self._kept) == 1 else b"".join(self._kept)
+        if self._is_json:
+            usage = usage_of(kept)
+            if usage is not None:
+                return usage
+        return usage_in_tail(kept[-TAIL_BYTES:])
 
 
 def _usage(counts: _Counts) -> Usage | None:

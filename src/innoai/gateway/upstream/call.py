@@ -25,6 +25,9 @@ class Listener(Protocol):
     def on_body(self, chunk: bytes) -> None:
         """The next piece of the body, without transfer coding; cut as the network, not the sender, cut it."""
 
+    def on_turn(self) -> None:
+        """All that arrived in one read has been told, and the answer goes on: nothing said may wait."""
+
     def on_end(self) -> None:
         """The answer is whole."""
 

@@ -218,6 +218,8 @@ class Connection(asyncio.Protocol):
             self._complete()
         elif self._slack < 0 and self._state is not _CLOSED:
             self._refuse("too many bytes without a body")
+        elif self._state is _ANSWERING and self._call is not None:
+            self._call.listener.on_turn()
 
     def eof_received(self) -> None:
         """Upstream has said its last; that, and never a mere loss, ends a body without a length."""

@@ -1,0 +1,37 @@
+"""The data plane: what every visit and passage needs, in one frozen place.
+
+A request's walk: connection.py (parsed head) -> visit.py (credential, body, decision) -> passage.py
+(upstream, relay, usage). All of it runs in callbacks of the event loop: an admitted request whose
+principal is cached meets no task, no future and no ASGI scope on its way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from innoai.access.networks import Networks
+    from innoai.door import Door
+    from innoai.gateway.models import Models
+    from innoai.metering.spool import Spool
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The rooms that the data plane works with. `clock` gives Unix seconds, `monotonic` seconds."""
+
+    door: Door
+    models: Models
+    spool: Spool
+    trusted_proxies: Networks
+    max_body_bytes: int
+    max_header_bytes: int
+    new_request_id: Callable[[], str]
+    clock: Callable[[], float]
+    monotonic: Callable[[], float]
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    """Decisions that wait for the store; kept here so that they are not collected."""
