@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from innoai.errors import InnoError
+from innoai.inference import MAX_MODEL_NAME
 
 if TYPE_CHECKING:
     from innoai.config import Upstream
 
-MAX_MODEL_NAME = 200
 _TRUE = b"true"
 _split = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _options = msgspec.json.Decoder(dict[str, object] | None).decode

@@ -7,20 +7,45 @@ token a word, so that metering has something true to read.
 from __future__ import annotations
 
 import asyncio
+from base64 import b64decode
+from email.parser import BytesParser
+from email.policy import HTTP
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+from innoai.gateway.headers import find
+from innoai.inference import (
+    AudioUpload,
+    ChatRequest,
+    CompletionRequest,
+    ContentPart,
+    EmbeddingRequest,
+    File,
+    ImageEdit,
+    ImageRequest,
+    ImageVariation,
+    ModerationRequest,
+    ResponseRequest,
+    SpeechRequest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from innoai.gateway.upstream import Listener, RequestHead
+    from innoai.inference import StreamOptions
 
 Answer = tuple[int, list[tuple[bytes, bytes]], list[bytes]]
 """Status, headers, and the pieces of the body."""
 
 EMBEDDING_SIZE = 8
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="
+"""The smallest picture, a PNG in base64."""
+SILENCE = b64decode("UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAIA+AAACABAAZGF0YQAAAAA=")
+"""The shortest recording, a WAV file without samples."""
 _JSON = [(b"content-type", b"application/json")]
+_WAVE = [(b"content-type", b"audio/wav")]
 _EVENTS = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache")]
 
 
@@ -62,46 +87,52 @@ class Echo:
     def send(self, head: RequestHead, body: bytes, listener: Listener) -> EchoCall:
         """Answer from the event loop's next turn."""
         call = EchoCall(listener)
-        asyncio.get_running_loop().call_soon(call.answer, *self._answer(head.target, body))
+        asyncio.get_running_loop().call_soon(call.answer, *self._answer(head, body))
         return call
 
     async def close(self) -> None:
         """There is nothing to close."""
 
-    def _answer(self, target: bytes, body: bytes) -> Answer:
-        path = target.partition(b"?")[0]
-        try:
-            request = msgspec.json.decode(body, type=dict[str, Any])
-        except msgspec.DecodeError:
-            return _refusal(400, "The echo upstream reads JSON bodies only.")
-        answers = {
-            b"/chat/completions": self._chat,
-            b"/completions": self._completion,
-            b"/embeddings": self._embeddings,
-            b"/responses": self._response,
-            b"/moderations": self._moderation,
+    def _answer(self, head: RequestHead, body: bytes) -> Answer:
+        path = head.target.partition(b"?")[0]
+        answers: dict[bytes, tuple[type[msgspec.Struct], Callable[[Any], Answer]]] = {
+            b"/chat/completions": (ChatRequest, self._chat),
+            b"/completions": (CompletionRequest, self._completion),
+            b"/embeddings": (EmbeddingRequest, self._embeddings),
+            b"/responses": (ResponseRequest, self._response),
+            b"/moderations": (ModerationRequest, self._moderation),
+            b"/images/generations": (ImageRequest, self._image),
+            b"/images/edits": (ImageEdit, self._image),
+            b"/images/variations": (ImageVariation, self._image),
+            b"/audio/speech": (SpeechRequest, self._speech),
+            b"/audio/transcriptions": (AudioUpload, self._transcript),
+            b"/audio/translations": (AudioUpload, self._transcript),
         }
-        if path not in answers:
-            return _refusal(404, f"The echo upstream does not serve {path.decode()}.")
+        shape, answer = answers[path]
+        content_type = find(head.headers, b"content-type") or b""
+        try:
+            if content_type.lower().startswith(b"multipart/"):
+                request = msgspec.convert(_form(content_type, body, shape), shape, builtin_types=(bytes,))
+            else:
+                request = msgspec.json.decode(body, type=shape)
+        except msgspec.DecodeError as error:
+            return _refusal(f"The echo upstream cannot read the body: {error}.")
         self._answered += 1
-        return answers[path](request)
+        return answer(request)
 
-    def _common(self, kind: str, object_name: str, request: dict[str, Any]) -> dict[str, Any]:
+    def _common(self, kind: str, object_name: str, model: str) -> dict[str, Any]:
         return {
             "id": f"{kind}-echo-{self._answered}",
             "object": object_name,
             "created": int(self._clock()),
-            "model": request.get("model"),
+            "model": model,
         }
 
-    def _chat(self, request: dict[str, Any]) -> Answer:
-        messages = request.get("messages")
-        if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
-            return _refusal(400, "messages must be a list of objects.")
-        said = _text(messages[-1].get("content")) if messages else ""
-        usage = _usage(" ".join(_text(message.get("content")) for message in messages), said)
-        if request.get("stream") is True:
-            common = self._common("chatcmpl", "chat.completion.chunk", request)
+    def _chat(self, request: ChatRequest) -> Answer:
+        said = _text(request.messages[-1].content)
+        usage = _usage(" ".join(_text(message.content) for message in request.messages), said)
+        if request.stream:
+            common = self._common("chatcmpl", "chat.completion.chunk", request.model)
             deltas: list[dict[str, Any]] = [
                 {"role": "assistant", "content": ""},
                 *({"content": word} for word in _words(said)),
@@ -110,43 +141,42 @@ class Echo:
                 {"index": 0, "delta": delta, "finish_reason": None} for delta in deltas
             ]
             choices.append({"index": 0, "delta": {}, "finish_reason": "stop"})
-            return _stream(common, choices, usage if _wants_usage(request) else None)
+            return _stream(common, choices, usage if _wants_usage(request.stream_options) else None)
         choice = {
             "index": 0,
             "message": {"role": "assistant", "content": said, "refusal": None},
             "logprobs": None,
             "finish_reason": "stop",
         }
-        common = self._common("chatcmpl", "chat.completion", request)
+        common = self._common("chatcmpl", "chat.completion", request.model)
         return _json({**common, "choices": [choice], "usage": usage})
 
-    def _completion(self, request: dict[str, Any]) -> Answer:
-        said = _text(request.get("prompt"))
-        common = self._common("cmpl", "text_completion", request)
+    def _completion(self, request: CompletionRequest) -> Answer:
+        said = " ".join(_texts(request.prompt))
+        common = self._common("cmpl", "text_completion", request.model)
         usage = _usage(said, said)
-        if request.get("stream") is True:
+        if request.stream:
             choices = [
                 {"index": 0, "text": word, "logprobs": None, "finish_reason": None} for word in _words(said)
             ]
             choices.append({"index": 0, "text": "", "logprobs": None, "finish_reason": "stop"})
-            return _stream(common, choices, usage if _wants_usage(request) else None)
+            return _stream(common, choices, usage if _wants_usage(request.stream_options) else None)
         choice = {"index": 0, "text": said, "logprobs": None, "finish_reason": "stop"}
         return _json({**common, "choices": [choice], "usage": usage})
 
-    def _embeddings(self, request: dict[str, Any]) -> Answer:
-        given = request.get("input")
-        texts = [_text(item) for item in given] if isinstance(given, list) else [_text(given)]
+    def _embeddings(self, request: EmbeddingRequest) -> Answer:
+        texts = _texts(request.input)
         data = [
             {"object": "embedding", "index": index, "embedding": _embedding(text)}
             for index, text in enumerate(texts)
         ]
         tokens = sum(len(text.split()) for text in texts)
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-        return _json({"object": "list", "data": data, "model": request.get("model"), "usage": usage})
+        return _json({"object": "list", "data": data, "model": request.model, "usage": usage})
 
-    def _response(self, request: dict[str, Any]) -> Answer:
-        given = request.get("input")
-        said = _text(given[-1].get("content")) if isinstance(given, list) and given else _text(given)
+    def _response(self, request: ResponseRequest) -> Answer:
+        given = request.input
+        said = given if isinstance(given, str) else _text(given[-1].content) if given else ""
         words = len(said.split())
         content = [{"type": "output_text", "text": said, "annotations": []}]
         message = {
@@ -156,7 +186,7 @@ class Echo:
             "role": "assistant",
             "content": content,
         }
-        common = self._common("resp", "response", request)
+        common = self._common("resp", "response", request.model)
         whole = {
             **common,
             "created_at": common.pop("created"),
@@ -173,7 +203,7 @@ class Echo:
                 "total_tokens": 2 * words,
             },
         }
-        if request.get("stream") is not True:
+        if not request.stream:
             return _json(whole)
         events: list[dict[str, Any]] = [
             {"type": "response.created", "response": {**whole, "status": "in_progress", "usage": None}},
@@ -192,8 +222,8 @@ class Echo:
         numbered = [{**event, "sequence_number": number} for number, event in enumerate(events)]
         return 200, _EVENTS, [_named_event(event) for event in numbered]
 
-    def _moderation(self, request: dict[str, Any]) -> Answer:
-        common = {"id": f"modr-echo-{self._answered}", "model": request.get("model")}
+    def _moderation(self, request: ModerationRequest) -> Answer:
+        common = {"id": f"modr-echo-{self._answered}", "model": request.model}
         result = {
             "flagged": False,
             "categories": {},
@@ -202,14 +232,39 @@ class Echo:
         }
         return _json({**common, "results": [result]})
 
+    def _image(self, _request: object) -> Answer:
+        return _json({"created": int(self._clock()), "data": [{"b64_json": PIXEL}]})
 
-def _text(content: object) -> str:
-    """The text of a message's content, a string or a list of parts."""
-    if isinstance(content, str):
-        return content
+    def _speech(self, _request: SpeechRequest) -> Answer:
+        return 200, _WAVE, [SILENCE]
+
+    def _transcript(self, request: AudioUpload) -> Answer:
+        return _json({"text": f"A recording of {len(request.file)} bytes."})
+
+
+def _form(content_type: bytes, body: bytes, shape: type[msgspec.Struct]) -> dict[str, str | bytes]:
+    """The fields of a form: bytes where the shape wants a file, text otherwise."""
+    files = {field.name for field in msgspec.structs.fields(shape) if field.type is File}
+    message = BytesParser(policy=HTTP).parsebytes(b"content-type: " + content_type + b"\r\n\r\n" + body)
+    fields: dict[str, str | bytes] = {}
+    for part in message.iter_parts():
+        name = str(part.get_param("name", header="content-disposition"))
+        content = part.get_payload(decode=True)
+        if isinstance(content, bytes):
+            fields[name] = content if name in files else content.decode("utf-8", "replace")
+    return fields
+
+
+def _text(content: str | list[ContentPart] | None) -> str:
+    """The text of a message's content."""
     if isinstance(content, list):
-        return " ".join(_text(part.get("text") if isinstance(part, dict) else part) for part in content)
-    return ""
+        return " ".join(part.text or "" for part in content)
+    return content or ""
+
+
+def _texts(given: str | list[Any]) -> list[str]:
+    """The texts of a prompt; of tokens there is nothing to say."""
+    return [given] if isinstance(given, str) else [item if isinstance(item, str) else "" for item in given]
 
 
 def _words(text: str) -> Iterator[str]:
@@ -238,9 +293,8 @@ def _embedding(text: str) -> list[float]:
     return [sum(data[index::EMBEDDING_SIZE]) % 257 / 257 for index in range(EMBEDDING_SIZE)]
 
 
-def _wants_usage(request: dict[str, Any]) -> bool:
-    options = request.get("stream_options")
-    return isinstance(options, dict) and options.get("include_usage") is True
+def _wants_usage(options: StreamOptions | None) -> bool:
+    return options is not None and options.include_usage
 
 
 def _stream(common: dict[str, Any], choices: list[dict[str, Any]], usage: dict[str, Any] | None) -> Answer:
@@ -260,6 +314,6 @@ def _json(answer: dict[str, Any]) -> Answer:
     return 200, _JSON, [msgspec.json.encode(answer)]
 
 
-def _refusal(status: int, message: str) -> Answer:
+def _refusal(message: str) -> Answer:
     error = {"message": message, "type": "invalid_request_error", "param": None, "code": "invalid_request"}
-    return status, _JSON, [msgspec.json.encode({"error": error})]
+    return 400, _JSON, [msgspec.json.encode({"error": error})]
