@@ -1,0 +1,67 @@
+"""What tests of the whole share: a model server, and an innoai server in front of it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from tests.support import server as servers
+from tests.support import upstream as upstreams
+from tests.support.server import MODEL, Server
+from tests.support.settings import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.support.upstream import Upstream
+
+UPSTREAM_KEY = "sk-upstream-of-the-operator"
+
+
+@pytest.fixture(scope="session")
+def upstream() -> Iterator[Upstream]:
+    """The model server, a process of its own."""
+    yield from upstreams.running()
+
+
+@pytest.fixture(scope="session")
+def usual_settings(upstream: Upstream) -> str:
+    """One model under the seed's name, mapped to the model server's own name and key."""
+    served = {"base_url": upstream.base_url(), "model": "upstream-model", "api_key": UPSTREAM_KEY}
+    return settings({MODEL: [served]})
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, usual_settings: str) -> Iterator[Server]:
+    """The server that tests share which neither stop nor reconfigure it."""
+    yield from servers.running(Server.initialise(tmp_path_factory.mktemp("server"), usual_settings))
+
+
+@pytest.fixture(scope="module")
+def new_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    """Servers of a test's or a module's own: `new_server(settings, **environment)`, running."""
+    with ExitStack() as open_servers:
+
+        def start(text: str, **environment: str) -> Server:
+            made = Server.initialise(tmp_path_factory.mktemp("own-server"), text, **environment)
+            return open_servers.enter_context(contextmanager(servers.running)(made))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def admin(server: Server) -> Iterator[httpx.Client]:
+    """A client with the first key of the shared server."""
+    headers = {"authorization": f"Bearer {server.admin_key}"}
+    with httpx.Client(base_url=server.base_url, headers=headers, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def anyone(server: Server) -> Iterator[httpx.Client]:
+    """A client without a credential."""
+    with httpx.Client(base_url=server.base_url, timeout=30) as client:
+        yield client

@@ -1,0 +1,84 @@
+"""Child processes of the tests: they say in their log when they are ready, and never outlive the tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+START_SECONDS = 30.0
+STOP_SECONDS = 40.0
+_LEASH = Path(__file__).with_name("leash.py")
+
+
+class Child:
+    """A process that writes one JSON object a line to stderr, one of them with the event `listening`."""
+
+    def __init__(self, command: Sequence[str], directory: Path, environment: Mapping[str, str]) -> None:
+        leash = [sys.executable, "-I", "-S", str(_LEASH), str(os.getpid())]
+        self._process = subprocess.Popen(
+            [*leash, *command],
+            cwd=directory,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._listening = threading.Event()
+        self._reader = threading.Thread(target=self._read_log)
+        self.address = ""
+        """Where it listens: scheme, host and port."""
+        self.log: list[str] = []
+        self._reader.start()
+
+    def wait_until_listening(self) -> None:
+        """Wait for the line that names the address; fail with the log when the process ends before."""
+        self._listening.wait(START_SECONDS)
+        if not self.address:
+            self.kill()
+            raise AssertionError("the process did not start:\n" + "\n".join(self.log))
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit status that followed."""
+        self._process.terminate()
+        return self._ended()
+
+    def kill(self) -> None:
+        """SIGKILL: it gets no chance to tidy up."""
+        self._process.kill()
+        self._ended()
+
+    def _ended(self) -> int:
+        try:
+            return self._process.wait(STOP_SECONDS)
+        finally:
+            self._process.kill()
+            self._process.wait()
+            self._reader.join()
+            if self._process.stderr is not None:
+                self._process.stderr.close()
+
+    def _read_log(self) -> None:
+        for line in self._process.stderr or ():
+            self.log.append(line.rstrip("\n"))
+            said = _object(line)
+            if said.get("event") == "listening":
+                self.address = said["address"]
+                self._listening.set()
+        self._listening.set()
+
+
+def _object(line: str) -> dict[str, Any]:
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}

@@ -1,0 +1,129 @@
+"""A real innoai server: the installed command, its own directory, a port of the loopback interface."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+
+from tests.support.processes import Child
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+INNOAI = str(Path(sys.executable).with_name("innoai"))
+MODEL = "inno-ai-boyong-4.5"
+_INHERITED = ("PATH", "HOME", "LANG", "TMPDIR")
+
+
+def clean_environment(**added: str) -> dict[str, str]:
+    """The environment of a newcomer: nothing of innoai or OpenAI in it but what is added."""
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return {**inherited, "PYTHONUTF8": "1", **added}
+
+
+@dataclass(slots=True)
+class Server:
+    """A server in `directory`, with the innoai.toml that was written there."""
+
+    directory: Path
+    environment: Mapping[str, str]
+    admin_key: str
+    bind: str = "127.0.0.1:0"
+    _child: Child | None = field(default=None, init=False)
+
+    @classmethod
+    def initialise(cls, directory: Path, settings: str, **environment: str) -> Server:
+        """Write the settings, and make the store as `innoai init --json` does."""
+        (directory / "innoai.toml").write_text(settings, "utf-8")
+        whole = clean_environment(**environment)
+        made = subprocess.run(
+            [INNOAI, "init", "--json"], cwd=directory, env=whole, capture_output=True, text=True, check=True
+        )
+        return cls(directory, whole, json.loads(made.stdout)["api_key"])
+
+    @property
+    def child(self) -> Child:
+        """The running process."""
+        assert self._child is not None
+        return self._child
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port."""
+        return self.child.address
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port, for sockets."""
+        host, _, port = self.bind.rpartition(":")
+        return host, int(port)
+
+    @property
+    def base_url(self) -> str:
+        """What clients are given."""
+        return f"{self.origin}/v1"
+
+    @property
+    def store(self) -> Path:
+        """The SQLite file."""
+        return self.directory / "innoai.db"
+
+    def start(self) -> None:
+        """Run `innoai serve` until it is ready; after the first time on the same port as before."""
+        environment = {**self.environment, "INNOAI_SERVER_BIND": self.bind}
+        self._child = Child([INNOAI, "serve"], self.directory, environment)
+        self._child.wait_until_listening()
+        self.bind = self._child.address.removeprefix("http://")
+        assert httpx.get(f"{self.origin}/readyz").status_code == 200
+
+    def stop(self) -> int:
+        """Stop it as an operator does, and give its exit status."""
+        child, self._child = self.child, None
+        status = child.stop()
+        assert not [line for line in child.log if "Traceback" in line], child.log
+        return status
+
+    def kill(self) -> None:
+        """End it as the machine's worst moment does."""
+        child, self._child = self.child, None
+        child.kill()
+
+    def close(self) -> None:
+        """Whatever state it is in, it does not run any more."""
+        if self._child is not None:
+            self.stop()
+
+    def cli(
+        self, *arguments: str, key: str | None = None, stdin: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the command line against this server, with the admin key unless another is given."""
+        environment = clean_environment(
+            INNOAI_BASE_URL=self.base_url, INNOAI_API_KEY=self.admin_key if key is None else key
+        )
+        ended = subprocess.run(
+            [INNOAI, *arguments],
+            cwd=self.directory,
+            env=environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "Traceback" not in ended.stderr
+        return ended
+
+
+def running(server: Server) -> Iterator[Server]:
+    """The server while it is used; it has ended afterwards, whatever happened."""
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
