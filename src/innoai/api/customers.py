@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, delete, get, patch, post
@@ -16,13 +15,14 @@ from innoai.api.services import Services
 from innoai.api.wire import (
     PRINTABLE,
     CustomerId,
+    Instant,
     Limit,
     Name,
     Page,
     answer,
     decode_json,
     instant,
-    raw_body,
+    json_body,
     read_body,
     read_query,
 )
@@ -76,13 +76,13 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
     """A customer: `id` is this server's, `customer_id` the account's own."""
 
     id: str
-    object: str = "customer"
+    object: Literal["customer"] = "customer"
     customer_id: str
     name: str | None
     metadata: dict[str, str]
     disabled: bool
-    created_at: datetime | None
-    updated_at: datetime | None
+    created_at: Instant
+    updated_at: Instant
 
 
 class CustomerPage(Page, frozen=True, kw_only=True):
@@ -94,7 +94,7 @@ class CustomerPage(Page, frozen=True, kw_only=True):
 @post("/v1/customers", status_code=201)
 async def add_customer(request: JsonRequest, services: Inside, caller: Caller) -> Response[bytes]:
     """Create a customer."""
-    content = await raw_body(request)
+    content = await json_body(request)
     wanted = decode_json(content, CreateCustomer)
     if caller.principal.customer is not None:
         raise InnoError(

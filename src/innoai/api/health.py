@@ -10,10 +10,22 @@ from innoai.api.metrics import CONTENT_TYPE, exposition
 from innoai.api.wire import JSON
 
 
+class Health(msgspec.Struct, frozen=True):
+    """How the server is, in a word or a sentence."""
+
+    status: str
+
+
+class PublicKeys(msgspec.Struct, frozen=True):
+    """A JSON Web Key Set."""
+
+    keys: list[dict[str, str]]
+
+
 @get("/healthz")
 async def alive() -> Response[bytes]:
     """Answer whenever the process can."""
-    return Response(b'{"status":"ok"}', media_type=JSON)
+    return Response(msgspec.json.encode(Health("ok")), media_type=JSON)
 
 
 @get("/readyz")
@@ -21,8 +33,9 @@ async def ready(services: Inside) -> Response[bytes]:
     """Answer 200 while the store answers, 503 otherwise."""
     reachable = await services.database.is_reachable()
     status = "ready" if reachable else "the store does not answer"
-    body = msgspec.json.encode({"status": status})
-    return Response(body, status_code=200 if reachable else 503, media_type=JSON)
+    return Response(
+        msgspec.json.encode(Health(status)), status_code=200 if reachable else 503, media_type=JSON
+    )
 
 
 @get("/metrics")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import msgspec
 from litestar import Request, Response, delete, get, patch, post
@@ -20,13 +20,14 @@ from innoai.api.idempotency import create_once
 from innoai.api.services import Services
 from innoai.api.wire import (
     CustomerId,
+    Instant,
     Limit,
     Name,
     Page,
     answer,
     decode_json,
     instant,
-    raw_body,
+    json_body,
     read_body,
     read_query,
 )
@@ -61,10 +62,13 @@ Network = Annotated[
 Networks = Annotated[
     list[Network], Meta(max_length=256, description="where it may be used from; [] is anywhere")
 ]
+Level = Literal["read", "write", "delete", "admin"]
+Status = Literal["active", "expired", "revoked"]
+LevelName = Annotated[str, Meta(extra_json_schema={"enum": list(get_args(Level))})]
+StatusName = Annotated[str, Meta(extra_json_schema={"enum": list(get_args(Status))})]
 RateLimit = Annotated[int, Meta(ge=1, le=MAX_RATE_LIMIT, description="requests a minute")]
 ModelName = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 ModelNames = Annotated[list[ModelName], Meta(min_length=1, max_length=256, description="the only models")]
-Instant = Annotated[datetime, Meta(tz=True, description="an RFC 3339 instant with its offset")]
 
 
 class CreateKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,7 +76,7 @@ class CreateKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: Name
     scopes: Scopes | None = None
-    level: Literal["read", "write", "delete", "admin"] | None = None
+    level: Level | None = None
     allowed_ips: Networks | None = None
     rate_limit: RateLimit | None = None
     expires_at: Instant | None = None
@@ -105,7 +109,7 @@ class KeyQuery(msgspec.Struct, frozen=True):
     cursor: Annotated[str, Meta(pattern="^key_[0-9A-Za-z]{22}$", description="from next_cursor")] | None = (
         None
     )
-    status: Literal["active", "expired", "revoked"] | None = None
+    status: Status | None = None
     customer_id: CustomerId | None = None
 
 
@@ -113,21 +117,21 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     """An API key without its secret."""
 
     id: str
-    object: str = "api_key"
+    object: Literal["api_key"] = "api_key"
     name: str
     prefix: str = key_format.PREFIX
     last4: str
-    scopes: tuple[str, ...]
-    level: str | None
+    scopes: tuple[Scope, ...]
+    level: LevelName | None
     allowed_ips: tuple[str, ...]
     rate_limit: int
     models: tuple[str, ...] | None
     customer_id: str | None
-    status: str
-    created_at: datetime | None
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    last_used_at: datetime | None
+    status: StatusName
+    created_at: Instant
+    expires_at: Instant | None
+    revoked_at: Instant | None
+    last_used_at: Instant | None
     rotated_from: str | None
 
 
@@ -146,7 +150,7 @@ class KeyPage(Page, frozen=True, kw_only=True):
 @post("/v1/keys", status_code=201)
 async def create_key(request: JsonRequest, services: Inside, caller: Caller) -> Response[bytes]:
     """Make an API key. The answer is the only place where the key itself is ever shown."""
-    content = await raw_body(request)
+    content = await json_body(request)
     wanted = decode_json(content, CreateKey)
     account = caller.principal.account
     tier = services.tiers[account.tier]
@@ -233,7 +237,7 @@ async def change_key(key_id: str, request: JsonRequest, services: Inside, caller
 @post("/v1/keys/{key_id:str}/rotate", status_code=201)
 async def rotate_key(key_id: str, request: JsonRequest, services: Inside, caller: Caller) -> Response[bytes]:
     """Make a successor with the same rights; the old key expires after the overlap."""
-    content = await raw_body(request)
+    content = await json_body(request)
     wanted = decode_json(content or b"{}", RotateKey)
     account = caller.principal.account
     tier = services.tiers[account.tier]

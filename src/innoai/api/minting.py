@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -18,7 +18,7 @@ class TokenAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A token answer (RFC 6749 §5.1); `expires_in` in seconds."""
 
     access_token: str
-    token_type: str = "Bearer"
+    token_type: Literal["Bearer"] = "Bearer"
     expires_in: int
     refresh_token: str
 

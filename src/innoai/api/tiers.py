@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 from litestar import Response, get
 
@@ -48,7 +50,7 @@ class ShownRoute(msgspec.Struct, frozen=True):
 class Matrix(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that decides who may do what."""
 
-    object: str = "list"
+    object: Literal["list"] = "list"
     data: list[ShownTier]
     scopes: list[ShownScope]
     levels: list[ShownLevel]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, overload
 from urllib.parse import parse_qs
 
 import msgspec
@@ -32,17 +32,24 @@ CustomerId = Annotated[
         description="the account's own id of its customer",
     ),
 ]
+Instant = Annotated[datetime, Meta(tz=True, description="an RFC 3339 instant with its offset")]
 Limit = Annotated[int, Meta(ge=1, le=100, description="how many to list at most")]
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """A list; `next_cursor` asks for what follows, and is null at the end."""
 
-    object: str = "list"
+    object: Literal["list"] = "list"
     data: list[Any]
     next_cursor: str | None
 
 
+@overload
+def instant(seconds: float) -> datetime: ...
+@overload
+def instant(seconds: None) -> None: ...
+@overload
+def instant(seconds: float | None) -> datetime | None: ...
 def instant(seconds: float | None) -> datetime | None:
     """Unix seconds as the API writes instants: RFC 3339 in UTC, whole seconds."""
     return None if seconds is None else datetime.fromtimestamp(int(seconds), UTC)
@@ -66,14 +73,22 @@ async def raw_body(request: Request[Any, Any, Any]) -> bytes:
     return b"".join(pieces)
 
 
+async def json_body(request: Request[Any, Any, Any]) -> bytes:
+    """The body of a route that reads JSON alone. curl's -d calls it a form unless told otherwise: no matter.
+
+    Raises:
+        InnoError: unsupported_media_type, payload_too_large.
+    """
+    if _media_type(request) not in (JSON, FORM):
+        raise InnoError("unsupported_media_type")
+    return await raw_body(request)
+
+
 async def read_body(request: Request[Any, Any, Any], shape: type[T], *, form: bool = False) -> T:
     """The JSON body as `shape`; `form` says that the route also reads forms (RFC 7009, RFC 7662)."""
-    content = await raw_body(request)
-    media_type = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
-    if media_type == FORM and form:
+    content = await json_body(request)
+    if form and _media_type(request) == FORM:
         return decode_form(content, shape)
-    if media_type not in (JSON, FORM):
-        raise InnoError("unsupported_media_type")
     return decode_json(content, shape)
 
 
@@ -122,6 +137,11 @@ def answer(content: msgspec.Struct | bytes, status: int = 200) -> Response[bytes
     """A JSON answer, not to be stored by caches since it speaks of credentials or of a tenant."""
     body = content if isinstance(content, bytes) else msgspec.json.encode(content)
     return Response(body, status_code=status, media_type=JSON, headers={"cache-control": "no-store"})
+
+
+def _media_type(request: Request[Any, Any, Any]) -> str:
+    stated: str = request.headers.get("content-type", JSON)
+    return stated.partition(";")[0].strip().lower()
 
 
 def _convert(values: dict[str, str], shape: type[T]) -> T:
