@@ -7,6 +7,7 @@ import contextlib
 import gc
 import os
 import secrets as randomness
+import signal
 import socket
 import time
 from dataclasses import dataclass
@@ -27,9 +28,8 @@ from innoai.api.services import Services
 from innoai.config import ConfigError, split_bind
 from innoai.door import Door
 from innoai.errors import InnoError
-from innoai.gateway.app import Gateway, is_inference
-from innoai.gateway.connection import Connection
-from innoai.gateway.forward import Forwarder
+from innoai.gateway.connection import IDLE_PATIENCE, Connection
+from innoai.gateway.gateway import Gateway
 from innoai.gateway.models import open_models
 from innoai.ids import RANDOM_BYTES, RequestIds, new_id
 from innoai.keyring.feed import ChangeFeed
@@ -43,19 +43,17 @@ from innoai.store.api_keys import KeyRecord
 from innoai.store.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
     from innoai.access.tokens import Algorithm
     from innoai.config import Settings
     from innoai.store.secrets import Secrets
 
-    Scope = dict[str, Any]
-    Receive = Callable[[], Awaitable[dict[str, Any]]]
-    Send = Callable[[Any], Awaitable[None]]
-
 USE_FLUSH_SECONDS = 15.0
 TIDY_SECONDS = 600.0
 GRACE_SECONDS = 30
+CALLER_WATCH_SECONDS = 1.0
+BACKLOG = 2048
 SIGNING_SECRET_BYTES = 32
 
 log = structlog.get_logger()
@@ -163,25 +161,16 @@ async def _new_signing_key(connection: Any, secrets: Secrets, algorithm: Algorit
     )
 
 
+@dataclass(frozen=True, slots=True)
 class Application:
-    """The whole server as ASGI: inference goes to the gateway, everything else to the control plane."""
+    """The whole server: what answers inference, and what answers everything else."""
 
-    def __init__(self, gateway: Gateway, control_plane: ControlPlane) -> None:
-        self._gateway = gateway
-        self._control_plane = control_plane
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand one request to whoever answers it."""
-        if is_inference(scope["path"]):
-            await self._gateway(scope, receive, send)
-        else:
-            await self._control_plane(scope, receive, send)
+    gateway: Gateway
+    control_plane: ControlPlane
 
 
 @contextlib.asynccontextmanager
-async def open_application(
-    settings: Settings, new_request_id: Callable[[], str]
-) -> AsyncIterator[Application]:
+async def open_application(settings: Settings) -> AsyncIterator[Application]:
     """Every room built and wired, with its background work running; all closed at the end."""
     secrets = store_secrets.load(settings, create=False)
     database = Database(settings.store.url)
@@ -208,12 +197,14 @@ async def open_application(
     shipper = Shipper(spool, database)
     models = open_models(settings.models, time.time)
     proxies = parse_networks(settings.server.trusted_proxies)
+    new_request_id = RequestIds(int(time.time() * 1000), os.urandom(5)).new
     gateway = Gateway(
-        door,
-        Forwarder(models, spool, clock=time.time, monotonic=time.monotonic),
-        models,
+        door=door,
+        models=models,
+        spool=spool,
         trusted_proxies=proxies,
         max_body_bytes=settings.server.max_body_bytes,
+        max_header_bytes=settings.server.max_header_bytes,
         new_request_id=new_request_id,
         clock=time.time,
         monotonic=time.monotonic,
@@ -226,7 +217,7 @@ async def open_application(
         feed=feed,
         door=door,
         tiers=DEFAULT_TIERS,
-        served_models=frozenset(settings.models),
+        started_at=int(time.time()),
         trusted_proxies=proxies,
         registry=open_registry(door, feed),
         clock=time.time,
@@ -250,36 +241,59 @@ async def open_application(
         with contextlib.suppress(InnoError):
             await shipper.ship()
             await keyring.flush_use()
+        spool.close()
         await limiter.close()
         await database.close()
 
 
+class Server(uvicorn.Server):
+    """uvicorn's server, which ends with status 0 when it is asked to stop, and watches its callers' time."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT begin the graceful end; a second one ends at once."""
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGTERM, signal.SIGINT)
+        for caught in signals:
+            loop.add_signal_handler(caught, self.handle_exit, caught, None)
+        watch = loop.create_task(self._watch_callers())
+        try:
+            yield
+        finally:
+            watch.cancel()
+            for caught in signals:
+                loop.remove_signal_handler(caught)
+
+    async def _watch_callers(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(CALLER_WATCH_SECONDS)
+            now = loop.time()
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, Connection):
+                    connection.expire(now)
+
+
 async def _serve(settings: Settings, listener: socket.socket) -> None:
-    request_ids = RequestIds(int(time.time() * 1000), os.urandom(5))
-
-    class InnoConnection(Connection):
-        max_header_bytes = settings.server.max_header_bytes
-        new_request_id = staticmethod(request_ids.new)
-
-    async with open_application(settings, request_ids.new) as application:
+    async with open_application(settings) as application:
         config = uvicorn.Config(
-            application,
-            http=InnoConnection,
+            application.control_plane,
+            http=type("ServedConnection", (Connection,), {"gateway": application.gateway}),
             lifespan="off",
             proxy_headers=False,
             server_header=False,
             access_log=False,
             log_config=None,
             ws="none",
-            backlog=2048,
+            backlog=BACKLOG,
+            timeout_keep_alive=int(IDLE_PATIENCE),
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
-        server = uvicorn.Server(config)
         # What is loaded by now lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
         log.info("listening", address=_address_of(listener), models=list(settings.models))
-        await server.serve(sockets=[listener])
+        await Server(config).serve(sockets=[listener])
 
 
 async def _every(seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -301,6 +315,10 @@ async def _tidy(database: Database) -> None:
 
 async def _examine(settings: Settings) -> list[Finding]:
     findings = [_examine_secret(settings)]
+    file = settings.store.sqlite_file
+    if file is not None and not file.exists():
+        # Looking would create it.
+        return [*findings, Finding("store", False, f"{file} is not there", "run `innoai init`")]
     database = Database(settings.store.url)
     try:
         reachable = await database.is_reachable()

@@ -10,7 +10,7 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
 from innoai.access.routes import allowed_methods
-from innoai.api import auth, customers, health, keys, tiers
+from innoai.api import auth, customers, health, keys, models, tiers
 from innoai.api.admission import ADMISSION_KEY, guard, provide_caller
 from innoai.api.services import Services
 from innoai.envelope import rate_headers, refusal_body, refusal_headers
@@ -45,6 +45,8 @@ HANDLERS = (
     customers.change_customer,
     customers.delete_customer,
     tiers.show_matrix,
+    models.list_models,
+    models.get_model,
     health.alive,
     health.ready,
     health.metrics,

@@ -220,7 +220,7 @@ async def explain(request: JsonRequest, services: Inside, caller: Caller) -> Res
     if isinstance(principal, Principal) and not _may_see(caller.principal, principal):
         principal = Unauthenticated(STANDING, refusal("invalid_api_key"))
     target = asked.path.rsplit("/", 1)[-1] if route.own_key else None
-    served = asked.model is None or asked.model in services.served_models
+    served = asked.model is None or asked.model in services.settings.models
     decision = await services.door.explain(
         principal, AccessRequest(route, _address(asked.ip), asked.model, served, target)
     )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The rooms below the control plane, as server.py wired them. `served_models`: the public model names."""
+    """The rooms below the control plane, as server.py wired them. `started_at` in Unix seconds."""
 
     settings: Settings
     database: Database
@@ -34,7 +34,7 @@ class Services:
     feed: ChangeFeed
     door: Door
     tiers: Mapping[str, Tier]
-    served_models: frozenset[str]
+    started_at: int
     trusted_proxies: Networks
     registry: CollectorRegistry
     clock: Callable[[], float]

@@ -21,6 +21,8 @@ from innoai.gateway.visit import ROUTES, Visit
 if TYPE_CHECKING:
     from asyncio import Transport
 
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
     from innoai.errors import Refusal
     from innoai.gateway.gateway import Gateway
     from innoai.gateway.headers import Headers
@@ -149,14 +151,20 @@ class Connection(HttpToolsProtocol):
         """Whether a request is under way whose answer this one's could overtake."""
         if self.visit is not None or self._deaf:
             return True
-        return is_inference and self.cycle is not None and not self.cycle.response_complete
+        cycle = self._cycle()
+        return is_inference and cycle is not None and not cycle.response_complete
 
     def _drop_the_rest(self) -> None:
         self._deaf = True
         self._keep_alive = False
-        if self.cycle is not None:
-            self.cycle.keep_alive = False
+        cycle = self._cycle()
+        if cycle is not None:
+            cycle.keep_alive = False
         self.flow.pause_reading()
+
+    def _cycle(self) -> RequestResponseCycle | None:
+        """The latest ASGI request, which uvicorn's annotation says is always there."""
+        return self.cycle
 
     def _begin_visit(self, path: bytes, query: bytes) -> None:
         self._unset_keepalive_if_required()
@@ -189,11 +197,12 @@ class Connection(HttpToolsProtocol):
             return
         self._deaf = True
         self._keep_alive = False
+        cycle = self._cycle()
         if self.visit is not None:
             visit, self.visit = self.visit, None
             visit.hang_up()
             self.transport.abort()
-        elif self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
+        elif cycle is not None and not cycle.response_complete:
             self.transport.abort()
         else:
             request_id = self.gateway.new_request_id()

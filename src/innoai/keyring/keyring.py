@@ -8,7 +8,8 @@ answer is 503, not a guess.
 
 from __future__ import annotations
 
-import hashlib
+import os
+from hashlib import blake2b
 from typing import TYPE_CHECKING, TypeVar
 
 from innoai.access import keys as key_format
@@ -38,6 +39,7 @@ MAX_KEYS = 1_000_000
 MAX_CUSTOMERS = 1_000_000
 MAX_TOKENS = 100_000
 _FILL_ATTEMPTS = 5
+_SEEN_BYTES = 32
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -64,6 +66,9 @@ class Keyring:
         self._tokens = tokens
         self._max_stale = max_stale
         self._clock = clock
+        # What was presented, by a digest under a secret of this process: no key stays readable in memory,
+        # and one that was seen before costs no checksum and no peppered digest.
+        self._seen_secret = os.urandom(_SEEN_BYTES)
         # A digest names its key for ever, so only what is known about the id is ever forgotten.
         self._key_ids: dict[bytes, str] = {}
         self._principals: dict[str, Principal] = {}
@@ -125,10 +130,12 @@ class Keyring:
         """
         if self._feed.silent_for > self._max_stale:
             raise InnoError("service_unavailable")
+        seen = self._seen(credential)
+        key_id = self._key_ids.get(seen)
+        if key_id is not None:
+            return self._principals.get(key_id)
         if credential.startswith(key_format.PREFIX):
-            if not key_format.is_well_formed(credential):
-                return _malformed()
-            return self._cached_key(self._secrets.digests(credential))
+            return None if key_format.is_well_formed(credential) else _malformed()
         if not is_token_shaped(credential):
             return _malformed()
         try:
@@ -228,12 +235,8 @@ class Keyring:
 
     # Memory.
 
-    def _cached_key(self, digests: list[bytes]) -> Principal | None:
-        for digest in digests:
-            key_id = self._key_ids.get(digest)
-            if key_id is not None:
-                return self._principals.get(key_id)
-        return None
+    def _seen(self, credential: str) -> bytes:
+        return blake2b(credential.encode(), key=self._seen_secret, digest_size=_SEEN_BYTES).digest()
 
     def _cached_bearer(self, claims: Claims) -> Principal | Unauthenticated | None:
         if self.is_revoked(claims):
@@ -247,13 +250,13 @@ class Keyring:
         return None if customer is None else Principal(key.account, key.key, customer, claims)
 
     def _verified(self, token: str, use: TokenUse) -> Claims:
-        digest = hashlib.sha256(token.encode()).digest()
-        claims = self._claims.get(digest)
+        seen = self._seen(token)
+        claims = self._claims.get(seen)
         if claims is None or claims.token_use != use:
             claims = self.signing.verify(
                 token, issuer=self._tokens.issuer, audience=self._tokens.audience, use=use, now=self._clock()
             )
-            _put(self._claims, digest, claims, MAX_TOKENS)
+            _put(self._claims, seen, claims, MAX_TOKENS)
         return claims
 
     def _keep(self, principal: Principal | None) -> Principal | None:
@@ -275,8 +278,7 @@ class Keyring:
         digests = self._secrets.digests(credential)
         principal = await self._fresh(lambda connection: self._key_by_digest(connection, digests), _subjects)
         if principal is not None:
-            for digest in digests:
-                _put(self._key_ids, digest, principal.key.id, MAX_KEYS)
+            _put(self._key_ids, self._seen(credential), principal.key.id, MAX_KEYS)
         return self._keep(principal)
 
     async def _fresh(

@@ -1,17 +1,18 @@
-"""The local spool: a usage record is on disk before the answer that it reports on has ended.
+"""The local spool: a usage record is safe before the answer that it reports on has ended.
 
-One write(2) appends a line to this process's segment. Every second the segment is closed and its
-lines go to the store in one transaction, idempotent by request id; the segment is unlinked after
-that. A process that is killed leaves its segments, and whoever starts next on the same directory
-ships them. What write(2) took survives the death of the process at once, and the death of the
-machine once the segment has been shipped or the kernel has written it back.
+Records are lines in a segment, a file that is mapped into memory: appending is a copy into the
+page cache, without a system call, and what is there survives the death of the process. Every
+second the segment is closed and its lines go to the store in one transaction, idempotent by
+request id; then the file is removed. A process that is killed leaves its segments, and whoever
+starts next on the same directory ships them. The death of the machine can cost the records of
+about the last second.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import fcntl
+import mmap
 import os
 from typing import TYPE_CHECKING
 
@@ -30,10 +31,52 @@ if TYPE_CHECKING:
 
 SHIP_SECONDS = 1.0
 BATCH = 1000
+SEGMENT_BYTES = 1024 * 1024
 
 log = structlog.get_logger()
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(UsageRecord).decode
+
+
+class Segment:
+    """A file of reserved, zeroed bytes that fills from the front; ours alone for as long as it is open."""
+
+    __slots__ = ("_file", "_memory", "_used")
+
+    def __init__(self, path: Path) -> None:
+        """Reserve the file. OSError when the disk has no room, which is better learnt here than in a copy."""
+        unready = path.with_suffix(".new")
+        self._file = os.open(unready, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.posix_fallocate(self._file, 0, SEGMENT_BYTES)
+            # Locked before it bears the name that shippers look for.
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            self._memory = mmap.mmap(self._file, SEGMENT_BYTES)
+            unready.rename(path)
+        except OSError:
+            os.close(self._file)
+            unready.unlink(missing_ok=True)
+            raise
+        self._used = 0
+
+    def append(self, line: bytes) -> bool:
+        """Take a line; False when there is no room for it."""
+        end = self._used + len(line)
+        if end > SEGMENT_BYTES:
+            return False
+        self._memory[self._used : end] = line
+        self._used = end
+        return True
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was appended yet."""
+        return self._used == 0
+
+    def close(self) -> None:
+        """Let it be shipped."""
+        self._memory.close()
+        os.close(self._file)
 
 
 class Spool:
@@ -42,41 +85,45 @@ class Spool:
     def __init__(self, directory: Path, new_name: Callable[[], str]) -> None:
         self._directory = directory
         self._new_name = new_name
-        self._segment: int | None = None
-        self._unwritten = b""
+        self._segment: Segment | None = None
+        self._homeless: list[bytes] = []
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def append(self, record: UsageRecord) -> None:
-        """Put one record on disk; what a full disk refuses stays in memory and goes with the next."""
-        line = self._unwritten + _encode(record) + b"\n"
-        try:
-            written = os.write(self._open_segment(), line)
-        except OSError as error:
-            log.error("the usage spool cannot be written", error=error.strerror)
-            written = 0
-        self._unwritten = line[written:]
+        """Put one record on disk; while the disk is full it stays in memory and goes with a later one."""
+        line = _encode(record) + b"\n"
+        if self._segment is None or self._homeless or not self._segment.append(line):
+            self._homeless.append(line)
+            self._find_room()
 
     def close_segment(self) -> None:
-        """Let the present segment be shipped; the next record opens another."""
-        if self._unwritten:
-            with contextlib.suppress(OSError):
-                self._unwritten = self._unwritten[os.write(self._open_segment(), self._unwritten) :]
-        if self._segment is not None and not self._unwritten:
-            os.close(self._segment)
+        """Let the present segment be shipped, if there is anything in it."""
+        if self._homeless:
+            self._find_room()
+        if self._segment is not None and not self._segment.is_empty:
+            self._segment.close()
             self._segment = None
 
     def closed_segments(self) -> list[Path]:
         """Segments that no living process writes to, oldest first."""
         return [path for path in sorted(self._directory.glob("*.jsonl")) if _is_closed(path)]
 
-    def _open_segment(self) -> int:
-        if self._segment is None:
-            path = self._directory / f"{self._new_name()}.new"
-            self._segment = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-            # Locked before it bears the name that shippers look for.
-            fcntl.flock(self._segment, fcntl.LOCK_EX)
-            path.rename(path.with_suffix(".jsonl"))
-        return self._segment
+    def close(self) -> None:
+        """Close the segment for good."""
+        if self._segment is not None:
+            self._segment.close()
+            self._segment = None
+
+    def _find_room(self) -> None:
+        """Move what is only in memory into a new segment."""
+        self.close()
+        try:
+            segment = self._segment = Segment(self._directory / f"{self._new_name()}.jsonl")
+        except OSError as error:
+            log.error("the usage spool cannot be written", error=error.strerror, waiting=len(self._homeless))
+            return
+        while self._homeless and segment.append(self._homeless[0]):
+            self._homeless.pop(0)
 
 
 class Shipper:
@@ -89,11 +136,11 @@ class Shipper:
     async def run(self) -> None:
         """Ship every second until cancelled."""
         while True:
+            await asyncio.sleep(SHIP_SECONDS)
             try:
                 await self.ship()
             except InnoError:
                 log.warning("usage records wait for the store", segments=len(self._spool.closed_segments()))
-            await asyncio.sleep(SHIP_SECONDS)
 
     async def ship(self) -> None:
         """Ship all there is.
@@ -113,7 +160,7 @@ class Shipper:
 def _read(path: Path) -> list[UsageRecord]:
     """The records of a segment. A line that a dying machine tore was never acknowledged, and is left out."""
     records = []
-    for line in path.read_bytes().splitlines():
+    for line in path.read_bytes().rstrip(b"\0").splitlines():
         try:
             records.append(_decode(line))
         except (msgspec.DecodeError, UnicodeDecodeError):
