@@ -1,4 +1,4 @@
-"""A model server as OpenAI's API describes it, to stand behind the gateway: `python -m tests.support.model_server`.
+"""A model server with OpenAI's API, to stand behind the gateway: `python -m tests.support.model_server`.
 
 It answers chat completions, completions, embeddings, responses and transcriptions in their own shapes,
 and anything else with a plain JSON object. It remembers every request, byte for byte, under the value of

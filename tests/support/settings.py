@@ -16,7 +16,7 @@ def settings(
     models: Mapping[str, Sequence[Mapping[str, object]]],
     sections: Mapping[str, Mapping[str, object]] | None = None,
 ) -> str:
-    """The text: each model with its upstreams, and sections such as `{"server": {"max_body_bytes": 4096}}`."""
+    """The text: each model with its upstreams, and sections like `{"server": {"bind": "…"}}`."""
     written: dict[str, Mapping[str, object]] = {"limits": {"failed_auth": MANY_FAILURES}, **(sections or {})}
     lines = []
     for section, values in written.items():
