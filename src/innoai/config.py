@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MIB = 1024 * 1024
 DEFAULT_FILE = "innoai.toml"
 MIN_SECRET_BYTES = 32
+_ADDRESS = re.compile(r"https?://[^/?#]")
 
 
 class ConfigError(Exception):
@@ -34,6 +35,13 @@ def split_bind(bind: str) -> tuple[str, int]:
     """Host and port of `host:port` or `[v6]:port`; port -1 when it is not a number."""
     host, _, port = bind.rpartition(":")
     return host.removeprefix("[").removesuffix("]"), int(port) if port.isdecimal() else -1
+
+
+def _has_sound_port(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,7 +86,9 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 60.0
 
     def __post_init__(self) -> None:
-        if not self.url.startswith(("sqlite:///", "postgresql://")):
+        kind, _, place = self.url.partition("://")
+        is_file = kind == "sqlite" and len(place) > 1 and place.startswith("/") and place != "/:memory:"
+        if not is_file and not (kind == "postgresql" and _has_sound_port(self.url)):
             raise ValueError("url: write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME")
 
     @property
@@ -98,9 +108,8 @@ class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 300
 
     def __post_init__(self) -> None:
-        if self.url != "memory:" and not self.url.startswith(
-            ("redis://", "rediss://", "valkey://", "valkeys://")
-        ):
+        shared = self.url.startswith(("redis://", "rediss://", "valkey://", "valkeys://"))
+        if self.url != "memory:" and not (shared and _has_sound_port(self.url)):
             raise ValueError("url: write memory:, redis://HOST:PORT/0 or valkey://HOST:PORT/0")
 
 
@@ -132,7 +141,9 @@ class MeteringSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A model server that serves one model. Times in seconds."""
 
-    base_url: Annotated[str, Meta(description="an OpenAI-compatible base URL with its /v1, or echo:")]
+    base_url: Annotated[
+        str, Meta(max_length=255, description="an OpenAI-compatible base URL with its /v1, or echo:")
+    ]
     model: Annotated[str | None, Meta(description="the model's name there, where it differs")] = None
     api_key: Annotated[
         str | None, Meta(description="the key to present there: env:NAME, file:PATH or the key itself")
@@ -147,8 +158,7 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if self.base_url == "echo:":
             return
-        parts = urlsplit(self.base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not _ADDRESS.match(self.base_url) or not _has_sound_port(self.base_url):
             raise ValueError('base_url: write an address like "https://models.example/v1", or "echo:"')
 
     def __repr__(self) -> str:
@@ -255,7 +265,13 @@ def _section(
     }
     if not overrides:
         return settings
-    return _convert(f"environment: INNOAI_{name.upper()}", values | overrides, struct, strict=False)
+    try:
+        return _convert("", values | overrides, struct, strict=False)
+    except ConfigError as error:
+        # The file was sound without them, so one of them is to blame.
+        setting, _, rest = str(error).removeprefix(".").partition(":")
+        variable = f"INNOAI_{name}_{setting}".upper()
+        raise ConfigError(f"environment: {variable}:{rest}") from None
 
 
 def _from_environment(text: str, field: msgspec.structs.FieldInfo) -> object:
@@ -277,17 +293,22 @@ def _models(file: Path, given: object, environ: Mapping[str, str]) -> dict[str, 
 
 def _with_key(where: str, upstream: Upstream, environ: Mapping[str, str]) -> Upstream:
     """The upstream with `env:NAME` and `file:PATH` replaced by the key that they stand for."""
-    source, _, name = (upstream.api_key or "").partition(":")
+    if upstream.api_key is None:
+        return upstream
+    source, _, name = upstream.api_key.partition(":")
+    key = upstream.api_key
     if source == "env":
         if name not in environ:
             raise ConfigError(f"{where}: api_key: the environment has no {name}; set it before the start")
-        return msgspec.structs.replace(upstream, api_key=environ[name])
-    if source == "file":
+        key = environ[name].strip()
+    elif source == "file":
         try:
-            return msgspec.structs.replace(upstream, api_key=Path(name).read_text("utf-8").strip())
+            key = Path(name).read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError):
             raise ConfigError(f"{where}: api_key: {name} cannot be read; name a readable file") from None
-    return upstream
+    if re.fullmatch(r"[\x21-\x7e]+", key) is None:
+        raise ConfigError(f"{where}: api_key: a key is printable ASCII without spaces; correct it")
+    return msgspec.structs.replace(upstream, api_key=key)
 
 
 def _table(file: Path, name: str, given: object) -> dict[str, Any]:

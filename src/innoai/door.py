@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from innoai.access.decide import CREDENTIAL, Decision, decide
+from innoai.access.decide import CREDENTIAL, decide
 from innoai.access.networks import format_address
 from innoai.access.principal import Unauthenticated
 from innoai.envelope import rate_headers
@@ -19,7 +19,7 @@ from innoai.limiter import MemoryLimiter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from innoai.access.decide import Request
+    from innoai.access.decide import Decision, Request
     from innoai.access.limits import RateOutcome
     from innoai.access.principal import Principal
     from innoai.keyring.keyring import Keyring
@@ -95,13 +95,7 @@ class Door:
         Raises:
             InnoError: service_unavailable when nothing can be decided.
         """
-        decision = self.admit_now(credential, request)
-        if decision is not None or credential is None:
-            return decision or self._refused(decide(MISSING, request, self._clock()))
-        throttled = self._throttled(request)
-        if throttled is not None:
-            return throttled
-        return await self.admit_principal(await self._keyring.resolve(credential), request)
+        return await self.admit_principal(await self._authenticate(credential, request), request)
 
     async def admit_principal(self, principal: Principal | Unauthenticated, request: Request) -> Decision:
         """The same for a credential that was read from elsewhere than the header."""
@@ -114,13 +108,7 @@ class Door:
 
     async def preview(self, credential: str | None, request: Request) -> Decision:
         """The decision without the rate limit, for a request whose large body is yet to be read."""
-        principal = MISSING if credential is None else self._keyring.cached(credential)
-        if principal is None and credential is not None:
-            throttled = self._throttled(request)
-            if throttled is not None:
-                return throttled
-            principal = await self._keyring.resolve(credential)
-        decision = decide(principal or MISSING, request, self._clock())
+        decision = decide(await self._authenticate(credential, request), request, self._clock())
         return decision if decision.allowed else self._refused(decision)
 
     async def explain(self, principal: Principal | Unauthenticated, request: Request) -> Decision:
@@ -144,20 +132,25 @@ class Door:
         if decision.refusal is not None and decision.refusal.code == "invalid_api_key":
             rate = self._failures.take_now(_bucket(decision.request), self._failed_auth)
             if not rate.allowed:
-                decision = _too_many_failures(decision.request, rate)
+                decision = decide(_too_many_failures(rate), decision.request, 0.0)
         return self._concluded(decision, 0.0)
 
-    def _throttled(self, request: Request) -> Decision | None:
-        """A refusal for an address that failed too often to be worth asking the store."""
+    async def _authenticate(self, credential: str | None, request: Request) -> Principal | Unauthenticated:
+        """Who asks. For an address that failed too often, memory is asked but not the store."""
+        if credential is None:
+            return MISSING
+        known = self._keyring.cached(credential)
+        if known is not None:
+            return known
         rate = self._failures.peek_now(_bucket(request), self._failed_auth)
-        return None if rate.allowed else self._concluded(_too_many_failures(request, rate), 0.0)
+        return await self._keyring.resolve(credential) if rate.allowed else _too_many_failures(rate)
 
 
 def _bucket(request: Request) -> str:
     return "unknown" if request.address is None else format_address(request.address)
 
 
-def _too_many_failures(request: Request, rate: RateOutcome) -> Decision:
+def _too_many_failures(rate: RateOutcome) -> Unauthenticated:
     message = "Too many failed authentications from your address. Correct the key and try again later."
     refused = refusal("rate_limit_exceeded", message, retry_after=rate.retry_after)
-    return Decision(request, None, CREDENTIAL, refused)
+    return Unauthenticated(CREDENTIAL, refused)

@@ -52,6 +52,7 @@ class MemoryLimiter:
     def __init__(self, clock_ns: Callable[[], int]) -> None:
         self._clock_ns = clock_ns
         self._arrivals: dict[str, int] = {}
+        self._sweep_at = SWEEP_SIZE
 
     def take_now(self, bucket: str, limit: int) -> RateOutcome:
         """Take one request; never waits."""
@@ -59,8 +60,8 @@ class MemoryLimiter:
         outcome = take(self._arrivals.get(bucket, 0), now, limit)
         if outcome.allowed:
             self._arrivals[bucket] = outcome.tat
-            if len(self._arrivals) > SWEEP_SIZE:
-                self._arrivals = {name: tat for name, tat in self._arrivals.items() if tat > now}
+            if len(self._arrivals) > self._sweep_at:
+                self._sweep(now)
         return outcome
 
     def peek_now(self, bucket: str, limit: int) -> RateOutcome:
@@ -78,12 +79,17 @@ class MemoryLimiter:
     async def close(self) -> None:
         """Nothing is held."""
 
+    def _sweep(self, now: int) -> None:
+        """Let full buckets go. The next time is when as many again have come, so that a take stays cheap."""
+        self._arrivals = {name: tat for name, tat in self._arrivals.items() if tat > now}
+        self._sweep_at = max(SWEEP_SIZE, 2 * len(self._arrivals))
+
 
 class RedisLimiter:
     """Buckets in Redis or Valkey, shared by all replicas; each take is one atomic script."""
 
     def __init__(self, url: str) -> None:
-        self._redis = Redis.from_url(url.replace("valkey", "redis", 1))
+        self._redis = Redis.from_url("redis" + url.removeprefix("redis").removeprefix("valkey"))
         self._script = self._redis.register_script(_TAKE_SCRIPT)
 
     def take_now(self, _bucket: str, _limit: int) -> None:

@@ -17,15 +17,26 @@ from innoai.errors import InnoError
 from innoai.inference import MAX_MODEL_NAME
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from innoai.config import Upstream
 
-_TRUE = b"true"
+_TRUE, _FALSE, _NULL = b"true", b"false", b"null"
 _split = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _options = msgspec.json.Decoder(dict[str, object] | None).decode
-_boundary = re.compile(rb'boundary=(?:"([^"]{1,70})"|([^\s;,"]{1,70}))', re.IGNORECASE)
-_disposition = re.compile(
-    rb'^content-disposition:[^\r\n]*[;\s]name="?model"?(?:[;\s]|$)', re.IGNORECASE | re.MULTILINE
-)
+_DECIDED = frozenset(("model", "stream", "stream_options"))
+"""The members that a decision, or the answer's metering, rests on."""
+
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+# Some servers take a backslash before a quote for an escape and some do not, so there must be none.
+_VALUE = rb"""([^\s;,"\\]+|"[^"\r\n]*(?<!\\)")"""
+_PARAMETER = rb"[ \t]*;[ \t]*(" + _TOKEN + rb")=" + _VALUE
+_parameters = re.compile(_PARAMETER).findall
+_is_form_type = re.compile(rb"multipart/form-data(" + _PARAMETER + rb")+[ \t]*", re.IGNORECASE).fullmatch
+_is_boundary = re.compile(rb"[0-9A-Za-z'()+_,./:=?-]{1,70}").fullmatch
+_header = re.compile(rb"(" + _TOKEN + rb"):[ \t]*([^\r\n\0]*)").fullmatch
+_is_disposition = re.compile(rb"form-data(" + _PARAMETER + rb")+[ \t]*", re.IGNORECASE).fullmatch
+_is_field_name = re.compile(rb"[0-9A-Za-z_.\[\]-]{1,100}").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +94,16 @@ def read_json(content: bytes) -> JsonBody:
         raise InnoError("invalid_request", "The body must be a JSON object with a model.") from None
     except (msgspec.DecodeError, RecursionError) as error:
         raise InnoError("invalid_request", f"The body is not valid JSON: {error}.") from None
-    if len({name.lower() for name in members}) != len(members):
+    folded = {name.casefold() for name in members}
+    if len(folded) != len(members):
         raise InnoError("invalid_request", "The body has two members whose names differ only in case.")
+    if not folded & _DECIDED <= members.keys():
+        raise InnoError("invalid_request", "Write model, stream and stream_options in lower case.")
     options = _stream_options(members)
     return JsonBody(
         members,
         _model(members),
-        streamed=_is_true(members, "stream"),
+        streamed=_stream(members),
         wants_usage=options is not None and options.get("include_usage") is True,
     )
 
@@ -97,37 +111,75 @@ def read_json(content: bytes) -> JsonBody:
 def read_multipart(content: bytes, content_type: bytes) -> MultipartBody:
     """Find the model in a multipart/form-data body (RFC 7578).
 
+    Only the strictest spelling is taken, so that no model server reads other parts, or other names,
+    than were read here: lines end in CRLF, nothing is folded, the boundary delimits wherever it stands.
+
     Raises:
-        InnoError: invalid_request without a boundary, or unless exactly one part is the model.
+        InnoError: invalid_request for what is no such form, or unless exactly one part is the model.
     """
-    boundaries = _boundary.findall(content_type)
-    if len(boundaries) != 1:
-        raise InnoError("invalid_request", "The multipart Content-Type must have exactly one boundary.")
-    delimiter = b"--" + b"".join(boundaries[0])
-    found = list(_model_parts(content, delimiter))
-    if len(found) != 1:
+    delimiter = b"--" + _boundary(content_type)
+    models = [(start, end) for name, start, end in _parts(content, delimiter) if name.lower() == b"model"]
+    if len(models) != 1:
         raise InnoError(
             "invalid_request", "Name the model in exactly one form field called model.", param="model"
         )
-    start, end = found[0]
-    return MultipartBody(content, _checked_name(content[start:end].decode("utf-8", "replace")), start, end)
+    start, end = models[0]
+    try:
+        return MultipartBody(content, _checked_name(content[start:end].decode()), start, end)
+    except UnicodeDecodeError:
+        raise InnoError("invalid_request", "model must be UTF-8.", param="model") from None
 
 
-def _model_parts(content: bytes, delimiter: bytes) -> list[tuple[int, int]]:
-    """Start and end of the value of each part that is named `model`."""
-    parts = []
-    position = content.find(delimiter)
-    while position != -1:
-        following = content.find(b"\r\n" + delimiter, position + len(delimiter))
-        head_end = content.find(b"\r\n\r\n", position)
-        if following == -1:
-            break
-        if position + len(delimiter) <= head_end < following:
-            head = content[position + len(delimiter) : head_end].replace(b"\r\n", b"\n")
-            if _disposition.search(head) is not None:
-                parts.append((head_end + 4, following))
-        position = following + 2
-    return parts
+def _boundary(content_type: bytes) -> bytes:
+    """The one boundary of a Content-Type (RFC 2046 §5.1.1)."""
+    values = _values(content_type, b"boundary") if _is_form_type(content_type) else []
+    if len(values) != 1 or _is_boundary(values[0]) is None:
+        raise InnoError("invalid_request", "The multipart Content-Type must have exactly one boundary.")
+    return values[0]
+
+
+def _parts(content: bytes, delimiter: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Each part's name, and start and end of its value."""
+    if not content.startswith(delimiter + b"\r\n"):
+        raise _no_form("It begins with no delimiter")
+    position = len(delimiter)
+    while content[position : position + 2] == b"\r\n":
+        following = content.find(delimiter, position)
+        if following == -1 or content[following - 2 : following] != b"\r\n":
+            raise _no_form("A part ends in no delimiter")
+        head_end = content.find(b"\r\n\r\n", position, following - 2)
+        if head_end == -1:
+            raise _no_form("A part has no head")
+        yield _name_of_part(content[position + 2 : head_end]), head_end + 4, following - 2
+        position = following + len(delimiter)
+    if content[position : position + 2] != b"--" or content.find(delimiter, position) != -1:
+        raise _no_form("A delimiter is followed by something else")
+
+
+def _name_of_part(head: bytes) -> bytes:
+    fields = [_header(line) for line in head.split(b"\r\n")]
+    dispositions = [
+        field[2] for field in fields if field is not None and field[1].lower() == b"content-disposition"
+    ]
+    if None in fields or len(dispositions) != 1 or _is_disposition(dispositions[0]) is None:
+        raise _no_form("A part's head is malformed")
+    names = _values(dispositions[0], b"name")
+    if len(names) != 1 or _is_field_name(names[0]) is None or _values(dispositions[0], b"name*"):
+        raise _no_form("A part has no plain name")
+    return names[0]
+
+
+def _values(field: bytes, name: bytes) -> list[bytes]:
+    """The values of a parameter of a header, without their quotes."""
+    return [
+        value.removeprefix(b'"').removesuffix(b'"')
+        for found, value in _parameters(field)
+        if found.lower() == name
+    ]
+
+
+def _no_form(why: str) -> InnoError:
+    return InnoError("invalid_request", f"The body is not the multipart form of RFC 7578: {why}.")
 
 
 def _model(members: dict[str, msgspec.Raw]) -> str:
@@ -149,8 +201,12 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _is_true(members: dict[str, msgspec.Raw], name: str) -> bool:
-    return name in members and bytes(members[name]).strip() == _TRUE
+def _stream(members: dict[str, msgspec.Raw]) -> bool:
+    """Whether to stream; what some model servers would take for true, such as 1, is refused."""
+    value = bytes(members["stream"]).strip() if "stream" in members else _NULL
+    if value not in (_TRUE, _FALSE, _NULL):
+        raise InnoError("invalid_request", "stream must be true or false.", param="stream")
+    return value == _TRUE
 
 
 def _stream_options(members: dict[str, msgspec.Raw]) -> dict[str, object] | None:

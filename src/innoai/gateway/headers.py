@@ -79,6 +79,7 @@ class RequestHeaders:
 def read_request(headers: Iterable[tuple[bytes, bytes]]) -> RequestHeaders:
     """Read a request's headers, whose names are in lower case."""
     read = RequestHeaders(None, b"", None, "", [])
+    authorized = False
     named_by_connection: set[bytes] = set()
     for name, value in headers:
         if name not in _NOT_FORWARDED:
@@ -87,7 +88,8 @@ def read_request(headers: Iterable[tuple[bytes, bytes]]) -> RequestHeaders:
                 read.content_type = value
         elif name == b"authorization":
             # Two credentials are none: which one would count?
-            read.credential = bearer(value) if read.credential is None else ""
+            read.credential = "" if authorized else bearer(value)
+            authorized = True
         elif name == b"content-length":
             read.content_length = int(value) if value.isdigit() else None
         elif name == b"x-forwarded-for":
@@ -111,6 +113,10 @@ def bearer(value: bytes) -> str | None:
 
 def relayed_lines(headers: Headers) -> bytes:
     """What of a model server's headers the caller gets, as lines, and what it called the request."""
+    options = find(headers, b"connection")
+    if options is not None:
+        named = {option.strip().lower() for option in options.split(b",")}
+        headers = [header for header in headers if header[0] not in named]
     kept = [
         b"%b: %b\r\n" % header
         for header in headers

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from innoai.config import ConfigError
 from innoai.gateway.echo import Echo
 from innoai.gateway.upstream import Origin, Pool, RequestHead, Timeouts
 
@@ -78,22 +79,31 @@ class Models:
 
 
 def open_models(models: Mapping[str, Model], clock: Callable[[], float]) -> Models:
-    """Build the registry; upstreams at one origin with equal patience share their connections."""
+    """Build the registry; upstreams at one origin with equal patience share their connections.
+
+    Raises:
+        ConfigError: a base_url at which no server can be asked.
+    """
     pools: dict[object, Transport] = {}
     targets = {
-        name: tuple(_target(upstream, pools, clock) for upstream in model.upstreams)
+        name: tuple(_target(name, upstream, pools, clock) for upstream in model.upstreams)
         for name, model in models.items()
     }
     return Models(targets, int(clock()), list(pools.values()))
 
 
-def _target(upstream: Upstream, pools: dict[object, Transport], clock: Callable[[], float]) -> Target:
+def _target(
+    name: str, upstream: Upstream, pools: dict[object, Transport], clock: Callable[[], float]
+) -> Target:
     credential = [(b"accept-encoding", b"identity")]
     if upstream.api_key is not None:
         credential.append((b"authorization", b"Bearer " + upstream.api_key.encode()))
     if upstream.base_url == "echo:":
         return Target(upstream, pools.setdefault("echo", Echo(clock)), b"", credential)
-    origin, prefix = Origin.parse(upstream.base_url)
+    try:
+        origin, prefix = Origin.parse(upstream.base_url)
+    except ValueError as error:
+        raise ConfigError(f'models."{name}": base_url: {error}; correct it') from None
     timeouts = Timeouts(
         connect=upstream.connect_timeout, head=upstream.head_timeout, idle=upstream.idle_timeout
     )

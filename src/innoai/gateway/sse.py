@@ -11,8 +11,10 @@ import re
 
 from innoai.metering.usage import Usage, usage_in_tail
 
-_EVENT_ENDS = (b"\r\n\r\n", b"\n\n", b"\r\r")
+_EVENT_ENDS = (b"\n\r\n", b"\n\n", b"\r\r")
+"""An empty line, after a line that ended as it liked: CRLF, LF or CR."""
 _EVENT_END = re.compile(b"|".join(_EVENT_ENDS))
+_USAGE = b'"usage"'
 _NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 
 
@@ -33,23 +35,24 @@ class HiddenUsage:
         else:
             end = _last_event_end(data)
             data, self._partial = data[:end], data[end:]
-        return data if _NO_CHOICES.search(data) is None else self._without_usage(data)
+        return self._without_usage(data) if _USAGE in data else data
 
     def finish(self) -> bytes:
         """What is left when the stream ends."""
         rest, self._partial = self._partial, b""
-        return rest if _NO_CHOICES.search(rest) is None else self._without_usage(rest)
+        return self._without_usage(rest)
 
     def _without_usage(self, events: bytes) -> bytes:
+        """All but the usage event. Some servers tell the usage beside their last choice: that event stays."""
+        self.usage = usage_in_tail(events) or self.usage
+        if _NO_CHOICES.search(events) is None:
+            return events
         kept = []
         start = 0
         for end in [*(match.end() for match in _EVENT_END.finditer(events)), len(events)]:
             event = events[start:end]
-            usage = usage_in_tail(event) if _NO_CHOICES.search(event) is not None else None
-            if usage is None:
+            if _NO_CHOICES.search(event) is None or usage_in_tail(event) is None:
                 kept.append(event)
-            else:
-                self.usage = usage
             start = end
         return b"".join(kept)
 

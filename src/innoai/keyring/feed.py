@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from innoai.config import ConfigError
 from innoai.errors import InnoError
 from innoai.store import changes
 
@@ -56,9 +57,10 @@ class ChangeFeed:
         """Load the listener as of the feed's present head."""
         asked_at = self._monotonic()
         async with self._database.read() as connection:
+            # At once, so that a fill that is under way finds nothing to vouch for what it read.
             self.sequence = await changes.head(connection)
+            self._recent.clear()
             await listener.load(connection)
-        self._recent.clear()
         self._heard_at = asked_at
 
     async def catch_up(self, listener: Listener) -> None:
@@ -85,8 +87,8 @@ class ChangeFeed:
         while True:
             try:
                 await self.catch_up(listener)
-            except InnoError:
-                log.warning("the store does not say what is new", seconds=round(self.silent_for, 1))
+            except (InnoError, ConfigError) as error:
+                log.warning("what is new is not heard", why=str(error), seconds=round(self.silent_for, 1))
             await asyncio.sleep(POLL_SECONDS)
 
     def unchanged_since(self, sequence: int, subjects: frozenset[str]) -> bool:

@@ -106,19 +106,27 @@ class Keyring:
         for change in news:
             match change.kind:
                 case changes.KEY:
-                    self._principals.pop(change.subject, None)
+                    self._forget(change.subject)
                 case changes.CUSTOMER:
                     self._customers.pop(change.subject, None)
-                    for key_id in self._keys_of_customer.pop(change.subject, ()):
-                        self._principals.pop(key_id, None)
+                    for key_id in tuple(self._keys_of_customer.get(change.subject, ())):
+                        self._forget(key_id)
                 case changes.ACCOUNT:
                     self._principals.clear()
+                    self._keys_of_customer.clear()
                 case changes.REVOCATION:
-                    self._revoked[change.subject] = self._clock() + REFRESH_LIFETIME
+                    self._note_revocation(change.subject)
+
+    def _note_revocation(self, subject: str) -> None:
+        """Remember it for as long as what it concerns could live; forget those that have outlived theirs."""
+        now = self._clock()
+        self._revoked[subject] = now + REFRESH_LIFETIME
+        while self._revoked[oldest := next(iter(self._revoked))] <= now:
+            del self._revoked[oldest]
 
     async def _load_signing_keys(self, connection: AsyncConnection) -> None:
-        self._claims.clear()
         self._signing = await signing_keys.load(connection, self._secrets, self._clock())
+        self._claims.clear()
 
     # What a request asks.
 
@@ -128,8 +136,7 @@ class Keyring:
         Raises:
             InnoError: service_unavailable when memory is too old to be trusted.
         """
-        if self._feed.silent_for > self._max_stale:
-            raise InnoError("service_unavailable")
+        self._trust_memory()
         seen = self._seen(credential)
         key_id = self._key_ids.get(seen)
         if key_id is not None:
@@ -155,6 +162,7 @@ class Keyring:
 
     async def bearer(self, claims: Claims) -> Principal | Unauthenticated:
         """Who the token of these verified claims stands for."""
+        self._trust_memory()
         known = self._cached_bearer(claims)
         if known is not None:
             return known
@@ -170,8 +178,9 @@ class Keyring:
         """The claims of a refresh token that is genuine and not revoked.
 
         Raises:
-            InnoError: invalid_api_key.
+            InnoError: invalid_api_key; service_unavailable when memory is too old to be trusted.
         """
+        self._trust_memory()
         claims = self._verified(token, "refresh")
         if self.is_revoked(claims):
             raise InnoError("invalid_api_key", "The refresh token has been revoked. Mint a new token.")
@@ -195,6 +204,7 @@ class Keyring:
 
     async def key(self, key_id: str) -> Principal | None:
         """The principal of a key by its id."""
+        self._trust_memory()
         known = self._principals.get(key_id)
         if known is not None:
             return known
@@ -203,6 +213,7 @@ class Keyring:
 
     async def customer(self, pk: str) -> Customer | None:
         """The customer of our own id."""
+        self._trust_memory()
         known = self._customers.get(pk)
         if known is not None:
             return known
@@ -230,10 +241,19 @@ class Keyring:
         """Write when keys were last used."""
         used, self._used = self._used, {}
         if used:
-            async with self._database.write() as connection:
-                await api_keys.note_use(connection, used)
+            try:
+                async with self._database.write() as connection:
+                    await api_keys.note_use(connection, used)
+            except InnoError:
+                self._used = used | self._used
+                raise
 
     # Memory.
+
+    def _trust_memory(self) -> None:
+        """InnoError service_unavailable when the store has been silent for too long."""
+        if self._feed.silent_for > self._max_stale:
+            raise InnoError("service_unavailable")
 
     def _seen(self, credential: str) -> bytes:
         return blake2b(credential.encode(), key=self._seen_secret, digest_size=_SEEN_BYTES).digest()
@@ -261,10 +281,20 @@ class Keyring:
 
     def _keep(self, principal: Principal | None) -> Principal | None:
         if principal is not None:
-            _put(self._principals, principal.key.id, principal, MAX_KEYS)
+            if len(self._principals) >= MAX_KEYS:
+                self._forget(next(iter(self._principals)))
+            self._principals[principal.key.id] = principal
             if principal.customer is not None:
                 self._keys_of_customer.setdefault(principal.customer.id, set()).add(principal.key.id)
         return principal
+
+    def _forget(self, key_id: str) -> None:
+        principal = self._principals.pop(key_id, None)
+        if principal is not None and principal.customer is not None:
+            siblings = self._keys_of_customer[principal.customer.id]
+            siblings.remove(key_id)
+            if not siblings:
+                del self._keys_of_customer[principal.customer.id]
 
     def _keep_customer(self, record: CustomerRecord) -> Customer:
         customer = Customer(record.id, record.customer_id, record.disabled)

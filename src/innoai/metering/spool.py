@@ -139,14 +139,15 @@ class Shipper:
             await asyncio.sleep(SHIP_SECONDS)
             try:
                 await self.ship()
-            except InnoError:
-                log.warning("usage records wait for the store", segments=len(self._spool.closed_segments()))
+            except (InnoError, OSError) as error:
+                log.warning("usage records wait", why=str(error), segments=len(self._spool.closed_segments()))
 
     async def ship(self) -> None:
         """Ship all there is.
 
         Raises:
             InnoError: service_unavailable when the store does not answer; nothing is lost.
+            OSError: a segment cannot be read or removed; nothing is lost.
         """
         self._spool.close_segment()
         for path in self._spool.closed_segments():
@@ -159,8 +160,13 @@ class Shipper:
 
 def _read(path: Path) -> list[UsageRecord]:
     """The records of a segment. A line that a dying machine tore was never acknowledged, and is left out."""
-    records = []
-    for line in path.read_bytes().rstrip(b"\0").splitlines():
+    records: list[UsageRecord] = []
+    try:
+        lines = path.read_bytes().rstrip(b"\0").splitlines()
+    except FileNotFoundError:
+        # Another process on the same directory shipped it first.
+        return records
+    for line in lines:
         try:
             records.append(_decode(line))
         except (msgspec.DecodeError, UnicodeDecodeError):

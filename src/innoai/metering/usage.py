@@ -7,8 +7,10 @@ Responses API counts `input_tokens` and `output_tokens`, in a stream inside its 
 from __future__ import annotations
 
 import re
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 TAIL_BYTES = 64 * 1024
 """How much of an answer's end is looked at when the whole is too long to keep."""
@@ -17,17 +19,20 @@ TAIL_BYTES = 64 * 1024
 WHOLE_BYTES = 4 * 1024 * 1024
 """A JSON answer up to this size is kept whole for reading its usage; of a longer one, the end."""
 
+Tokens = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+"""As many as a column of the store holds; an upstream that claims more is not believed."""
+
 
 class _Details(msgspec.Struct, frozen=True):
-    cached_tokens: int | None = None
+    cached_tokens: Tokens | None = None
 
 
 class _Counts(msgspec.Struct, frozen=True):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    prompt_tokens: Tokens | None = None
+    completion_tokens: Tokens | None = None
     prompt_tokens_details: _Details | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
+    input_tokens: Tokens | None = None
+    output_tokens: Tokens | None = None
     input_tokens_details: _Details | None = None
 
 
@@ -64,9 +69,11 @@ def usage_in_tail(tail: bytes) -> Usage | None:
         if text is None:
             continue
         try:
-            return _usage(_decode_counts(text))
+            usage = _usage(_decode_counts(text))
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue
+        if usage is not None:
+            return usage
     return None
 
 

@@ -48,11 +48,11 @@ async def head(connection: AsyncConnection) -> int:
 
 
 async def since(connection: AsyncConnection, sequence: int) -> list[Change] | None:
-    """The changes after `sequence` in order; None when some of them are no longer kept."""
+    """The changes after `sequence` in order; None when some of them are not to be had."""
     query = select(changes.c.sequence, changes.c.kind, changes.c.subject).where(changes.c.sequence > sequence)
     rows = (await connection.execute(query.order_by(changes.c.sequence))).all()
-    expected = await head(connection) - sequence
-    return [Change(*row) for row in rows] if len(rows) >= expected else None
+    reached = rows[-1].sequence if rows else await head(connection)
+    return [Change(*row) for row in rows] if len(rows) == reached - sequence else None
 
 
 async def prune(connection: AsyncConnection, now: float) -> None:

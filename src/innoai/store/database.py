@@ -11,6 +11,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import event, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from innoai.errors import InnoError
@@ -25,6 +26,8 @@ BUSY_TIMEOUT_MS = 10_000
 POOL_SIZE = 8
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 0x696E6E6F
+_DOWN = (DBAPIError, PoolTimeout, OSError)
+"""What a store that does not answer raises; a connection that cannot be made at all is an OSError."""
 
 
 class Database:
@@ -33,6 +36,12 @@ class Database:
     def __init__(self, url: str) -> None:
         self.is_sqlite = url.startswith("sqlite:")
         self._engine = _sqlite_engine(url) if self.is_sqlite else _postgres_engine(url)
+        # SQLite's transactions see one state by themselves.
+        self._snapshots = (
+            self._engine
+            if self.is_sqlite
+            else self._engine.execution_options(isolation_level="REPEATABLE READ")
+        )
         self._writer = asyncio.Lock()
 
     async def migrate(self) -> None:
@@ -46,11 +55,15 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A connection whose statements see one consistent state."""
+        """A connection whose statements see one consistent state.
+
+        Raises:
+            InnoError: service_unavailable when the store cannot be reached.
+        """
         try:
-            async with self._engine.connect() as connection:
+            async with self._snapshots.connect() as connection:
                 yield connection
-        except DBAPIError as error:
+        except _DOWN as error:
             raise _unavailable() from error
 
     @asynccontextmanager
@@ -77,7 +90,7 @@ class Database:
                     yield connection
         except IntegrityError:
             raise
-        except DBAPIError as error:
+        except _DOWN as error:
             raise _unavailable() from error
 
     async def is_reachable(self) -> bool:

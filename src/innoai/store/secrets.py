@@ -7,6 +7,7 @@ keep the old in INNOAI_SECRET_PREVIOUS: keys and sealed values made under either
 from __future__ import annotations
 
 import base64
+import fcntl
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,25 +91,24 @@ def load(settings: Settings, *, create: bool) -> Secrets:
     if settings.secret is not None:
         return Secrets(settings.secret.encode(), previous)
     file = Path(settings.store.secret_file)
-    if create and not file.exists():
-        _write_new(file)
+    if create and not (file.exists() and file.stat().st_size):
+        _make(file)
     return Secrets(_read(file), previous)
 
 
-def _write_new(file: Path) -> None:
-    secret = base64.b64encode(os.urandom(48))
+def _make(file: Path) -> None:
+    """Write a new secret into the file, unless another process that makes it at the same time was first."""
     try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return
+        with os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            if not stream.read(1):
+                stream.write(base64.b64encode(os.urandom(48)) + b"\n")
+                stream.flush()
+                os.fsync(stream.fileno())
     except OSError as error:
         raise ConfigError(
             f"{file}: cannot be made ({error.strerror}); set INNOAI_SECRET or store.secret_file"
         ) from None
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(secret + b"\n")
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
 def _read(file: Path) -> bytes:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from innoai.store import changes
 from innoai.store.tables import revocations, token_families
@@ -58,15 +59,16 @@ async def advance_family(connection: AsyncConnection, advanced: Family) -> None:
 async def revoke(
     connection: AsyncConnection, subject: str, account_id: str, *, reason: str, now: float, expires_at: float
 ) -> None:
-    """Revoke a token by jti, or a family by sid, until it would have expired anyway."""
-    if await is_revoked(connection, subject):
-        return
-    await connection.execute(
-        insert(revocations).values(
-            subject=subject, account_id=account_id, reason=reason, revoked_at=now, expires_at=expires_at
-        )
+    """Revoke a token by jti, or a family by sid, until it would have expired anyway; once is enough."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    added = await connection.execute(
+        dialect.insert(revocations)
+        .values(subject=subject, account_id=account_id, reason=reason, revoked_at=now, expires_at=expires_at)
+        .on_conflict_do_nothing(index_elements=["subject"])
+        .returning(revocations.c.subject)
     )
-    await changes.announce(connection, changes.REVOCATION, subject, now)
+    if added.one_or_none() is not None:
+        await changes.announce(connection, changes.REVOCATION, subject, now)
 
 
 async def is_revoked(connection: AsyncConnection, subject: str) -> bool:
@@ -76,9 +78,10 @@ async def is_revoked(connection: AsyncConnection, subject: str) -> bool:
 
 
 async def live_revocations(connection: AsyncConnection, now: float) -> dict[str, float]:
-    """Every revocation that still matters: subject to the instant at which it no longer does."""
+    """Every revocation that still matters: subject to the instant until which it does, soonest first."""
     query = select(revocations.c.subject, revocations.c.expires_at).where(revocations.c.expires_at > now)
-    return {row.subject: row.expires_at for row in (await connection.execute(query)).all()}
+    rows = (await connection.execute(query.order_by(revocations.c.expires_at))).all()
+    return {row.subject: row.expires_at for row in rows}
 
 
 async def prune(connection: AsyncConnection, now: float) -> None:
