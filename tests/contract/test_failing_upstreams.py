@@ -29,13 +29,14 @@ def own(new_server: Callable[..., Server], upstream: Upstream) -> Server:
 
     Each test that makes an upstream cool down takes a pair of its own.
     """
-    pair = [{"base_url": upstream.base_url("first")}, {"base_url": upstream.base_url("second")}]
+    first, second = {"base_url": upstream.base_url("first")}, {"base_url": upstream.base_url("second")}
+    pair: list[dict[str, object]] = [{**first}, {**second}]
     models: dict[str, list[dict[str, object]]] = {
         "alone": [{"base_url": upstream.base_url("alone")}],
         "impatient": [{"base_url": upstream.base_url("alone"), "head_timeout": 0.3, "idle_timeout": 0.3}],
-        "impatient-pair": [{**pair[0], "head_timeout": 0.3}, pair[1]],
+        "impatient-pair": [{**first, "head_timeout": 0.3}, {**second}],
         "unreachable": [{"base_url": CLOSED_PORT}],
-        "first-unreachable": [{"base_url": CLOSED_PORT}, pair[1]],
+        "first-unreachable": [{"base_url": CLOSED_PORT}, {**second}],
         **{f"pair-{number}": list(pair) for number in range(PAIRS)},
     }
     return new_server(settings(models))
@@ -191,17 +192,16 @@ def test_a_timeout_is_not_doubled_by_asking_elsewhere(client: httpx.Client, upst
 
 @pytest.mark.parametrize("behaviour", [{"die_after": 2}, {"hold": "events"}])
 def test_a_stream_that_breaks_off_ends_with_an_error_that_openais_client_raises(
-    own: Server, behaviour: dict[str, object]
+    own: Server, behaviour: dict[str, Any]
 ) -> None:
     _, headers = marked(**behaviour)
     request = chat("impatient", stream=True, extra_headers=headers)
     with (
         openai.OpenAI(base_url=own.base_url, api_key=own.admin_key, max_retries=0) as client,
         client.chat.completions.create(**request) as stream,
+        pytest.raises(openai.APIError) as raised,
     ):
-        seen = []
-        with pytest.raises(openai.APIError) as raised:
-            seen.extend(chunk for chunk in stream)
+        list(stream)
     assert raised.value.code == ("upstream_error" if "die_after" in behaviour else "upstream_timeout")
 
 

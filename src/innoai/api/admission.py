@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from litestar import Request
 from litestar.connection import ASGIConnection
+from litestar.exceptions import MethodNotAllowedException
 from litestar.handlers.base import BaseRouteHandler
 from litestar.params import Dependency
 
@@ -35,11 +36,15 @@ _TYPED_PARAMETER = re.compile(r"\{(\w+):\w+\}")
 
 async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
     """Admit the caller to a /v1 route, or raise what refuses. Runs before the body is read."""
+    method = _scope(connection)["method"]
+    if method == "OPTIONS":
+        # Litestar would answer it on every path, which no row of the matrix does.
+        raise MethodNotAllowedException
     template = path_template(handler)
     if not template.startswith("/v1/") or handler.opt.get("credential_in_body"):
         return
     services: Services = connection.app.state.services
-    route = route_for(_scope(connection)["method"], template)
+    route = route_for(method, template)
     decision = await services.door.admit(
         header_credential(connection), access_request(connection, services, route)
     )

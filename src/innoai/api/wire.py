@@ -153,7 +153,7 @@ def _convert(values: dict[str, str], shape: type[T]) -> T:
 
 def _invalid(error: str) -> InnoError:
     """msgspec's sentence in front of people: the member first, then what is wrong with it."""
-    problem, _, path = error.partition(" - at `$")
+    problem, _, path = error.replace(" - at `key` in `$", " in a name - at `$").partition(" - at `$")
     member = path.strip("`.").removesuffix("[...]")
     problem = problem[:1].lower() + problem[1:]
     if not member:
