@@ -478,7 +478,7 @@ def test_broken_chunks_are_refused(server: Server, path: str, chunks: bytes) -> 
 
 
 def test_pipelined_requests_never_mix(server: Server, upstream: Upstream) -> None:
-    """A server may close behind a pipelined request (RFC 9112 §9.3.2), but each answer belongs to its request."""
+    """A server may close behind a pipelined request (RFC 9112 §9.3.2), and never mix two of them up."""
     marker, marked_headers = marked()
     lines = ["Host: x", f"Authorization: Bearer {server.admin_key}", "Content-Type: application/json"]
     lines += [f"{name}: {value}" for name, value in marked_headers.items()]
