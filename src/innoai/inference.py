@@ -138,22 +138,6 @@ class AudioUpload(msgspec.Struct, frozen=True):
     file: File
 
 
-class Model(msgspec.Struct, frozen=True):
-    """A model by its public name; `created` in Unix seconds."""
-
-    id: str
-    object: str
-    created: int
-    owned_by: str
-
-
-class ModelList(msgspec.Struct, frozen=True):
-    """The models that the credential may use."""
-
-    object: str
-    data: list[Model]
-
-
 class AnsweredMessage(msgspec.Struct, frozen=True):
     """What the model says."""
 
@@ -246,6 +230,12 @@ class Images(msgspec.Struct, frozen=True):
 
     created: int
     data: list[dict[str, Any]]
+
+
+class StreamEvent(msgspec.Struct, frozen=True):
+    """An event of a stream: `data` is JSON, and at the end of completions [DONE]."""
+
+    data: str
 
 
 class Transcript(msgspec.Struct, frozen=True):

@@ -22,9 +22,8 @@ _PREFIX = re.compile(r"\d{1,3}", re.ASCII)
 _MAPPED_BITS = 96
 
 
-def _pattern() -> str:
+def _address_patterns() -> tuple[str, str]:
     octet = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-    v4 = rf"{octet}(?:\.{octet}){{3}}(?:/(?:3[0-2]|[12]?[0-9]))?"
     group = "[0-9A-Fa-f]{1,4}"
     spellings = [f"(?:{group}:){{7}}{group}"]
     for before in range(8):
@@ -32,12 +31,16 @@ def _pattern() -> str:
         after = 7 - before
         right = f"(?:{group}(?::{group}){{0,{after - 1}}})?" if after else ""
         spellings.append(f"{left}::{right}")
-    v6 = rf"(?:{'|'.join(spellings)})(?:/(?:12[0-8]|1[01][0-9]|[1-9]?[0-9]))?"
-    return f"^(?:{v4}|{v6})$"
+    return rf"{octet}(?:\.{octet}){{3}}", f"(?:{'|'.join(spellings)})"
 
 
-NETWORK_PATTERN = _pattern()
-"""What parse_network takes, as a regular expression for schemas; the few oddest spellings are left out."""
+_V4_PATTERN, _V6_PATTERN = _address_patterns()
+ADDRESS_PATTERN = f"^(?:{_V4_PATTERN}|{_V6_PATTERN})$"
+"""What parse_address takes, as a regular expression for schemas; the few oddest spellings are left out."""
+NETWORK_PATTERN = (
+    f"^(?:{_V4_PATTERN}(?:/(?:3[0-2]|[12]?[0-9]))?|{_V6_PATTERN}(?:/(?:12[0-8]|1[01][0-9]|[1-9]?[0-9]))?)$"
+)
+"""What parse_network takes, likewise."""
 
 
 def parse_address(text: str) -> int:

@@ -10,7 +10,7 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
 from innoai.access.routes import allowed_methods
-from innoai.api import auth, customers, health, keys, models, tiers
+from innoai.api import auth, customers, docs, health, keys, models, tiers
 from innoai.api.admission import ADMISSION_KEY, guard, provide_caller
 from innoai.api.services import Services
 from innoai.envelope import rate_headers, refusal_body, refusal_headers
@@ -51,6 +51,11 @@ HANDLERS = (
     health.ready,
     health.metrics,
     health.jwks,
+    docs.show_document,
+    docs.show_docs,
+    docs.show_asset,
+    docs.show_home,
+    docs.show_setup,
 )
 _CODES = {
     404: "not_found",
@@ -87,6 +92,9 @@ class ControlPlane:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request_id = scope[REQUEST_ID_KEY] = self._new_request_id()
+        if scope["method"] == "HEAD":
+            # A HEAD is answered as the GET; uvicorn, whose scope this copy leaves alone, sends no body.
+            scope = {**scope, "method": "GET"}
 
         async def send_with_headers(message: dict[str, Any]) -> None:
             if message["type"] == "http.response.start":
@@ -98,7 +106,22 @@ class ControlPlane:
                     headers.extend(rate_headers(admitted.rate))
             await send(message)
 
-        await self._app(scope, receive, send_with_headers)  # type: ignore[arg-type]
+        if _is_canonical(scope["path"]):
+            await self._app(scope, receive, send_with_headers)  # type: ignore[arg-type]
+        else:
+            await _send_refusal(send, refusal("not_found"), request_id)
+
+
+def _is_canonical(path: str) -> bool:
+    """Whether a path is spelled as the matrix would; Litestar itself overlooks slashes too many."""
+    return path == "/" or not (path.endswith("/") or "//" in path)
+
+
+async def _send_refusal(send: Send, refused: Refusal, request_id: str) -> None:
+    body = refusal_body(refused, request_id)
+    headers = [*refusal_headers(refused, request_id), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": refused.kind.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def _refuse_known(request: Request[Any, Any, Any], error: InnoError) -> Response[bytes]:
@@ -108,11 +131,7 @@ def _refuse_known(request: Request[Any, Any, Any], error: InnoError) -> Response
 def _refuse_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """Litestar's own refusals, in our words: what the caller sent was not what the route takes."""
     code = _CODES.get(error.status_code, "invalid_request" if error.status_code < 500 else "internal_error")
-    headers = []
-    if code == "method_not_allowed":
-        allow = ", ".join(allowed_methods(request.url.path)) or "GET"
-        headers.append((b"allow", allow.encode()))
-    return _envelope(request, refusal(code), headers)
+    return _envelope(request, refusal(code), [])
 
 
 def _refuse_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
@@ -130,9 +149,17 @@ def _envelope(
         for name, value in [*refusal_headers(refused, request_id), *added]
         if name != b"content-type"
     }
+    if refused.code == "method_not_allowed":
+        headers["allow"] = ", ".join(_methods(scope["path"]))
     return Response(
         refusal_body(refused, request_id),
         status_code=refused.kind.status,
         media_type="application/json",
         headers=headers,
     )
+
+
+def _methods(path: str) -> list[str]:
+    """What a path takes: as the matrix says, and GET outside it; HEAD goes with GET."""
+    methods = list(allowed_methods(path) or ("GET",))
+    return [*methods, "HEAD"] if "GET" in methods else methods

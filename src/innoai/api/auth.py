@@ -14,11 +14,11 @@ from innoai.access import keys as key_format
 from innoai.access.decide import STANDING, TENANCY
 from innoai.access.decide import Request as AccessRequest
 from innoai.access.grants import token_lifetime, token_scopes
-from innoai.access.networks import parse_address
+from innoai.access.networks import ADDRESS_PATTERN, parse_address
 from innoai.access.principal import Principal, Unauthenticated
 from innoai.access.routes import match, route_for
 from innoai.access.scopes import SCOPES, in_order
-from innoai.access.tokens import MAX_LIFETIME, MAX_TOKEN_BYTES, MIN_LIFETIME, mint
+from innoai.access.tokens import MAX_LIFETIME, MAX_TOKEN_BYTES, MIN_LIFETIME, TokenUse, mint
 from innoai.api import rotation
 from innoai.api.admission import (
     CREDENTIAL_IN_BODY,
@@ -42,6 +42,10 @@ if TYPE_CHECKING:
 JsonRequest = Request[Any, Any, Any]
 Scope = Annotated[str, Meta(extra_json_schema={"enum": list(SCOPES)})]
 Scopes = Annotated[list[Scope], Meta(min_length=1, max_length=64, description="what it may do")]
+Address = Annotated[
+    str,
+    Meta(max_length=64, description="the caller's address", extra_json_schema={"pattern": ADDRESS_PATTERN}),
+]
 Credential = Annotated[str, Meta(min_length=1, max_length=MAX_TOKEN_BYTES)]
 
 NO_STORE = {"cache-control": "no-store"}
@@ -78,7 +82,7 @@ class Validation(msgspec.Struct, frozen=True):
 
     valid: bool
     key_id: str
-    scopes: tuple[str, ...]
+    scopes: tuple[Scope, ...]
     rate_limit: int
     tier: str
 
@@ -91,8 +95,8 @@ class Introspection(msgspec.Struct, frozen=True, omit_defaults=True):
     client_id: str | None = None
     sub: str | None = None
     customer_id: str | None = None
-    token_type: str | None = None
-    token_use: str | None = None
+    token_type: Literal["Bearer", "api_key"] | None = None
+    token_use: TokenUse | None = None
     aud: str | None = None
     iss: str | None = None
     iat: int | None = None
@@ -106,7 +110,7 @@ class ExplainRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: Credential
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: Annotated[str, Meta(min_length=1, max_length=2048, pattern="^/")]
-    ip: Annotated[str, Meta(max_length=64, description="the caller's address")] | None = None
+    ip: Address | None = None
     model: Annotated[str, Meta(max_length=200)] | None = None
 
 
@@ -238,9 +242,10 @@ async def _admit_key(request: JsonRequest, services: Services, in_body: str | No
     """The key that asks for a token, from the header or the body; a token mints no tokens."""
     in_header = header_credential(request)
     if in_header is not None and in_body is not None and in_header != in_body:
+        # Two credentials are none: which one would count?
         raise InnoError(
-            "invalid_request",
-            "api_key: the header names another credential. Send the key in one place.",
+            "invalid_api_key",
+            "The header and api_key name two different credentials. Send the key in one place.",
             param="api_key",
         )
     asked = access_request(request, services, route_for("POST", "/v1/auth/token"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, overload
 from urllib.parse import parse_qs
@@ -10,9 +11,12 @@ import msgspec
 from litestar import Response
 from msgspec import Meta
 
+from innoai import json_shapes
 from innoai.errors import InnoError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from litestar import Request
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -20,6 +24,8 @@ T = TypeVar("T", bound=msgspec.Struct)
 MAX_BODY_BYTES = 1024 * 1024
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
+
+_is_number = re.compile(r"-?[0-9]{1,9}", re.ASCII).fullmatch
 
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=PRINTABLE, description="a name for people")]
@@ -100,7 +106,7 @@ def decode_json(content: bytes, shape: type[T]) -> T:
     """
     try:
         content.decode()
-        return msgspec.json.decode(content, type=shape)
+        return json_shapes.decode(content, shape)
     except UnicodeDecodeError:
         raise InnoError("invalid_request", "The body is not UTF-8. Send JSON in UTF-8.") from None
     except msgspec.ValidationError as error:
@@ -128,9 +134,14 @@ def read_query(request: Request[Any, Any, Any], shape: type[T]) -> T:
     Raises:
         InnoError: invalid_request with the parameter in `param`.
     """
-    known = {field.name for field in msgspec.structs.fields(shape)}
-    pairs = request.query_params.multi_items()
-    return _convert({name: value for name, value in pairs if name in known}, shape)
+    known = {field.name: field.type for field in msgspec.structs.fields(shape)}
+    values: dict[str, str | int] = {}
+    for name, value in request.query_params.multi_items():
+        if name in values:
+            raise InnoError("invalid_request", f"{name}: send it once.", param=name)
+        if name in known:
+            values[name] = int(value) if known[name] is Limit and _is_number(value) else value
+    return _convert(values, shape)
 
 
 def answer(content: msgspec.Struct | bytes, status: int = 200) -> Response[bytes]:
@@ -144,9 +155,9 @@ def _media_type(request: Request[Any, Any, Any]) -> str:
     return stated.partition(";")[0].strip().lower()
 
 
-def _convert(values: dict[str, str], shape: type[T]) -> T:
+def _convert(values: Mapping[str, str | int], shape: type[T]) -> T:
     try:
-        return msgspec.convert(values, shape, strict=False)
+        return msgspec.convert(values, shape)
     except msgspec.ValidationError as error:
         raise _invalid(str(error)) from None
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from innoai import json_shapes
 from innoai.gateway.headers import find
 from innoai.inference import (
     AudioUpload,
@@ -114,7 +115,7 @@ class Echo:
             if content_type.lower().startswith(b"multipart/"):
                 request = msgspec.convert(_form(content_type, body, shape), shape, builtin_types=(bytes,))
             else:
-                request = msgspec.json.decode(body, type=shape)
+                request = json_shapes.decode(body, shape)
         except msgspec.DecodeError as error:
             return _refusal(f"The echo upstream cannot read the body: {error}.")
         self._answered += 1
