@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import IntegrityError
+
+from innoai.errors import InnoError
+from innoai.store import accounts
+from innoai.store.database import POOL_SIZE, Database
+from innoai.store.tables import api_keys
+from tests.support.stores import ACCOUNT, add_key
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+
+@pytest.fixture
+async def second(url: str) -> AsyncIterator[Database]:
+    """Another process's view of the same store."""
+    opened = Database(url)
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+async def fail() -> None:
+    raise RuntimeError
+
+
+async def drivers_threads_end() -> None:
+    """Wait for the threads of failed connections, which still want to tell the loop of their end."""
+    for thread in threading.enumerate():
+        if "_connection_worker_thread" in thread.name:
+            await asyncio.to_thread(thread.join)
+
+
+def closed_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+async def test_what_was_written_is_there_for_others(database: Database, second: Database) -> None:
+    async with second.read() as connection:
+        assert await accounts.first(connection) == ACCOUNT
+
+
+async def test_an_exception_rolls_back(database: Database, second: Database) -> None:
+    with pytest.raises(RuntimeError):  # noqa: PT012 - the transaction is what fails
+        async with database.write() as connection:
+            await add_key(connection, 1)
+            await fail()
+    async with second.read() as connection:
+        assert (await connection.execute(select(func.count()).select_from(api_keys))).scalar_one() == 0
+
+
+async def test_a_broken_constraint_is_the_callers_to_explain(database: Database) -> None:
+    with pytest.raises(IntegrityError):
+        async with database.write() as connection:
+            await accounts.create(connection, ACCOUNT)
+
+
+async def test_a_row_cannot_refer_to_an_account_that_is_not_there(database: Database) -> None:
+    with pytest.raises(IntegrityError):
+        async with database.write() as connection:
+            await add_key(connection, 1, account_id="acc_nobody")
+
+
+async def test_one_read_sees_one_state_whatever_is_committed_meanwhile(
+    database: Database, second: Database
+) -> None:
+    count = select(func.count()).select_from(api_keys)
+    async with database.read() as reader:
+        before = (await reader.execute(count)).scalar_one()
+        async with second.write() as connection:
+            await add_key(connection, 1)
+        assert (await reader.execute(count)).scalar_one() == before
+    async with database.read() as reader:
+        assert (await reader.execute(count)).scalar_one() == before + 1
+
+
+async def test_a_transaction_that_reads_before_it_writes_is_not_refused_for_it(
+    database: Database, second: Database
+) -> None:
+    async def read_then_write(store: Database, number: int) -> None:
+        async with store.write() as connection:
+            await accounts.get(connection, ACCOUNT.id)
+            await asyncio.sleep(0)
+            await add_key(connection, number)
+
+    await asyncio.gather(*(read_then_write((database, second)[number % 2], number) for number in range(20)))
+    async with database.read() as connection:
+        assert (await connection.execute(select(func.count()).select_from(api_keys))).scalar_one() == 20
+
+
+async def test_more_readers_than_connections_all_get_their_turn(database: Database) -> None:
+    async def read() -> str:
+        async with database.read() as connection:
+            return (await accounts.get(connection, ACCOUNT.id)).name
+
+    assert await asyncio.gather(*(read() for _ in range(5 * POOL_SIZE))) == [ACCOUNT.name] * 5 * POOL_SIZE
+
+
+async def test_a_store_with_its_schema_is_reachable(database: Database) -> None:
+    assert await database.is_reachable()
+
+
+async def test_a_store_without_its_schema_is_not_reachable(empty_url: str) -> None:
+    database = Database(empty_url)
+    assert not await database.is_reachable()
+    await database.close()
+
+
+async def test_a_server_that_refuses_connections_is_told_as_unavailable() -> None:
+    database = Database(f"postgresql://user:password@127.0.0.1:{closed_port()}/innoai")
+    assert not await database.is_reachable()
+    for opened in (database.read(), database.write()):
+        with pytest.raises(InnoError) as refused:
+            async with opened:
+                pass
+        assert refused.value.refusal.code == "service_unavailable"
+    await database.close()
+
+
+async def test_a_directory_that_is_not_there_is_told_as_unavailable(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'nowhere' / 'innoai.db'}")
+    with pytest.raises(InnoError) as refused:
+        async with database.write():
+            pass
+    assert refused.value.refusal.code == "service_unavailable"
+    await database.close()
+    await drivers_threads_end()
+
+
+async def test_what_the_store_cannot_do_is_told_as_unavailable(database: Database) -> None:
+    for opened in (database.read(), database.write()):
+        with pytest.raises(InnoError) as refused:
+            async with opened as connection:
+                await connection.execute(text("SELECT * FROM nothing_of_that_name"))
+        assert refused.value.refusal.code == "service_unavailable"
+    assert await database.is_reachable()

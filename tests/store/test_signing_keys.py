@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from sqlalchemy import update
+
+from innoai.access.tokens import MAX_LIFETIME, REFRESH_LIFETIME, Claims, SigningKeys, mint
+from innoai.config import ConfigError
+from innoai.errors import InnoError
+from innoai.store import changes, signing_keys
+from innoai.store.secrets import Secrets
+from innoai.store.signing_keys import OVERLAP
+from innoai.store.tables import signing_keys as table
+from tests.support.stores import NOW, SECRETS
+
+if TYPE_CHECKING:
+    from innoai.access.tokens import Algorithm
+    from innoai.store.database import Database
+
+CLAIMS = Claims(
+    iss="innoai",
+    aud="innoai",
+    sub="key_1",
+    client_id="key_1",
+    scope="inference:read",
+    jti="jti_1",
+    iat=int(NOW),
+    exp=int(NOW) + 60,
+    token_use="access",
+    sid="fam_1",
+)
+
+
+async def rotate(database: Database, kid: str, now: float, algorithm: Algorithm = "HS256") -> None:
+    async with database.write() as connection:
+        await signing_keys.rotate(
+            connection, SECRETS, kid=kid, algorithm=algorithm, secret=kid.encode().ljust(32, b"."), now=now
+        )
+
+
+async def load(database: Database, now: float, secrets: Secrets = SECRETS) -> SigningKeys | None:
+    async with database.read() as connection:
+        return await signing_keys.load(connection, secrets, now)
+
+
+def verified(keys: SigningKeys | None, token: str) -> bool:
+    assert keys is not None
+    try:
+        keys.verify(token, issuer="innoai", audience="innoai", use="access", now=NOW)
+    except InnoError:
+        return False
+    return True
+
+
+async def test_a_new_store_has_no_signing_key(database: Database) -> None:
+    assert await load(database, NOW) is None
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "EdDSA"])
+async def test_a_key_signs_as_it_was_made_to(database: Database, algorithm: Algorithm) -> None:
+    await rotate(database, "sig_1", NOW, algorithm)
+    keys = await load(database, NOW)
+    assert keys is not None
+    assert keys.current.algorithm == algorithm
+    assert verified(keys, mint(CLAIMS, keys.current))
+
+
+async def test_after_a_rotation_the_new_key_signs_and_the_old_one_verifies(database: Database) -> None:
+    await rotate(database, "sig_1", NOW)
+    before = await load(database, NOW)
+    assert before is not None
+    token = mint(CLAIMS, before.current)
+    await rotate(database, "sig_2", NOW + 1)
+    after = await load(database, NOW + 1)
+    assert after is not None
+    assert after.current.kid == "sig_2"
+    assert verified(after, token)
+
+
+async def test_the_old_key_verifies_until_what_it_signed_has_expired_and_no_longer(
+    database: Database,
+) -> None:
+    await rotate(database, "sig_1", NOW)
+    before = await load(database, NOW)
+    assert before is not None
+    token = mint(msgspec.structs.replace(CLAIMS, exp=int(NOW) + REFRESH_LIFETIME), before.current)
+    await rotate(database, "sig_2", NOW)
+    assert OVERLAP >= REFRESH_LIFETIME + MAX_LIFETIME
+    assert verified(await load(database, NOW + OVERLAP - 1), token)
+    assert not verified(await load(database, NOW + OVERLAP), token)
+
+
+async def test_a_second_rotation_does_not_prolong_the_first_keys_life(database: Database) -> None:
+    await rotate(database, "sig_1", NOW)
+    before = await load(database, NOW)
+    assert before is not None
+    token = mint(CLAIMS, before.current)
+    await rotate(database, "sig_2", NOW)
+    await rotate(database, "sig_3", NOW + 100)
+    assert not verified(await load(database, NOW + OVERLAP), token)
+
+
+async def test_a_rotation_is_told(database: Database) -> None:
+    await rotate(database, "sig_1", NOW)
+    async with database.read() as connection:
+        news = await changes.since(connection, 0) or []
+    assert [(change.kind, change.subject) for change in news] == [(changes.SIGNING_KEY, "sig_1")]
+
+
+async def test_another_secret_cannot_load_the_keys(database: Database) -> None:
+    await rotate(database, "sig_1", NOW)
+    with pytest.raises(ConfigError, match="made under another secret"):
+        await load(database, NOW, Secrets(b"another installation's secret, in a test"))
+
+
+async def test_a_sealed_key_does_not_pass_for_another_one(database: Database) -> None:
+    await rotate(database, "sig_1", NOW)
+    async with database.write() as connection:
+        await connection.execute(update(table).values(kid="sig_2"))
+    with pytest.raises(ConfigError):
+        await load(database, NOW)
