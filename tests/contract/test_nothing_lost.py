@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import random
 import sqlite3
@@ -53,7 +52,6 @@ class Load:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._numbers = itertools.count()
         self.acknowledged = Acknowledged()
         self.dead = threading.Event()
 
@@ -138,7 +136,7 @@ def usage_rows(server: Server) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def until_shipped(server: Server, request_ids: set[str]) -> dict[str, list[tuple[Any, ...]]]:
-    """The usage records, once those of the requests are in the store, or after a time in which they must be."""
+    """The usage records once those of the requests are in the store, or when they should have been."""
     deadline = time.monotonic() + CALM_SECONDS
     while True:
         rows = usage_rows(server)
@@ -202,8 +200,8 @@ def test_a_stopped_server_has_shipped_every_record(own: Server, upstream: Upstre
         own.start()
 
 
-def test_a_stopping_server_finishes_the_streams_under_way(own: Server, upstream: Upstream) -> None:
-    marker, headers = marked(events=30, pace=0.01)
+def test_a_stopping_server_finishes_the_streams_under_way(own: Server) -> None:
+    _, headers = marked(events=30, pace=0.01)
     with (
         ThreadPoolExecutor(1) as pool,
         httpx.Client(base_url=own.base_url, headers=bearer(own.admin_key), timeout=30) as client,
@@ -267,8 +265,8 @@ def test_each_kind_of_request_is_recorded_with_what_the_model_server_counted(own
 
 
 def test_a_record_says_who_asked_for_what(own: Server) -> None:
-    with httpx.Client(base_url=own.base_url, timeout=20) as client:
-        key = create_key(httpx.Client(base_url=own.base_url, headers=bearer(own.admin_key)), "Recorded")
+    with httpx.Client(base_url=own.base_url, headers=bearer(own.admin_key), timeout=20) as client:
+        key = create_key(client, "Recorded")
         pair = client.post("/auth/token", json={"customer_id": "acme"}, headers=bearer(key["key"])).json()
         answer = client.post("/chat/completions", json=HELLO, headers=bearer(pair["access_token"]))
         request_id = answer.headers["x-request-id"]
