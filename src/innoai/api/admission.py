@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from litestar import Request
 from litestar.connection import ASGIConnection
+from litestar.di import NamedDependency
 from litestar.exceptions import MethodNotAllowedException
 from litestar.handlers.base import BaseRouteHandler
-from litestar.params import Dependency
+from litestar.params import SkipValidation
 
 from innoai.access.decide import Request as AccessRequest
 from innoai.access.networks import client_address, parse_address
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 # Litestar would otherwise try to convert these, field by field, for each request.
-Caller = Annotated[Admission, Dependency(skip_validation=True)]
-Inside = Annotated[Services, Dependency(skip_validation=True)]
+Caller = NamedDependency[SkipValidation[Admission]]
+Inside = NamedDependency[SkipValidation[Services]]
 """The rooms below, for a handler to work with."""
 
 ADMISSION_KEY = "innoai.admission"

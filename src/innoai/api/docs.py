@@ -6,18 +6,20 @@ Content-Security-Policy lets in nothing else.
 
 from __future__ import annotations
 
+import re
 from html import escape
 from pathlib import Path
 from string import Template
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from litestar import Response, get
+from litestar import Request, Response, get
 from swagger_ui_bundle import swagger_ui_path
 
 from innoai.api.admission import Inside
 from innoai.api.openapi import document
+from innoai.api.services import Services
 from innoai.api.wire import JSON
 from innoai.errors import InnoError
 
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
 DOCUMENT = msgspec.json.encode(document())
 
+Visit = Request[Any, Any, Any]
+
+_is_host = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}", re.ASCII).fullmatch
 _PAGES = Path(__file__).with_name("pages")
 _HTML = "text/html"
 _CSS = "text/css"
@@ -71,15 +76,23 @@ async def show_asset(name: str) -> Response[bytes]:
 
 
 @get("/")
-async def show_home(services: Inside) -> Response[bytes]:
+async def show_home(request: Visit, services: Inside) -> Response[bytes]:
     """Say that innoai is here, where the documentation is and how to make the first call."""
-    return _page("home.html", PLAIN_POLICY, url=services.settings.server.url)
+    return _page("home.html", PLAIN_POLICY, url=_address(request, services))
 
 
 @get("/setup")
-async def show_setup(services: Inside) -> Response[bytes]:
+async def show_setup(request: Visit, services: Inside) -> Response[bytes]:
     """Say what there is instead of a dashboard."""
-    return _page("setup.html", PLAIN_POLICY, url=services.settings.server.url)
+    return _page("setup.html", PLAIN_POLICY, url=_address(request, services))
+
+
+def _address(request: Visit, services: Services) -> str:
+    """Where the visitor found this server, unless the operator says what its address is."""
+    host = request.headers.get("host", "")
+    if services.settings.server.public_url is not None or _is_host(host) is None:
+        return services.settings.server.url
+    return f"http://{host}"
 
 
 def _page(name: str, policy: str, **values: str) -> Response[bytes]:
