@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from innoai.access.decide import CHECKS, RATE, RULES, Check, Decision, Request, decide
 from innoai.access.limits import take
@@ -35,7 +36,7 @@ BOTH = pytest.mark.parametrize("principal", [KEY_PRINCIPAL, TOKEN_PRINCIPAL], id
 
 
 def with_key(principal: Principal, **changes: object) -> Principal:
-    return replace(principal, key=replace(principal.key, **changes))  # type: ignore[arg-type]
+    return replace(principal, key=replace(principal.key, **changes))
 
 
 def with_token(**changes: object) -> Principal:

@@ -7,28 +7,27 @@ changes the bucket: `decide(…)` and then `.rated(…)`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from msgspec import Struct
+
+from innoai.access.limits import RateOutcome
 from innoai.access.networks import format_address
 from innoai.access.principal import Principal, Unauthenticated
+from innoai.access.routes import Route
 from innoai.access.scopes import ADMIN_FULL, grants
 from innoai.errors import Refusal, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from innoai.access.limits import RateOutcome
-    from innoai.access.routes import Route
-
 _EXPIRED_REFRESH = "The refresh token has expired. Get new tokens from POST /v1/auth/token."
 
 Outcome = Literal["passed", "refused", "not_reached"]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """What a decision needs of a request.
 
     `address` is the caller's, as networks.client_address found it; `model` the public model name in
@@ -58,8 +57,7 @@ class Check(NamedTuple):
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """The answer: `refused_by` names the check that refused, `refusal` says why, `rate` what is left."""
 
     request: Request
@@ -76,9 +74,9 @@ class Decision:
     def rated(self, rate: RateOutcome) -> Decision:
         """This decision after the rate limit was asked, which is the last check."""
         if rate.allowed:
-            return replace(self, rate=rate)
+            return Decision(self.request, self.principal, rate=rate)
         refused = refusal("rate_limit_exceeded", retry_after=rate.retry_after)
-        return replace(self, rate=rate, refused_by=RATE, refusal=refused)
+        return Decision(self.request, self.principal, RATE, refused, rate)
 
     @property
     def checks(self) -> tuple[Check, ...]:

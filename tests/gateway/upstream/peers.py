@@ -138,6 +138,10 @@ class Heard:
         self.chunks.append(chunk)
         self.progress.set()
 
+    def on_turn(self) -> None:
+        assert self.status
+        assert not self.last_words
+
     def on_end(self) -> None:
         self.last_words += 1
         self._over.set()
