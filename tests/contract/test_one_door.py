@@ -1,4 +1,4 @@
-"""Every row of the matrix, walked with every kind of caller: the decisions are the table's, on every route."""
+"""Every row of the matrix, walked with every kind of caller: the decisions are the table's."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Walker:
         self.client.close()
         self.admin.close()
 
-    def key(self, **members: object) -> str:
+    def key(self, **members: Any) -> str:
         secret: str = create_key(self.admin, **members)["key"]
         return secret
 
@@ -251,7 +251,7 @@ def test_a_key_uses_its_models_alone(walker: Walker) -> None:
     error = refused(walker.client.post("/v1/chat/completions", json=HELLO, headers=key), "model_not_allowed")
     assert error["param"] == "model"
     assert walker.client.get("/v1/models", headers=key).json()["data"] == []
-    refused(walker.client.get(f"/v1/models/{MODEL}", headers=key), "model_not_allowed")
+    refused(walker.client.get(f"/v1/models/{MODEL}", headers=key), "model_not_found")
     unserved = {**HELLO, "model": "another-model"}
     refused(walker.client.post("/v1/chat/completions", json=unserved, headers=key), "model_not_found")
 

@@ -1,0 +1,274 @@
+"""`innoai init`, `serve` and `doctor`: what they print, and every way in which a start can go wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from innoai.access.keys import is_well_formed
+from tests.contract.clients import HELLO, bearer
+from tests.support.server import INNOAI, Server, clean_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+CONFIGURATION = 10
+SECRET = "a secret of an installation, long enough to be one"
+
+
+def innoai(directory: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end; one that would serve for ever fails the test by its timeout."""
+    ended = subprocess.run(
+        [INNOAI, *arguments],
+        cwd=directory,
+        env=clean_environment(**environment),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert "Traceback" not in ended.stderr
+    return ended
+
+
+def stops(ended: subprocess.CompletedProcess[str], *said: str) -> str:
+    """The one line with which a configuration error stops the start, and which says all of `said`."""
+    assert ended.returncode == CONFIGURATION, ended
+    assert ended.stdout == ""
+    error, *hints = ended.stderr.rstrip("\n").split("\n")
+    assert error.startswith("error: ")
+    assert all(hint.startswith("hint: ") for hint in hints)
+    for piece in said:
+        assert piece in error
+    return error
+
+
+def test_init_prints_the_first_key_and_the_dashboards_address_once(tmp_path: Path) -> None:
+    first = innoai(tmp_path, "init", "--json")
+    made = json.loads(first.stdout)
+    assert first.returncode == 0
+    assert is_well_formed(made["api_key"])
+    assert made["dashboard_setup_url"].startswith("http://127.0.0.1:8080/")
+    again = json.loads(innoai(tmp_path, "init", "--json").stdout)
+    assert again["api_key"] is None
+    assert made["api_key"] not in json.dumps(again)
+
+
+def test_init_leaves_its_secret_to_its_owner_alone(tmp_path: Path) -> None:
+    key = json.loads(innoai(tmp_path, "init", "--json").stdout)["api_key"]
+    assert stat.S_IMODE((tmp_path / "innoai.secret").stat().st_mode) == 0o600
+    for file in tmp_path.rglob("*"):
+        assert not file.is_file() or key.encode() not in file.read_bytes()
+
+
+def test_the_first_key_may_do_everything(server: Server) -> None:
+    answer = httpx.get(f"{server.base_url}/auth/validate", headers=bearer(server.admin_key))
+    assert answer.json()["scopes"] == ["admin:full"]
+
+
+def test_serve_alone_is_enough_for_a_first_completion(tmp_path: Path) -> None:
+    """An empty directory, one command, and the curl that it prints."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        port = holder.getsockname()[1]
+    serving = subprocess.Popen(
+        [INNOAI, "serve"],
+        cwd=tmp_path,
+        env=clean_environment(INNOAI_SERVER_BIND=f"127.0.0.1:{port}"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert serving.stdout is not None
+        assert serving.stderr is not None
+        printed = "".join(serving.stdout.readline() for _ in range(8))
+        while json.loads(serving.stderr.readline())["event"] != "listening":
+            pass
+        key = next(word for word in printed.split() if is_well_formed(word))
+        base_url = f"http://127.0.0.1:{port}/v1"
+        answer = httpx.post(f"{base_url}/chat/completions", json=HELLO, headers=bearer(key))
+        assert answer.json()["choices"][0]["message"]["content"]
+        assert f"{base_url}/chat/completions" in printed
+        assert "/setup?invite=" in printed
+    finally:
+        serving.send_signal(signal.SIGINT)
+        _, rest = serving.communicate(timeout=60)
+    assert "Traceback" not in rest
+    assert serving.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[server]\nbindd = 'x'", ["server", "bindd", "there is no such setting", "bind"]),
+        ("[sever]\nbind = '127.0.0.1:1'", ["[sever]", "server"]),
+        ("[server]\nbind = 8080", ["server", "bind", "str"]),
+        ("[server]\nbind = 'nowhere'", ["server", "bind", "127.0.0.1:8080"]),
+        ("[server]\ntrusted_proxies = ['10.0.0.0/99']", ["server", "trusted_proxies", "10.0.0.0/99"]),
+        ("[server]\nmax_body_bytes = -1", ["server", "max_body_bytes", "1024"]),
+        ("[store]\nurl = 'mysql://x'", ["store", "url", "sqlite:///"]),
+        ("[limits]\nurl = 'file:x'", ["limits", "url", "redis://"]),
+        ("[tokens]\nalgorithm = 'none'", ["tokens", "algorithm", "none"]),
+        ("[models.a]\nupstreams = []", ["models", "upstreams", "1"]),
+        ("[models.a]\nupstreams = [{ model = 'x' }]", ["models", "base_url"]),
+        ("[models.a]\nupstreams = [{ base_url = 'ftp://x' }]", ["models", "base_url", "https://"]),
+        ("[models.a]\nupstreams = [{ base_url = 'echo:', key = 'x' }]", ["models", "key", "api_key"]),
+        (
+            "[models.a]\nupstreams = [{ base_url = 'echo:', api_key = 'env:NOT_THERE' }]",
+            ["models", "api_key", "NOT_THERE"],
+        ),
+        (
+            "[models.a]\nupstreams = [{ base_url = 'echo:', api_key = 'file:not-there' }]",
+            ["models", "api_key", "not-there"],
+        ),
+        ("models = 3", ["models"]),
+        ("[server", ["TOML"]),
+        ("[server]\nbind = 'a'\nbind = 'b'", ["TOML"]),
+    ],
+)
+@pytest.mark.parametrize("command", ["serve", "init"])
+def test_a_wrong_setting_stops_with_one_line_that_names_file_key_and_remedy(
+    tmp_path: Path, command: str, text: str, said: list[str]
+) -> None:
+    (tmp_path / "innoai.toml").write_text(text)
+    stops(innoai(tmp_path, command), "innoai.toml", *said)
+    assert not (tmp_path / "innoai.db").exists()
+
+
+def test_a_file_that_is_not_text_stops(tmp_path: Path) -> None:
+    (tmp_path / "innoai.toml").write_bytes(b"\xff\xfe[server]")
+    stops(innoai(tmp_path, "serve"), "innoai.toml", "UTF-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("INNOAI_SERVER_BIND", "8080", "bind"),
+        ("INNOAI_SERVER_MAX_BODY_BYTES", "much", "max_body_bytes"),
+        ("INNOAI_LIMITS_FAILED_AUTH", "0", "failed_auth"),
+        ("INNOAI_SECRET", "short", "INNOAI_SECRET"),
+        ("INNOAI_SECRET", "", "INNOAI_SECRET"),
+        ("INNOAI_CONFIG", "not-there.toml", "not-there.toml"),
+    ],
+)
+def test_a_wrong_environment_stops_with_one_line(tmp_path: Path, name: str, value: str, said: str) -> None:
+    error = stops(innoai(tmp_path, "serve", **{name: value}), said)
+    assert value == "" or name != "INNOAI_SECRET" or value not in error
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory in which `innoai init` was run."""
+    directory = tmp_path_factory.mktemp("made")
+    assert innoai(directory, "init").returncode == 0
+    return directory
+
+
+@pytest.fixture
+def copy(made: Path, tmp_path: Path) -> Path:
+    """A copy of it to be spoiled."""
+    return shutil.copytree(made, tmp_path / "copy")
+
+
+def test_a_taken_port_stops_with_one_line(copy: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        bind = f"127.0.0.1:{holder.getsockname()[1]}"
+        stops(innoai(copy, "serve", INNOAI_SERVER_BIND=bind), bind)
+
+
+def test_an_address_of_another_machine_stops_with_one_line(copy: Path) -> None:
+    stops(innoai(copy, "serve", INNOAI_SERVER_BIND="192.0.2.1:8080"), "192.0.2.1:8080")
+
+
+@pytest.mark.parametrize("command", ["serve", "init"])
+def test_another_secret_than_the_stores_stops(copy: Path, command: str) -> None:
+    stops(innoai(copy, command, INNOAI_SECRET=SECRET, INNOAI_SERVER_BIND="127.0.0.1:0"), "secret")
+
+
+@pytest.mark.parametrize("content", [b"", b"short\n"])
+def test_a_secret_file_without_a_secret_stops(copy: Path, content: bytes) -> None:
+    (copy / "innoai.secret").write_bytes(content)
+    stops(innoai(copy, "serve", INNOAI_SERVER_BIND="127.0.0.1:0"), "innoai.secret", "32")
+
+
+def test_a_lost_secret_file_is_not_made_anew_for_an_old_store(copy: Path) -> None:
+    """A new secret would orphan every key and token of the store."""
+    (copy / "innoai.secret").unlink()
+    stops(innoai(copy, "serve", INNOAI_SERVER_BIND="127.0.0.1:0"), "secret")
+
+
+def test_a_store_that_is_no_database_stops(copy: Path) -> None:
+    for extra in copy.glob("innoai.db-*"):
+        extra.unlink()
+    (copy / "innoai.db").write_bytes(b"this is no database at all" * 1000)
+    stops(innoai(copy, "serve", INNOAI_SERVER_BIND="127.0.0.1:0"), "sqlite:///innoai.db")
+
+
+def test_a_store_in_a_directory_that_is_not_there_is_made_with_it(tmp_path: Path) -> None:
+    ended = innoai(tmp_path, "init", "--json", INNOAI_STORE_URL="sqlite:///deep/down/innoai.db")
+    assert ended.returncode == 0
+    assert (tmp_path / "deep" / "down" / "innoai.db").exists()
+
+
+def test_the_secret_may_come_from_the_environment_and_be_changed_with_the_former_one(
+    tmp_path: Path, new_server: Callable[..., Server], usual_settings: str
+) -> None:
+    own = new_server(usual_settings, INNOAI_SECRET=SECRET)
+    assert not (own.directory / "innoai.secret").exists()
+    assert own.stop() == 0
+    own.environment = {
+        **own.environment,
+        "INNOAI_SECRET": SECRET[::-1],
+        "INNOAI_SECRET_PREVIOUS": SECRET,
+    }
+    own.start()
+    assert httpx.get(f"{own.base_url}/models", headers=bearer(own.admin_key)).status_code == 200
+
+
+def test_doctor_is_content_with_what_init_made(made: Path) -> None:
+    ended = innoai(made, "doctor", "--json")
+    assert ended.returncode == 0
+    assert json.loads(ended.stdout)["ok"] is True
+
+
+@pytest.mark.parametrize("fault", ["no store", "open secret", "lost secret", "no limits", "no directory"])
+def test_doctor_names_each_fault_and_its_remedy(copy: Path, fault: str) -> None:
+    environment = {}
+    if fault == "no store":
+        (copy / "innoai.db").unlink()
+    elif fault == "open secret":
+        (copy / "innoai.secret").chmod(0o644)
+    elif fault == "lost secret":
+        (copy / "innoai.secret").unlink()
+    elif fault == "no limits":
+        environment["INNOAI_LIMITS_URL"] = "redis://127.0.0.1:1/0"
+    else:
+        environment["INNOAI_METERING_SPOOL"] = "/proc/innoai-spool"
+    ended = innoai(copy, "doctor", "--json", **environment)
+    assert ended.returncode == CONFIGURATION
+    report = json.loads(ended.stdout)
+    assert report["ok"] is False
+    faults = [finding for finding in report["findings"] if not finding["ok"]]
+    assert faults
+    assert all(finding["remedy"] for finding in faults)
+    assert "✗" in innoai(copy, "doctor", **environment).stdout
+
+
+def test_a_stopped_server_leaves_its_port(new_server: Callable[..., Server], usual_settings: str) -> None:
+    own = new_server(usual_settings)
+    assert own.stop() == 0
+    with socket.create_server(own.address):
+        pass
+    own.start()
+    assert os.path.exists(own.store)
