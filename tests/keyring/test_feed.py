@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import delete
+
+from innoai.config import ConfigError
+from innoai.errors import InnoError
+from innoai.keyring import feed as feed_module
+from innoai.keyring.feed import ChangeFeed
+from innoai.store import changes
+from innoai.store.tables import changes as changes_table
+from tests.keyring.replica import Clock, Store
+from tests.support.stores import NOW
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from innoai.store.changes import Change
+    from innoai.store.database import Database
+
+
+class Notes:
+    """A listener that writes down what it hears, and that can be made to fail."""
+
+    def __init__(self) -> None:
+        self.loads = 0
+        self.heard: list[str] = []
+        self.failures: list[Exception] = []
+        self.news = asyncio.Event()
+
+    async def load(self, _connection: AsyncConnection) -> None:
+        self.loads += 1
+
+    async def hear(self, _connection: AsyncConnection, news: list[Change]) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.heard += [change.subject for change in news]
+        self.news.set()
+
+
+@pytest.fixture
+def store(database: Database) -> Store:
+    return Store(database)
+
+
+@pytest.fixture
+def feed(store: Store, clock: Clock) -> ChangeFeed:
+    return ChangeFeed(store, lambda: clock.monotonic)
+
+
+async def announce(database: Database, *subjects: str) -> None:
+    async with database.write() as connection:
+        for subject in subjects:
+            await changes.announce(connection, changes.KEY, subject, NOW)
+
+
+async def lose(database: Database, *subjects: str) -> None:
+    async with database.write() as connection:
+        await connection.execute(delete(changes_table).where(changes_table.c.subject.in_(subjects)))
+
+
+async def test_a_start_is_as_of_the_head_and_hears_nothing_from_before(
+    database: Database, feed: ChangeFeed
+) -> None:
+    await announce(database, "before")
+    listener = Notes()
+    await feed.start(listener)
+    await feed.catch_up(listener)
+    assert (listener.loads, listener.heard, feed.sequence) == (1, [], 1)
+
+
+async def test_every_change_is_heard_once_in_order(database: Database, feed: ChangeFeed) -> None:
+    listener = Notes()
+    await feed.start(listener)
+    await announce(database, "a", "b")
+    await feed.catch_up(listener)
+    await announce(database, "c")
+    await feed.catch_up(listener)
+    await feed.catch_up(listener)
+    assert (listener.heard, feed.sequence, listener.loads) == (["a", "b", "c"], 3, 1)
+
+
+async def test_parallel_readers_tell_each_change_once(database: Database, feed: ChangeFeed) -> None:
+    listener = Notes()
+    await feed.start(listener)
+    await announce(database, "a", "b")
+    await asyncio.gather(*(feed.catch_up(listener) for _ in range(10)))
+    assert listener.heard == ["a", "b"]
+
+
+async def test_a_gap_makes_the_listener_load_anew(database: Database, feed: ChangeFeed) -> None:
+    listener = Notes()
+    await feed.start(listener)
+    await announce(database, "a", "b", "c")
+    await lose(database, "b")
+    await feed.catch_up(listener)
+    assert (listener.loads, listener.heard, feed.sequence) == (2, [], 3)
+
+
+async def test_silence_is_counted_from_the_last_answer(feed: ChangeFeed, store: Store, clock: Clock) -> None:
+    listener = Notes()
+    await feed.start(listener)
+    clock.pass_time(5)
+    assert feed.silent_for == 5
+    await feed.catch_up(listener)
+    assert feed.silent_for == 0
+    store.is_down = True
+    clock.pass_time(7)
+    with pytest.raises(InnoError):
+        await feed.catch_up(listener)
+    assert feed.silent_for == 7
+
+
+async def test_silence_counts_from_the_question_not_from_its_late_answer(
+    feed: ChangeFeed, store: Store, clock: Clock
+) -> None:
+    listener = Notes()
+    await feed.start(listener)
+
+    async def answer_late() -> None:
+        clock.pass_time(3)
+
+    store.after_read = answer_late
+    await feed.catch_up(listener)
+    assert feed.silent_for == 3
+
+
+async def test_a_change_that_could_not_be_heard_is_told_again(database: Database, feed: ChangeFeed) -> None:
+    listener = Notes()
+    await feed.start(listener)
+    await announce(database, "a")
+    listener.failures = [InnoError("service_unavailable")]
+    with pytest.raises(InnoError):
+        await feed.catch_up(listener)
+    await feed.catch_up(listener)
+    assert listener.heard == ["a"]
+
+
+async def test_following_goes_on_after_an_outage_and_after_a_wrong_secret(
+    database: Database, feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "POLL_SECONDS", 0.001)
+    listener = Notes()
+    await feed.start(listener)
+    listener.failures = [InnoError("service_unavailable"), ConfigError("made under another secret")]
+    following = asyncio.create_task(feed.follow(listener))
+    await announce(database, "a")
+    await listener.news.wait()
+    assert listener.heard == ["a"]
+    following.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await following
+
+
+async def test_what_was_read_stands_unless_its_subject_changed_since(
+    database: Database, feed: ChangeFeed
+) -> None:
+    listener = Notes()
+    await feed.start(listener)
+    read_at = feed.sequence
+    assert feed.unchanged_since(read_at, frozenset(("mine",)))
+    await announce(database, "others")
+    await feed.catch_up(listener)
+    assert feed.unchanged_since(read_at, frozenset(("mine",)))
+    await announce(database, "mine")
+    await feed.catch_up(listener)
+    assert not feed.unchanged_since(read_at, frozenset(("mine", "something")))
+    assert feed.unchanged_since(feed.sequence, frozenset(("mine",)))
+
+
+async def test_nothing_vouches_for_what_was_read_before_a_gap(database: Database, feed: ChangeFeed) -> None:
+    listener = Notes()
+    await feed.start(listener)
+    await announce(database, "a")
+    await feed.catch_up(listener)
+    read_at = feed.sequence
+    await announce(database, "b", "c")
+    await lose(database, "b")
+    await feed.catch_up(listener)
+    assert not feed.unchanged_since(read_at, frozenset(("mine",)))
+    await announce(database, "d")
+    await feed.catch_up(listener)
+    assert not feed.unchanged_since(read_at, frozenset(("mine",)))
+
+
+async def test_more_changes_than_are_remembered_vouch_for_nothing(
+    database: Database, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "REMEMBERED_CHANGES", 2)
+    feed = ChangeFeed(store, lambda: clock.monotonic)
+    listener = Notes()
+    await feed.start(listener)
+    read_at = feed.sequence
+    await announce(database, "a", "b")
+    await feed.catch_up(listener)
+    assert feed.unchanged_since(read_at, frozenset(("mine",)))
+    await announce(database, "c")
+    await feed.catch_up(listener)
+    assert not feed.unchanged_since(read_at, frozenset(("mine",)))
