@@ -144,7 +144,7 @@ def test_explain_prints_every_check_with_its_outcome(server: Server, admin: http
         (("keys", "create", "--name", "x", "--allow-ip", "nowhere"), 9, "allowed_ips"),
         (("keys", "create"), 2, "--name"),
         (("keys", "revoke", "sk-inno-tooshort"), 2, "checksum"),
-        (("customers", "create", "a b"), 2, "CUSTOMER_ID"),
+        (("customers", "create", "a b"), 9, "customer_id"),
         (("tokens", "create", "--expires-in", "1s"), 9, "expires_in"),
         (("explain", "--key", "key_x", "--route", "GET /v1/nothing"), 5, "GET /v1/nothing"),
     ],

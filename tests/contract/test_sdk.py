@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import openai
 import pytest
 
-from innoai import AsyncInnoAI, InnoAI, errors
+import innoai
+from innoai import AsyncInnoAI, InnoAI
 from tests.contract.clients import HELLO, create_key
 from tests.support.forger import claims_of
 from tests.support.server import MODEL
@@ -66,12 +68,12 @@ def test_keys_live_their_whole_life(client: InnoAI, server: Server) -> None:
     successor = client.keys.rotate(made.id, overlap=0)
     assert successor.rotated_from == made.id
     assert successor.key is not None
-    with InnoAI(api_key=made.key, base_url=server.base_url) as old, pytest.raises(errors.InvalidApiKey):
+    with InnoAI(api_key=made.key, base_url=server.base_url) as old, pytest.raises(innoai.InvalidApiKey):
         old.auth.validate()
     with InnoAI(api_key=successor.key, base_url=server.base_url) as new:
         assert new.auth.validate().rate_limit == 600
         client.keys.revoke(successor.id)
-        with pytest.raises(errors.InvalidApiKey):
+        with pytest.raises(innoai.InvalidApiKey):
             new.auth.validate()
     assert client.keys.get(successor.id).status == "revoked"
 
@@ -86,20 +88,20 @@ def test_an_idempotency_key_makes_one_key_of_two_creates(client: InnoAI) -> None
     first = client.keys.create(name="Once", idempotency_key="once-only")
     second = client.keys.create(name="Once", idempotency_key="once-only")
     assert (first.id, first.key) == (second.id, second.key)
-    with pytest.raises(errors.Conflict):
+    with pytest.raises(innoai.Conflict):
         client.keys.create(name="Another", idempotency_key="once-only")
 
 
 def test_customers_live_their_whole_life(client: InnoAI) -> None:
     made = client.customers.create(customer_id="sdk-customer", name="One", metadata={"plan": "gold"})
     assert made.id.startswith("cus_")
-    with pytest.raises(errors.Conflict):
+    with pytest.raises(innoai.Conflict):
         client.customers.create(customer_id="sdk-customer")
     changed = client.customers.update("sdk-customer", name="Two", disabled=True)
     assert (changed.name, changed.disabled, changed.metadata) == ("Two", True, {"plan": "gold"})
     assert "sdk-customer" in {customer.customer_id for customer in client.customers.list(limit=2)}
     client.customers.delete("sdk-customer")
-    with pytest.raises(errors.NotFound):
+    with pytest.raises(innoai.NotFound):
         client.customers.get("sdk-customer")
 
 
@@ -125,12 +127,12 @@ def test_explain_and_tiers(client: InnoAI) -> None:
 def test_refusals_are_typed_and_say_what_the_page_says(server: Server, client: InnoAI) -> None:
     reader = client.keys.create(name="Reader", scopes=["customers:read"], rate_limit=1)
     with InnoAI(api_key=reader.key, base_url=server.base_url, max_retries=0) as limited:
-        with pytest.raises(errors.InsufficientPermissions) as refusal:
+        with pytest.raises(innoai.InsufficientPermissions) as refusal:
             limited.customers.create(customer_id="never")
         assert refusal.value.required_scope == "customers:write"
         assert isinstance(refusal.value, openai.PermissionDeniedError)
         limited.customers.list()
-        with pytest.raises(errors.RateLimitExceeded) as exceeded:
+        with pytest.raises(innoai.RateLimitExceeded) as exceeded:
             limited.customers.list()
         assert exceeded.value.retry_after is not None
         assert exceeded.value.request_id is not None
@@ -142,15 +144,14 @@ def test_refusals_are_typed_and_say_what_the_page_says(server: Server, client: I
 def test_a_customers_client_sends_tokens_and_never_the_key(
     server: Server, client: InnoAI, upstream: Upstream
 ) -> None:
-    with client.as_customer("sdk-acme", scopes=["inference:read", "inference:write"], expires_in=60) as acme:
-        assert acme.auth.validate().scopes == ["inference:read", "inference:write"]
-        marker, headers = marked()
-        assert (
-            acme.chat.completions.create(**HELLO, extra_headers=headers).choices[0].message.content == WORDS
-        )
-        assert server.admin_key not in str(upstream.request(marker))
-        with pytest.raises(errors.InsufficientPermissions):
-            acme.customers.list()
+    acme = client.as_customer("sdk-acme", scopes=["inference:read", "inference:write"], expires_in=60)
+    assert acme.auth.validate().scopes == ["inference:read", "inference:write"]
+    marker, headers = marked()
+    answer = acme.chat.completions.create(**HELLO, extra_headers=headers)
+    assert answer.choices[0].message.content == WORDS
+    assert server.admin_key not in str(upstream.request(marker))
+    with pytest.raises(innoai.InsufficientPermissions):
+        acme.customers.list()
 
 
 def test_a_token_that_expired_meanwhile_is_replaced_once_for_all_threads(
@@ -187,7 +188,7 @@ def test_a_revoked_key_ends_its_clients(server: Server, admin: httpx.Client) -> 
     with InnoAI(api_key=made["key"], base_url=server.base_url, customer_id="ended", max_retries=0) as client:
         client.models.list()
         assert admin.delete(f"/keys/{made['id']}").status_code == 204
-        with pytest.raises(errors.InvalidApiKey):
+        with pytest.raises(innoai.InvalidApiKey):
             client.models.list()
 
 
@@ -196,20 +197,19 @@ async def test_the_async_client_does_all_the_same(server: Server, forger: Forger
         made = await client.keys.create(name="Async")
         assert made.id in {key.id async for key in await client.keys.list(limit=2)}
         assert (await client.auth.validate()).valid is True
-        async with client.as_customer("async-acme", expires_in=60) as acme:
-            await acme.models.list()
-            keeper: Any = acme._keeper
-            _hold(acme, forger.expired(keeper._held.access_token))
-            answers = await asyncio.gather(*(acme.chat.completions.create(**HELLO) for _ in range(16)))
-            assert all(answer.choices[0].message.content == WORDS for answer in answers)
-            async with await acme.chat.completions.create(**HELLO, stream=True) as stream:
-                said = [chunk.choices[0].delta.content or "" async for chunk in stream]
-            assert "".join(said) == WORDS
+        acme = client.as_customer("async-acme", expires_in=60)
+        await acme.models.list()
+        _hold(acme, forger.expired(_held(acme)))
+        answers = await asyncio.gather(*(acme.chat.completions.create(**HELLO) for _ in range(16)))
+        assert all(answer.choices[0].message.content == WORDS for answer in answers)
+        async with await acme.chat.completions.create(**HELLO, stream=True) as stream:
+            said = [chunk.choices[0].delta.content or "" async for chunk in stream]
+        assert "".join(said) == WORDS
         await client.keys.revoke(made.id)
         assert (await client.keys.get(made.id)).status == "revoked"
 
 
-def _held(client: InnoAI) -> str:
+def _held(client: InnoAI | AsyncInnoAI) -> str:
     """The access token that the client uses."""
     keeper: Any = client._keeper
     token: str = keeper._held.access_token
@@ -218,8 +218,6 @@ def _held(client: InnoAI) -> str:
 
 def _hold(client: InnoAI | AsyncInnoAI, token: str) -> None:
     """Let time pass for its access token, which the client does not notice."""
-    from dataclasses import replace
-
     keeper: Any = client._keeper
-    keeper._held = replace(keeper._held, access_token=token)
+    keeper._held = dataclasses.replace(keeper._held, access_token=token)
     keeper._issued = (*keeper._issued, token)
