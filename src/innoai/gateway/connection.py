@@ -16,7 +16,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from innoai.envelope import refusal_body, refusal_headers
 from innoai.errors import InnoError, refusal
-from innoai.gateway.visit import ROUTES, Visit
+from innoai.gateway.arrival import ROUTES, Arrival, Repeat, learn
+from innoai.gateway.headers import caller_address, read_request
+from innoai.gateway.visit import Visit
 
 if TYPE_CHECKING:
     from asyncio import Transport
@@ -49,10 +51,15 @@ class Connection(HttpToolsProtocol):
         """The loop's time at which the caller has been waited for long enough."""
         self._head_bytes = 0
         self._in_head = True
+        # Between two requests, where a repeated head may begin; `_first` is what the present one began with.
+        self._is_between = True
+        self._first = b""
+        self._repeat: Repeat | None = None
         self._deaf = False
         self._keep_alive = True
         self._is_http_11 = True
         self._chunked = False
+        self._has_begun = False
         self._unsent = b""
 
     # What the transport says.
@@ -70,11 +77,23 @@ class Connection(HttpToolsProtocol):
             visit.hang_up()
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser, within the bounds of a head."""
+        """A request that repeats the last one's head needs no parser; everything else is parsed."""
         if self._deaf:
             return
+        if self._is_between and self.visit is None:
+            repeat = self._repeat
+            body = None if repeat is None else repeat.body_of(data)
+            if body is not None and repeat is not None:
+                self._begin_again(repeat.arrival, body)
+                return
+            self._first = data
+        self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
+        """Feed the parser, within the bounds of a head."""
         if self._in_head:
             self._head_bytes += len(data)
+        self._is_between = False
         super().data_received(data)
         if self._in_head and self._head_bytes > self.gateway.max_header_bytes:
             self._refuse_connection(refusal("headers_too_large"))
@@ -82,14 +101,14 @@ class Connection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The caller reads more slowly than the upstream writes."""
         super().pause_writing()
-        if self.visit is not None:
-            self.visit.pause()
+        if self.visit is not None and self.visit.passage is not None:
+            self.visit.passage.pause()
 
     def resume_writing(self) -> None:
         """The caller has caught up."""
         super().resume_writing()
-        if self.visit is not None:
-            self.visit.resume()
+        if self.visit is not None and self.visit.passage is not None:
+            self.visit.passage.resume()
 
     def shutdown(self) -> None:
         """The server is stopping: finish what is under way, and nothing after it."""
@@ -133,18 +152,24 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body."""
+        if self._deaf:
+            return
         self.deadline = self.loop.time() + BODY_PATIENCE
         if self.visit is not None:
             self.visit.feed(body)
-        elif not self._deaf:
+        else:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is whole."""
+        if self._deaf:
+            return
+        self._is_between = True
         self.deadline = math.inf
         if self.visit is not None:
+            self._repeat = learn(self.visit.arrival, self._first) if self._keep_alive else None
             self.visit.complete()
-        elif not self._deaf:
+        else:
             super().on_message_complete()
 
     def _is_busy(self, *, is_inference: bool) -> bool:
@@ -170,8 +195,17 @@ class Connection(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._is_http_11 = self.parser.get_http_version() != "1.0"
         self._keep_alive = self._is_http_11 and self.parser.should_keep_alive()
-        visit = self.visit = Visit(self.gateway, self, self.parser.get_method(), path, query)
-        visit.begin(self.headers, self.client, expects_continue=self.expect_100_continue)
+        headers = read_request(self.headers)
+        address = caller_address(self.client, headers.forwarded_for, self.gateway.trusted_proxies)
+        arrival = Arrival(self.parser.get_method(), path, query, headers, address)
+        self.visit = Visit(self.gateway, self, arrival)
+        self.visit.begin(expects_continue=self.expect_100_continue)
+
+    def _begin_again(self, arrival: Arrival, body: bytes) -> None:
+        """A request with a head that was seen before, and its whole body."""
+        self.deadline = math.inf
+        self.visit = Visit(self.gateway, self, arrival)
+        self.visit.decide(body)
 
     def _begin_asgi(self) -> None:
         """Make up for the scope that uvicorn makes at the beginning of a message."""
@@ -192,23 +226,26 @@ class Connection(HttpToolsProtocol):
         )
 
     def _refuse_connection(self, refused: Refusal) -> None:
-        """Answer what cannot be a request, and hang up; behind an answer under way, only hang up."""
+        """Answer what is no request, and hang up; behind an answer that has begun, only hang up."""
         if self._deaf:
             return
         self._deaf = True
         self._keep_alive = False
         cycle = self._cycle()
+        is_asgi = cycle is not None and not cycle.response_complete
         if self.visit is not None:
             visit, self.visit = self.visit, None
             visit.hang_up()
+        elif cycle is not None and is_asgi:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        if self._has_begun or (cycle is not None and is_asgi and cycle.response_started):
             self.transport.abort()
-        elif cycle is not None and not cycle.response_complete:
-            self.transport.abort()
-        else:
-            request_id = self.gateway.new_request_id()
-            self.answer(
-                refused.kind.status, refusal_headers(refused, request_id), refusal_body(refused, request_id)
-            )
+            return
+        request_id = self.gateway.new_request_id()
+        self.answer(
+            refused.kind.status, refusal_headers(refused, request_id), refusal_body(refused, request_id)
+        )
 
     # What a visit says.
 
@@ -232,6 +269,7 @@ class Connection(HttpToolsProtocol):
 
     def begin(self, status: int, fields: bytes, length: int | None) -> None:
         """Begin an answer; the head goes out with the first of its body. `fields` are whole lines."""
+        self._has_begun = True
         self._chunked = False
         if status in _BODILESS:
             framing = b""
@@ -267,10 +305,12 @@ class Connection(HttpToolsProtocol):
         if head or last:
             self.transport.write(head + last)
         self.visit = None
+        self._has_begun = False
         self.server_state.total_requests += 1
         if self._keep_alive:
             self.deadline = self.loop.time() + IDLE_PATIENCE
-            self.flow.resume_reading()
+            if self.flow.read_paused:
+                self.flow.resume_reading()
         else:
             self.transport.close()
 

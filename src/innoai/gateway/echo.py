@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from innoai import json_shapes
-from innoai.gateway.headers import find
 from innoai.inference import (
     AudioUpload,
     ChatRequest,
@@ -85,7 +84,11 @@ class Echo:
         self._clock = clock
         self._answered = 0
 
-    def send(self, head: RequestHead, body: bytes, listener: Listener) -> EchoCall:
+    def prepare(self, head: RequestHead) -> RequestHead:
+        """There is no wire, and so no form for it."""
+        return head
+
+    def send_prepared(self, head: RequestHead, body: bytes, listener: Listener) -> EchoCall:
         """Answer from the event loop's next turn."""
         call = EchoCall(listener)
         asyncio.get_running_loop().call_soon(call.answer, *self._answer(head, body))
@@ -110,7 +113,7 @@ class Echo:
             b"/audio/translations": (AudioUpload, self._transcript),
         }
         shape, answer = answers[path]
-        content_type = find(head.headers, b"content-type") or b""
+        content_type = dict(head.headers).get(b"content-type", b"")
         try:
             if content_type.lower().startswith(b"multipart/"):
                 request = msgspec.convert(_form(content_type, body, shape), shape, builtin_types=(bytes,))

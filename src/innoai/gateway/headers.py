@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from innoai.access.networks import client_address, parse_address
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from innoai.access.networks import Networks
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -111,29 +115,44 @@ def bearer(value: bytes) -> str | None:
     return credential.strip().decode("latin-1") if scheme.lower() == b"bearer" else None
 
 
-def relayed_lines(headers: Headers) -> bytes:
-    """What of a model server's headers the caller gets, as lines, and what it called the request."""
-    options = find(headers, b"connection")
-    if options is not None:
-        named = {option.strip().lower() for option in options.split(b",")}
-        headers = [header for header in headers if header[0] not in named]
-    kept = [
-        b"%b: %b\r\n" % header
-        for header in headers
-        if header[0] not in _NOT_RELAYED and not header[0].startswith(_RATE_LIMITS)
-    ]
-    theirs = find(headers, b"x-request-id")
-    if theirs is not None:
-        kept.append(b"x-upstream-request-id: %b\r\n" % theirs)
-    return b"".join(kept)
+@dataclass(slots=True)
+class AnswerHeaders:
+    """A model server's headers, read once. `lines` is what the caller gets of them."""
+
+    content_type: bytes
+    content_length: int | None
+    lines: bytes
+
+
+def read_answer(headers: Headers) -> AnswerHeaders:
+    """Read an answer's headers, whose names are in lower case."""
+    read = AnswerHeaders(b"", None, b"")
+    lines = []
+    for name, value in headers:
+        if name not in _NOT_RELAYED:
+            if name.startswith(_RATE_LIMITS):
+                continue
+            lines.append(b"%b: %b\r\n" % (name, value))
+            if name == b"content-type":
+                read.content_type = value
+        elif name == b"content-length":
+            read.content_length = int(value)
+        elif name == b"x-request-id":
+            lines.append(b"x-upstream-request-id: %b\r\n" % value)
+    read.lines = b"".join(lines)
+    return read
 
 
 def retry_after(headers: Headers) -> float | None:
     """The seconds of Retry-After, where it names seconds."""
-    value = find(headers, b"retry-after")
-    return float(value) if value is not None and value.isdigit() else None
+    value = next((value for name, value in headers if name == b"retry-after"), b"")
+    return float(value) if value.isdigit() else None
 
 
-def find(headers: Headers, wanted: bytes) -> bytes | None:
-    """The value of the first header of that lower-case name."""
-    return next((value for name, value in headers if name == wanted), None)
+def caller_address(peer: tuple[str, int] | None, forwarded_for: str, trusted: Networks) -> int | None:
+    """The caller's address from the socket's and X-Forwarded-For; None where nobody can tell."""
+    try:
+        address = None if peer is None else parse_address(peer[0])
+    except ValueError:
+        return None
+    return client_address(address, forwarded_for, trusted)

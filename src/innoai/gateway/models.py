@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from innoai.config import Model, Upstream
+    from innoai.gateway.arrival import Arrival
     from innoai.gateway.headers import Headers
-    from innoai.gateway.transport import Transport
+    from innoai.gateway.transport import Handle, Transport
+    from innoai.gateway.upstream import Listener
 
 COOL_DOWN = 5.0
 LONGEST_COOL_DOWN = 60.0
@@ -34,12 +36,22 @@ class Target:
     failures: int = 0
     cool_until: float = 0.0
 
-    def head(self, path: bytes, query: bytes, forwarded: Headers) -> RequestHead:
-        """The request's head for this upstream: its own path prefix and credential."""
-        target = self.prefix + path.removeprefix(_PUBLIC_ROOT)
-        if query:
-            target += b"?" + query
-        return RequestHead(b"POST", target, [*forwarded, *self.credential])
+    def send(self, arrival: Arrival, body: bytes, listener: Listener) -> Handle:
+        """Send the request in this upstream's words: its path prefix, its credential, the mapped body.
+
+        Raises:
+            ValueError: some part of the head cannot be sent.
+        """
+        head = arrival.upstream_heads.get(id(self))
+        if head is None:
+            head = arrival.upstream_heads[id(self)] = self.transport.prepare(self._head(arrival))
+        return self.transport.send_prepared(head, body, listener)
+
+    def _head(self, arrival: Arrival) -> RequestHead:
+        target = self.prefix + arrival.path.removeprefix(_PUBLIC_ROOT)
+        if arrival.query:
+            target += b"?" + arrival.query
+        return RequestHead(b"POST", target, [*arrival.headers.forwarded, *self.credential])
 
     def failed(self, now: float, retry_after: float | None = None) -> None:
         """Leave it alone for a while: as long as it asks for, or longer with each failure in a row."""

@@ -10,10 +10,10 @@ import structlog
 from innoai.access.limits import as_duration
 from innoai.errors import ERRORS, InnoError, refusal
 from innoai.gateway.body import JsonBody
-from innoai.gateway.headers import find, relayed_lines, retry_after
+from innoai.gateway.headers import read_answer, retry_after
 from innoai.gateway.sse import HiddenUsage
 from innoai.gateway.upstream import FailureKind
-from innoai.metering.usage import UsageReader
+from innoai.metering.usage import EVENT_STREAM, UsageReader
 from innoai.store.usage import UsageRecord
 
 if TYPE_CHECKING:
@@ -27,10 +27,8 @@ if TYPE_CHECKING:
     from innoai.gateway.models import Target
     from innoai.gateway.transport import Handle
     from innoai.gateway.upstream import Failure
+    from innoai.gateway.visit import Visit
     from innoai.metering.usage import Usage
-
-USAGE_OPTION_PATHS = frozenset((b"/v1/chat/completions", b"/v1/completions"))
-"""The routes whose streams know `stream_options.include_usage`."""
 
 CLIENT_CLOSED_REQUEST = 499
 """What a record says of a request whose caller went away, as nginx does."""
@@ -38,7 +36,10 @@ CLIENT_CLOSED_REQUEST = 499
 _TOO_MANY_REQUESTS = 429
 _FAIL_OVER_STATUSES = frozenset((_TOO_MANY_REQUESTS, 500, 502, 503, 504))
 _CREDENTIAL_STATUSES = frozenset((401, 403))
-_EVENT_STREAM = b"text/event-stream"
+_START = (
+    b"%bx-request-id: %b\r\nx-ratelimit-limit-requests: %d\r\nx-ratelimit-remaining-requests: %d\r\n"
+    b"x-ratelimit-reset-requests: %b\r\n"
+)
 
 log = structlog.get_logger()
 
@@ -55,62 +56,46 @@ class Passage:
         "_candidates",
         "_connection",
         "_first_byte",
-        "_forwarded",
         "_gateway",
         "_has_begun",
         "_hidden",
-        "_is_stream",
-        "_path",
+        "_length",
         "_pending",
         "_principal",
-        "_query",
         "_rate",
         "_reader",
-        "_request_id",
         "_start",
-        "_started",
-        "_started_at",
         "_status",
         "_target",
+        "_visit",
     )
 
     def __init__(
         self,
         gateway: Gateway,
         connection: Connection,
-        *,
-        request_id: str,
-        path: bytes,
-        query: bytes,
-        forwarded: Headers,
+        visit: Visit,
         body: JsonBody | MultipartBody,
         principal: Principal,
         rate: RateOutcome,
-        started_at: float,
-        started: float,
     ) -> None:
         self._gateway = gateway
         self._connection: Connection | None = connection
-        self._request_id = request_id
-        self._path = path
-        self._query = query
-        self._forwarded = forwarded
+        self._visit = visit
         self._body = body
         self._principal = principal
         self._rate = rate
-        self._started_at = started_at
-        self._started = started
-        self._candidates = gateway.models.candidates(body.model, started)
+        self._candidates = gateway.models.candidates(body.model, visit.started)
         self._target: Target
         self._call: Handle
+        self._reader: UsageReader
+        self._hidden: HiddenUsage | None = None
         self._first_byte: float | None = None
         self._status = 0
         self._start = b""
+        self._length: int | None = None
         self._has_begun = False
-        self._is_stream = False
         self._pending: list[bytes] = []
-        self._reader: UsageReader
-        self._hidden: HiddenUsage | None = None
 
     def begin(self) -> None:
         """Ask the first upstream."""
@@ -167,8 +152,7 @@ class Passage:
             return
         if not self._has_begun:
             self._has_begun = True
-            length = None if self._hidden is not None else self._reader.announced
-            self._connection.begin(self._status, self._start, length)
+            self._connection.begin(self._status, self._start, self._length)
         data = self._take()
         if data:
             self._connection.write(data)
@@ -204,14 +188,13 @@ class Passage:
 
     def _ask(self, target: Target) -> None:
         self._target = target
-        head = target.head(self._path, self._query, self._forwarded)
-        body = self._body
+        arrival, body = self._visit.arrival, self._body
         if isinstance(body, JsonBody):
-            content = body.encode(target.upstream, usage_option=self._path in USAGE_OPTION_PATHS)
+            content = body.encode(target.upstream, usage_option=arrival.knows_usage_option)
         else:
             content = body.encode(target.upstream)
         try:
-            self._call = target.transport.send(head, content, self)
+            self._call = target.send(arrival, content, self)
         except ValueError as error:
             self._refuse(refusal("invalid_request", f"The request cannot be forwarded: {error}."))
 
@@ -224,24 +207,21 @@ class Passage:
     # Answering.
 
     def _prepare(self, status: int, headers: Headers) -> None:
-        content_type = find(headers, b"content-type") or b""
+        relayed = read_answer(headers)
         self._status = status
-        self._is_stream = content_type.startswith(_EVENT_STREAM)
-        self._reader = UsageReader(content_type, find(headers, b"content-length"))
-        if self._is_stream and self._hides_usage():
+        self._reader = UsageReader(relayed.content_type)
+        if relayed.content_type.startswith(EVENT_STREAM) and self._hides_usage():
             self._hidden = HiddenUsage()
-        self._start = b"%bx-request-id: %b\r\n%b" % (
-            relayed_lines(headers),
-            self._request_id.encode(),
-            _rate_lines(self._rate),
-        )
+        else:
+            self._length = relayed.content_length
+        self._start = _START % (relayed.lines, self._visit.request_id.encode(), *_rate_values(self._rate))
 
     def _hides_usage(self) -> bool:
         """Whether the gateway asked for usage on its own account, which the caller must not see."""
         body = self._body
         return (
             isinstance(body, JsonBody)
-            and self._path in USAGE_OPTION_PATHS
+            and self._visit.arrival.knows_usage_option
             and body.asks_for_hidden_usage(self._target.upstream)
         )
 
@@ -253,7 +233,7 @@ class Passage:
         connection, self._connection = self._connection, None
         self._record(refused.kind.status, "failed", None)
         if connection is not None:
-            connection.refuse(InnoError.of(refused), self._request_id)
+            connection.refuse(InnoError.of(refused), self._visit.request_id)
 
     def _break_off(self, failed: Refusal) -> None:
         """Tell the caller that the answer will not be whole.
@@ -265,8 +245,8 @@ class Passage:
         self._record(self._status, "failed", self._usage())
         if connection is None:
             return
-        if self._is_stream and self._reader.announced is None:
-            event = msgspec.json.encode(failed.envelope(self._request_id))
+        if self._reader.is_stream and self._length is None:
+            event = msgspec.json.encode(failed.envelope(self._visit.request_id))
             connection.end(self._take() + b"data: " + event + b"\n\n")
         else:
             connection.break_off()
@@ -277,36 +257,34 @@ class Passage:
         return (self._hidden and self._hidden.usage) or self._reader.usage()
 
     def _record(self, status: int, outcome: str, usage: Usage | None) -> None:
-        principal, customer, started = self._principal, self._principal.customer, self._started
-        duration = self._gateway.monotonic() - started
-        first_byte = None if self._first_byte is None else round((self._first_byte - started) * 1000, 3)
-        self._gateway.spool.append(
+        gateway, visit, principal = self._gateway, self._visit, self._principal
+        customer = principal.customer
+        started, now = visit.started, gateway.monotonic()
+        first_byte = self._first_byte
+        gateway.spool.append(
             UsageRecord(
-                request_id=self._request_id,
-                account_id=principal.account.id,
-                key_id=principal.key.id,
-                route=self._path.decode(),
-                status=status,
-                outcome=outcome,
-                started_at=self._started_at,
-                duration_ms=round(duration * 1000, 3),
-                model=self._body.model,
-                upstream=self._target.upstream.base_url,
-                customer_pk=None if customer is None else customer.id,
-                customer_id=None if customer is None else customer.customer_id,
-                first_byte_ms=first_byte,
-                prompt_tokens=None if usage is None else usage.prompt_tokens,
-                cached_tokens=None if usage is None else usage.cached_tokens,
-                completion_tokens=None if usage is None else usage.completion_tokens,
+                visit.request_id,
+                principal.account.id,
+                principal.key.id,
+                visit.arrival.route.path,
+                status,
+                outcome,
+                gateway.clock() - (now - started),
+                (now - started) * 1000,
+                self._body.model,
+                self._target.upstream.base_url,
+                None if customer is None else customer.id,
+                None if customer is None else customer.customer_id,
+                None if first_byte is None else (first_byte - started) * 1000,
+                None if usage is None else usage.prompt_tokens,
+                None if usage is None else usage.cached_tokens,
+                None if usage is None else usage.completion_tokens,
             )
         )
 
 
-def _rate_lines(rate: RateOutcome) -> bytes:
-    return (
-        b"x-ratelimit-limit-requests: %d\r\nx-ratelimit-remaining-requests: %d\r\n"
-        b"x-ratelimit-reset-requests: %b\r\n"
-    ) % (rate.limit, rate.remaining, as_duration(rate.reset_ns).encode())
+def _rate_values(rate: RateOutcome) -> tuple[int, int, bytes]:
+    return rate.limit, rate.remaining, as_duration(rate.reset_ns).encode()
 
 
 def _refused_by(status: int) -> Refusal | None:

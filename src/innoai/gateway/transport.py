@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from innoai.gateway.upstream import Listener, RequestHead
@@ -24,7 +24,10 @@ class Handle(Protocol):
 class Transport(Protocol):
     """Sends requests."""
 
-    def send(self, head: RequestHead, body: bytes, listener: Listener) -> Handle:
+    def prepare(self, head: RequestHead) -> Any:
+        """The head in the form that `send_prepared` takes. ValueError where it cannot be sent."""
+
+    def send_prepared(self, head: Any, body: bytes, listener: Listener) -> Handle:
         """Send; the listener hears the answer later, never from inside this call."""
 
     async def close(self) -> None:

@@ -8,26 +8,23 @@ from typing import TYPE_CHECKING
 import structlog
 
 from innoai.access.decide import Request
-from innoai.access.networks import client_address, parse_address
-from innoai.access.routes import INFERENCE_POSTS, allowed_methods, route_for
+from innoai.access.routes import allowed_methods
 from innoai.door import admission
 from innoai.errors import InnoError, refusal
 from innoai.gateway.body import JsonBody, MultipartBody, read_json, read_multipart
-from innoai.gateway.headers import RequestHeaders, read_request
 from innoai.gateway.passage import Passage
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from innoai.access.decide import Decision
+    from innoai.gateway.arrival import Arrival
     from innoai.gateway.connection import Connection
     from innoai.gateway.gateway import Gateway
-    from innoai.gateway.headers import Headers
 
 LARGE_BODY = 64 * 1024
 """Bytes above which a body is not read before the request has passed every check but model and rate."""
 
-ROUTES = {path.encode(): route_for("POST", path) for path in INFERENCE_POSTS}
 _JSON_TYPES = frozenset((b"application/json", b""))
 _MULTIPART = b"multipart/form-data"
 
@@ -44,52 +41,37 @@ class Visit:
     """
 
     __slots__ = (
-        "_address",
         "_connection",
         "_content",
         "_gateway",
-        "_headers",
         "_is_complete",
-        "_method",
-        "_passage",
-        "_path",
         "_previewed",
         "_previewing",
-        "_query",
         "_size",
-        "_started",
-        "_started_at",
+        "arrival",
+        "passage",
         "request_id",
+        "started",
     )
 
-    def __init__(
-        self, gateway: Gateway, connection: Connection, method: bytes, path: bytes, query: bytes
-    ) -> None:
+    def __init__(self, gateway: Gateway, connection: Connection, arrival: Arrival) -> None:
+        self.arrival = arrival
         self.request_id = gateway.new_request_id()
+        self.started = gateway.monotonic()
+        self.passage: Passage | None = None
         self._gateway = gateway
         self._connection: Connection | None = connection
-        self._method = method
-        self._path = path
-        self._query = query
-        self._started_at = gateway.clock()
-        self._started = gateway.monotonic()
-        self._headers: RequestHeaders
-        self._address: int | None = None
         self._content: list[bytes] = []
         self._size = 0
-        self._previewed = self._previewing = False
-        self._is_complete = False
-        self._passage: Passage | None = None
+        self._previewed = self._previewing = self._is_complete = False
 
     # What the connection says.
 
-    def begin(self, headers: Headers, peer: tuple[str, int] | None, *, expects_continue: bool) -> None:
-        """The head is known."""
-        self._headers = read_request(headers)
-        self._address = _address_of(peer, self._headers.forwarded_for, self._gateway)
-        announced = self._headers.content_length or 0
-        if self._method != b"POST":
-            self._refuse(_method_not_allowed(self._path.decode()))
+    def begin(self, *, expects_continue: bool) -> None:
+        """The head is known, and the body is to come."""
+        announced = self.arrival.headers.content_length or 0
+        if self.arrival.method != b"POST":
+            self._refuse(_method_not_allowed(self.arrival.path.decode()))
         elif announced > self._gateway.max_body_bytes:
             self._refuse(self._too_large())
         elif announced > LARGE_BODY:
@@ -110,23 +92,13 @@ class Visit:
         """The body is whole."""
         self._is_complete = True
         if not self._previewing:
-            self._decide()
+            self.decide(self._content[0] if len(self._content) == 1 else b"".join(self._content))
 
     def hang_up(self) -> None:
         """The caller is gone."""
         self._connection = None
-        if self._passage is not None:
-            self._passage.hang_up()
-
-    def pause(self) -> None:
-        """The caller cannot take more for now."""
-        if self._passage is not None:
-            self._passage.pause()
-
-    def resume(self) -> None:
-        """The caller can take more."""
-        if self._passage is not None:
-            self._passage.resume()
+        if self.passage is not None:
+            self.passage.hang_up()
 
     # Before a large body is read.
 
@@ -137,8 +109,9 @@ class Visit:
         self._spawn(self._check_before_reading(expects_continue=expects_continue))
 
     async def _check_before_reading(self, *, expects_continue: bool) -> None:
-        request = Request(ROUTES[self._path], self._address)
-        decision = await self._gateway.door.preview(self._headers.credential, request)
+        arrival = self.arrival
+        request = Request(arrival.route, arrival.address)
+        decision = await self._gateway.door.preview(arrival.headers.credential, request)
         if decision.refusal is not None:
             raise InnoError.of(decision.refusal)
         self._previewing = False
@@ -148,15 +121,21 @@ class Visit:
         if expects_continue:
             self._connection.go_on()
         if self._is_complete:
-            self._decide()
+            self.complete()
 
     # The decision.
 
-    def _decide(self) -> None:
+    def decide(self, content: bytes) -> None:
+        """The body is `content`: decide, and let an admitted request pass."""
+        arrival, gateway = self.arrival, self._gateway
         try:
-            body = self._read_body()
-            request = self._request(body)
-            decision = self._gateway.door.admit_now(self._headers.credential, request)
+            body = _take_apart(content, arrival.headers.content_type)
+            if isinstance(body, InnoError):
+                request = Request(arrival.route, arrival.address)
+            else:
+                model = body.model
+                request = Request(arrival.route, arrival.address, model, model in gateway.models.targets)
+            decision = gateway.door.admit_now(arrival.headers.credential, request)
             if decision is None:
                 self._spawn(self._decide_later(body, request))
             else:
@@ -168,50 +147,16 @@ class Visit:
 
     async def _decide_later(self, body: Body, request: Request) -> None:
         """The same, where the store or shared limits have to be asked."""
-        self._conclude(await self._gateway.door.admit(self._headers.credential, request), body)
+        credential = self.arrival.headers.credential
+        self._conclude(await self._gateway.door.admit(credential, request), body)
 
     def _conclude(self, decision: Decision, body: Body) -> None:
-        admitted = admission(decision)
+        principal, rate = admission(decision)
         if isinstance(body, InnoError):
             raise body
-        if self._connection is None:
-            return
-        self._passage = Passage(
-            self._gateway,
-            self._connection,
-            request_id=self.request_id,
-            path=self._path,
-            query=self._query,
-            forwarded=self._headers.forwarded,
-            body=body,
-            principal=admitted.principal,
-            rate=admitted.rate,
-            started_at=self._started_at,
-            started=self._started,
-        )
-        self._passage.begin()
-
-    def _read_body(self) -> Body:
-        """The body taken apart, or what is wrong with it: that is said only to those who may ask at all."""
-        content = self._content[0] if len(self._content) == 1 else b"".join(self._content)
-        self._content.clear()
-        given = self._headers.content_type
-        media_type = given.partition(b";")[0].strip().lower()
-        try:
-            if media_type in _JSON_TYPES:
-                return read_json(content)
-            if media_type == _MULTIPART:
-                return read_multipart(content, given)
-        except InnoError as error:
-            return error
-        return InnoError("unsupported_media_type")
-
-    def _request(self, body: Body) -> Request:
-        if isinstance(body, InnoError):
-            return Request(ROUTES[self._path], self._address)
-        return Request(
-            ROUTES[self._path], self._address, body.model, body.model in self._gateway.models.targets
-        )
+        if self._connection is not None:
+            self.passage = Passage(self._gateway, self._connection, self, body, principal, rate)
+            self.passage.begin()
 
     # How it ends without a passage.
 
@@ -221,7 +166,7 @@ class Visit:
             self._connection = None
 
     def _fail(self, error: Exception) -> None:
-        log.error("unexpected", path=self._path.decode(), request_id=self.request_id, exc_info=error)
+        log.error("unexpected", path=self.arrival.path.decode(), request_id=self.request_id, exc_info=error)
         self._refuse(InnoError("internal_error"))
 
     def _too_large(self) -> InnoError:
@@ -242,12 +187,19 @@ class Visit:
             self._fail(error)
 
 
-def _address_of(peer: tuple[str, int] | None, forwarded_for: str, gateway: Gateway) -> int | None:
+def _take_apart(content: bytes, content_type: bytes) -> Body:
+    """The body, or what is wrong with it: that is said only to those who may ask at all."""
     try:
-        address = None if peer is None else parse_address(peer[0])
-    except ValueError:
-        return None
-    return client_address(address, forwarded_for, gateway.trusted_proxies)
+        if content_type in _JSON_TYPES:
+            return read_json(content)
+        media_type = content_type.partition(b";")[0].strip().lower()
+        if media_type in _JSON_TYPES:
+            return read_json(content)
+        if media_type == _MULTIPART:
+            return read_multipart(content, content_type)
+    except InnoError as error:
+        return error
+    return InnoError("unsupported_media_type")
 
 
 def _method_not_allowed(path: str) -> InnoError:

@@ -6,7 +6,18 @@ from innoai.gateway.upstream.call import Call, Listener
 from innoai.gateway.upstream.failures import Failure, FailureKind, Phase
 from innoai.gateway.upstream.origin import Origin
 from innoai.gateway.upstream.pool import Pool
-from innoai.gateway.upstream.request import RequestHead
+from innoai.gateway.upstream.request import PreparedHead, RequestHead
 from innoai.gateway.upstream.timeouts import Timeouts
 
-__all__ = ["Call", "Failure", "FailureKind", "Listener", "Origin", "Phase", "Pool", "RequestHead", "Timeouts"]
+__all__ = [
+    "Call",
+    "Failure",
+    "FailureKind",
+    "Listener",
+    "Origin",
+    "Phase",
+    "Pool",
+    "PreparedHead",
+    "RequestHead",
+    "Timeouts",
+]

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final
 from innoai.gateway.upstream.call import Call
 from innoai.gateway.upstream.connection import Connection
 from innoai.gateway.upstream.failures import Failure, FailureKind, Phase
-from innoai.gateway.upstream.request import announced_length, encode
+from innoai.gateway.upstream.request import announced_length, encode, prepare
 from innoai.gateway.upstream.timeouts import Timeouts
 
 if TYPE_CHECKING:
     from innoai.gateway.upstream.call import Listener
     from innoai.gateway.upstream.origin import Origin
-    from innoai.gateway.upstream.request import RequestHead
+    from innoai.gateway.upstream.request import PreparedHead, RequestHead
 
 _JOIN_LIMIT: Final = (
     64 * 1024
@@ -90,14 +90,20 @@ class Pool:
         by the head's content-length. Raises ValueError for a head that must not be sent, RuntimeError after
         `close`.
         """
-        if self._closed:
-            raise RuntimeError("this pool is closed")
-        call = self._streamed(head, body, listener) if more_body else self._whole(head, body, listener)
-        if self._idle:
-            self._idle.pop().start(call)
-        else:
-            self.connect(call)
-        return call
+        if more_body:
+            return self._start(self._streamed(head, body, listener))
+        return self.send_prepared(self.prepare(head), body, listener)
+
+    def prepare(self, head: RequestHead) -> PreparedHead:
+        """A head in wire form for this origin, to be sent again and again. Raises ValueError as `send`."""
+        return prepare(head, self._authority)
+
+    def send_prepared(self, head: PreparedHead, body: bytes, listener: Listener) -> Call:
+        """Send a request with a whole body; the rest is as with `send`."""
+        text = head.framed(len(body))
+        pieces = [text + body] if len(body) <= _JOIN_LIMIT else [text, body]
+        call = Call(listener, pieces, head_only=head.method == b"HEAD", more=False, remaining=None)
+        return self._start(call)
 
     async def close(self) -> None:
         """Close every connection; calls at work fail. Returns when all sockets are gone."""
@@ -118,10 +124,14 @@ class Pool:
 
     # ── requests ──
 
-    def _whole(self, head: RequestHead, body: bytes, listener: Listener) -> Call:
-        text = encode(head, self._authority, len(body))
-        pieces = [text + body] if len(body) <= _JOIN_LIMIT else [text, body]
-        return Call(listener, pieces, head.method == b"HEAD", False, None)
+    def _start(self, call: Call) -> Call:
+        if self._closed:
+            raise RuntimeError("this pool is closed")
+        if self._idle:
+            self._idle.pop().start(call)
+        else:
+            self.connect(call)
+        return call
 
     def _streamed(self, head: RequestHead, body: bytes, listener: Listener) -> Call:
         length = announced_length(head)

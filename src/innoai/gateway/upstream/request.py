@@ -39,8 +39,24 @@ def announced_length(head: RequestHead) -> int | None:
     return int(values[0])
 
 
+class PreparedHead(NamedTuple):
+    """A head in wire form up to its framing, to be sent again and again. lines: each with its line break."""
+
+    method: bytes
+    lines: bytes
+
+    def framed(self, length: int | None) -> bytes:
+        """The whole head, with the empty line. length: of the body in bytes; None means chunked."""
+        return b"%b%b\r\n" % (self.lines, _framing(self.method, length))
+
+
 def encode(head: RequestHead, authority: bytes, length: int | None) -> bytes:
-    """The head in wire form, with the empty line. length: of the body in bytes; None means chunked.
+    """The head in wire form, with the empty line; raises as `prepare` does."""
+    return prepare(head, authority).framed(length)
+
+
+def prepare(head: RequestHead, authority: bytes) -> PreparedHead:
+    """The head in wire form up to its framing.
 
     Raises ValueError where a part of the head could be read as anything but this part of this request.
     """
@@ -63,7 +79,7 @@ def encode(head: RequestHead, authority: bytes, length: int | None) -> bytes:
         raise ValueError("the target is not a path with an optional query")
     host = _host(headers) if b"host" in by_name else b"host: %b\r\n" % authority
     end = b"\r\n" if headers else b""
-    return b"%b %b HTTP/1.1\r\n%b%b%b%b\r\n" % (method, target, host, lines, end, _framing(method, length))
+    return PreparedHead(method, b"%b %b HTTP/1.1\r\n%b%b%b" % (method, target, host, lines, end))
 
 
 def _in_lower_case(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
