@@ -30,7 +30,7 @@ from innoai.store.api_keys import KeyRecord
 from innoai.store.database import Database
 
 if TYPE_CHECKING:
-    from schemathesis import AuthContext, Case, HookContext
+    from schemathesis import AuthContext, Case, CheckContext, HookContext, Response
 
 DIRECTORY = "FUZZED_DIRECTORY"
 ORIGIN = "FUZZED_ORIGIN"
@@ -39,6 +39,7 @@ ORIGIN = "FUZZED_ORIGIN"
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 _numbers = itertools.count()
+_deleted: set[object] = set()
 
 
 @schemathesis.hook
@@ -47,6 +48,17 @@ def before_call(_context: HookContext, case: Case, _kwargs: object) -> None:
     key = case.headers.get(IDEMPOTENCY_KEY)
     if isinstance(key, str) and re.fullmatch(r"[!-~]{1,200}", key):
         case.headers[IDEMPOTENCY_KEY] = f"{key}-{os.getpid()}-{next(_numbers)}"
+
+
+@schemathesis.check
+def a_deleted_key_is_shown_as_revoked(_context: CheckContext, response: Response, case: Case) -> None:
+    """In the place of use_after_free, which expects that it is not shown at all."""
+    key_id = case.path_parameters.get("key_id")
+    if case.operation.path == "/v1/keys/{key_id}" and response.status_code in (200, 204):
+        if case.method == "DELETE":
+            _deleted.add(key_id)
+        elif key_id in _deleted:
+            assert response.json()["status"] == "revoked"
 
 
 @schemathesis.auth(refresh_interval=None)
