@@ -32,9 +32,9 @@ from innoai.store.database import Database
 if TYPE_CHECKING:
     from schemathesis import AuthContext, Case, CheckContext, HookContext, Response
 
-DIRECTORY = "FUZZED_DIRECTORY"
-ORIGIN = "FUZZED_ORIGIN"
-"""Environment variables: where the server's store is, and where it listens."""
+DIRECTORY = Path(os.environ["FUZZED_DIRECTORY"])
+ORIGIN = os.environ["FUZZED_ORIGIN"]
+"""Where the server's store is, and where it listens."""
 
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
@@ -66,11 +66,11 @@ class EverLive:
     """Gives an admin key that nothing has been done to."""
 
     def __init__(self) -> None:
-        self._client = httpx.Client(base_url=os.environ[ORIGIN])
+        self._client = httpx.Client(base_url=ORIGIN)
         self._settings = Settings(
             store=StoreSettings(
-                url=f"sqlite:///{Path(os.environ[DIRECTORY], 'innoai.db')}",
-                secret_file=str(Path(os.environ[DIRECTORY], "innoai.secret")),
+                url=f"sqlite:///{DIRECTORY / 'innoai.db'}",
+                secret_file=str(DIRECTORY / "innoai.secret"),
             )
         )
         self._key_id = ""

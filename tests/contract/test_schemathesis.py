@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from tests.contract.fuzzing import DIRECTORY, ORIGIN
 from tests.support import server as servers
 from tests.support.server import MODEL, Server, clean_environment
 from tests.support.settings import settings
@@ -71,8 +70,8 @@ def test_no_check_of_schemathesis_fails_with_an_admin_key(fuzzed, tmp_path):
     (tmp_path / "openapi.json").write_text(json.dumps(document))
     logged_in = {
         "SCHEMATHESIS_HOOKS": "tests.contract.fuzzing",
-        DIRECTORY: str(fuzzed.directory),
-        ORIGIN: fuzzed.origin,
+        "FUZZED_DIRECTORY": str(fuzzed.directory),
+        "FUZZED_ORIGIN": fuzzed.origin,
     }
     run = schemathesis(tmp_path, "openapi.json", f"--url={fuzzed.origin}", "--max-examples=20", **logged_in)
     assert run.returncode == 0, run.stdout + run.stderr
