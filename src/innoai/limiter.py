@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 
 from innoai.access.limits import PERIOD_NS, RateOutcome, take
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 SWEEP_SIZE = 100_000
 """Buckets in memory above which the full ones, which remember nothing, are let go."""
+
+CONNECTIONS = 32
+PATIENCE = 5.0
+"""Seconds to wait for a connection before the limits count as out of reach."""
 
 _TAKE_SCRIPT = """
 local now = redis.call('TIME')
@@ -89,7 +93,13 @@ class RedisLimiter:
     """Buckets in Redis or Valkey, shared by all replicas; each take is one atomic script."""
 
     def __init__(self, url: str) -> None:
-        self._redis = Redis.from_url("redis" + url.removeprefix("redis").removeprefix("valkey"))
+        # Requests wait for one of few connections; the usual pool refuses what comes beyond its size.
+        pool = BlockingConnectionPool.from_url(
+            "redis" + url.removeprefix("redis").removeprefix("valkey"),
+            max_connections=CONNECTIONS,
+            timeout=PATIENCE,
+        )
+        self._redis = Redis.from_pool(pool)
         self._script = self._redis.register_script(_TAKE_SCRIPT)
 
     def take_now(self, _bucket: str, _limit: int) -> None:

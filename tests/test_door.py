@@ -1,0 +1,345 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from innoai.access.decide import CHECKS, Decision, Request
+from innoai.access.networks import parse_address
+from innoai.access.principal import Principal
+from innoai.access.routes import route_for
+from innoai.door import Admission, Door, admission
+from innoai.errors import InnoError, refusal
+from innoai.limiter import MemoryLimiter
+from innoai.store import api_keys, signing_keys
+from tests.keyring.replica import MAX_STALE, Clock, Replica, open_replica
+from tests.support.stores import (
+    NOW,
+    SECRETS,
+    database,
+    kind,
+    new_key,
+    sqlite_template,
+    url,
+)
+
+if TYPE_CHECKING:
+    from innoai.access.limits import RateOutcome
+    from innoai.limiter import Limiter
+    from innoai.store.database import Database
+
+__all__ = ["database", "kind", "sqlite_template", "url"]
+
+pytestmark = pytest.mark.parametrize("kind", ["sqlite"])
+
+FAILED_AUTH = 3
+MODELS = route_for("GET", "/v1/models")
+CHAT = route_for("POST", "/v1/chat/completions")
+HOME, AWAY = parse_address("203.0.113.7"), parse_address("198.51.100.9")
+
+
+class Far(MemoryLimiter):
+    """Limits that have to be awaited, as those in Redis."""
+
+    def take_now(self, _bucket: str, _limit: int) -> None:  # type: ignore[override]
+        return
+
+    async def take(self, bucket: str, limit: int) -> RateOutcome:
+        return super().take_now(bucket, limit)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def here(database: Database, clock: Clock) -> Replica:
+    async with database.write() as connection:
+        await signing_keys.rotate(
+            connection, SECRETS, kid="sig_1", algorithm="HS256", secret=b"1" * 32, now=NOW
+        )
+    return await open_replica(database, clock)
+
+
+def door_of(here: Replica, limiter: Limiter | None = None) -> Door:
+    def clock_ns() -> int:
+        return int(here.clock.monotonic * 1e9)
+
+    return Door(
+        here.keyring,
+        limiter or MemoryLimiter(clock_ns),
+        failed_auth=FAILED_AUTH,
+        clock=lambda: here.clock.now,
+        clock_ns=clock_ns,
+    )
+
+
+@pytest.fixture
+def door(here: Replica) -> Door:
+    return door_of(here)
+
+
+def request(address: int | None = HOME, **asked: str) -> Request:
+    return Request(MODELS, address, **asked)  # type: ignore[arg-type]
+
+
+def code(decision: Decision | None) -> str | None:
+    assert decision is not None
+    return None if decision.refusal is None else decision.refusal.code
+
+
+async def fail_until_refused(door: Door, address: int = HOME) -> None:
+    while code(await door.admit(new_key(999), request(address))) != "rate_limit_exceeded":
+        pass
+
+
+# Who gets in.
+
+
+async def test_a_live_key_is_admitted_and_counted(here: Replica, door: Door) -> None:
+    record = await here.add_key(1, rate_limit=2)
+    decision = await door.admit(new_key(1), request())
+    admitted = admission(decision)
+    assert (admitted.principal.key.id, admitted.rate.limit, admitted.rate.remaining) == (record.id, 2, 1)
+    assert door.decisions == {"allowed": 1}
+
+
+async def test_a_key_that_is_in_memory_is_admitted_without_awaiting(here: Replica, door: Door) -> None:
+    await here.add_key(1, rate_limit=2)
+    assert door.admit_now(new_key(1), request()) is None
+    await door.admit(new_key(1), request())
+    assert admission(_made(door.admit_now(new_key(1), request()))).rate.remaining == 0
+    assert code(door.admit_now(new_key(1), request())) == "rate_limit_exceeded"
+
+
+async def test_a_key_is_admitted_exactly_as_often_as_its_limit_allows(here: Replica, door: Door) -> None:
+    await here.add_key(1, rate_limit=5)
+    codes = [code(await door.admit(new_key(1), request())) for _ in range(8)]
+    assert codes == [None] * 5 + ["rate_limit_exceeded"] * 3
+    assert door.decisions == {"allowed": 5, "rate_limit_exceeded": 3}
+
+
+async def test_a_key_and_its_tokens_share_one_limit(here: Replica, door: Door) -> None:
+    record = await here.add_key(1, rate_limit=2)
+    token = here.mint(record)
+    assert code(await door.admit(token, request())) is None
+    assert code(await door.admit(new_key(1), request())) is None
+    assert code(await door.admit(token, request())) == "rate_limit_exceeded"
+
+
+async def test_a_missing_credential_is_refused_at_once(door: Door) -> None:
+    for decision in (door.admit_now(None, request()), await door.admit(None, request())):
+        assert code(decision) == "invalid_api_key"
+        assert _made(decision).refused_by == "credential"
+
+
+async def test_a_refused_request_takes_nothing_from_the_keys_limit(here: Replica, door: Door) -> None:
+    await here.add_key(1, rate_limit=1, allowed_ips=("203.0.113.0/24",))
+    for _ in range(5):
+        assert code(await door.admit(new_key(1), request(AWAY))) == "ip_not_allowed"
+    assert code(await door.admit(new_key(1), request(HOME))) is None
+
+
+async def test_use_is_noted_only_where_a_request_was_admitted(here: Replica, door: Door) -> None:
+    admitted = await here.add_key(1)
+    refused = await here.add_key(2, revoked_at=NOW)
+    await door.admit(new_key(1), request())
+    await door.admit(new_key(2), request())
+    await here.keyring.flush_use()
+    async with here.database.read() as connection:
+        used = [await api_keys.get(connection, record.id) for record in (admitted, refused)]
+    assert [record and record.last_used_at for record in used] == [NOW, None]
+
+
+async def test_checks_come_in_their_order(here: Replica, door: Door) -> None:
+    """A key that fails several checks is refused by the first."""
+    wrong = {"allowed_ips": ("192.0.2.1",), "scopes": ("billing:read",), "models": (), "rate_limit": 1}
+    await here.add_key(1, **wrong, revoked_at=NOW)
+    await here.add_key(2, **wrong)
+    await here.add_key(3, **wrong | {"allowed_ips": ()})
+    await here.add_key(4, **wrong | {"allowed_ips": (), "scopes": ("inference:write",)})
+    await here.add_key(5, scopes=("inference:write",), rate_limit=1)
+    asked = Request(CHAT, HOME, "a-model")
+    refused_by = [_made(await door.admit(new_key(number), asked)).refused_by for number in range(1, 6)]
+    refused_by.append(_made(await door.admit(new_key(5), asked)).refused_by)
+    assert refused_by == ["standing", "network", "scope", "model", None, "rate"]
+    assert list(CHECKS) == ["credential", "standing", "tenancy", "network", "scope", "model", "rate"]
+
+
+# Failed authentications.
+
+
+@pytest.mark.parametrize("limits", [MemoryLimiter, Far])
+async def test_an_address_that_fails_too_often_is_not_worth_the_store(
+    here: Replica, limits: type[MemoryLimiter]
+) -> None:
+    door = door_of(here, limits(lambda: int(here.clock.monotonic * 1e9)))
+    codes = [code(await door.admit(new_key(999), request())) for _ in range(FAILED_AUTH + 1)]
+    assert codes == ["invalid_api_key"] * FAILED_AUTH + ["rate_limit_exceeded"]
+    reads = here.store.reads
+    decision = await door.admit(new_key(998), request())
+    assert code(decision) == "rate_limit_exceeded"
+    assert decision.refusal is not None
+    assert 0 < int(decision.refusal.details["retry_after"]) <= 20
+    assert here.store.reads == reads
+
+
+@pytest.mark.parametrize("limits", [MemoryLimiter, Far])
+async def test_a_throttled_address_keeps_the_good_keys_that_are_in_memory(
+    here: Replica, limits: type[MemoryLimiter]
+) -> None:
+    door = door_of(here, limits(lambda: int(here.clock.monotonic * 1e9)))
+    await here.add_key(1)
+    assert code(await door.admit(new_key(1), request())) is None
+    await fail_until_refused(door)
+    assert code(await door.admit(new_key(1), request())) is None
+    assert code(await door.preview(new_key(1), request())) is None
+
+
+async def test_other_addresses_are_not_throttled(here: Replica, door: Door) -> None:
+    await here.add_key(1)
+    await fail_until_refused(door, HOME)
+    assert code(await door.admit(new_key(1), request(AWAY))) is None
+
+
+async def test_a_throttled_address_may_try_again_later(here: Replica, door: Door) -> None:
+    await here.add_key(1)
+    await fail_until_refused(door)
+    assert code(await door.admit(new_key(1), request())) == "rate_limit_exceeded"
+    here.clock.pass_time(60 / FAILED_AUTH + 0.001)
+    assert code(await door.admit(new_key(1), request())) is None
+
+
+async def test_every_kind_of_failed_authentication_counts(here: Replica, door: Door) -> None:
+    await here.add_key(1, revoked_at=NOW)
+    failing = [None, "sk-inno-typo", new_key(1), new_key(999)]
+    codes = [code(await door.admit(credential, request())) for credential in failing]
+    assert codes == ["invalid_api_key"] * FAILED_AUTH + ["rate_limit_exceeded"]
+
+
+async def test_what_is_refused_for_another_reason_is_no_failed_authentication(
+    here: Replica, door: Door
+) -> None:
+    await here.add_key(1, scopes=("billing:read",))
+    for _ in range(FAILED_AUTH + 5):
+        assert code(await door.admit(new_key(1), request())) == "insufficient_permissions"
+    assert code(await door.admit(new_key(999), request())) == "invalid_api_key"
+
+
+async def test_callers_without_an_address_share_one_bucket(door: Door) -> None:
+    codes = [code(await door.admit(None, request(None))) for _ in range(FAILED_AUTH + 1)]
+    assert codes[-1] == "rate_limit_exceeded"
+    assert code(await door.admit(None, request(HOME))) == "invalid_api_key"
+
+
+# Before a large body is read.
+
+
+async def test_a_preview_decides_without_the_limit_and_counts_only_refusals(
+    here: Replica, door: Door
+) -> None:
+    await here.add_key(1, rate_limit=1)
+    for _ in range(3):
+        decision = await door.preview(new_key(1), request())
+        assert (code(decision), decision.rate) == (None, None)
+    assert door.decisions == {}
+    assert code(await door.admit(new_key(1), request())) is None
+
+
+async def test_a_preview_refuses_and_throttles_as_the_door_does(door: Door) -> None:
+    assert code(await door.preview(None, request())) == "invalid_api_key"
+    codes = [code(await door.preview(new_key(999), request())) for _ in range(FAILED_AUTH)]
+    assert codes == ["invalid_api_key"] * (FAILED_AUTH - 1) + ["rate_limit_exceeded"]
+    assert code(await door.preview(new_key(999), request())) == "rate_limit_exceeded"
+
+
+# Explaining.
+
+
+@pytest.mark.parametrize("limits", [MemoryLimiter, Far])
+async def test_an_explanation_takes_nothing_and_counts_nothing(
+    here: Replica, limits: type[MemoryLimiter]
+) -> None:
+    door = door_of(here, limits(lambda: int(here.clock.monotonic * 1e9)))
+    await here.add_key(1, rate_limit=1)
+    principal = await here.keyring.resolve(new_key(1))
+    for _ in range(3):
+        decision = await door.explain(principal, request())
+        assert code(decision) is None
+        assert decision.rate is not None
+        assert decision.rate.remaining == 0
+    unknown = await here.keyring.resolve(new_key(999))
+    for _ in range(FAILED_AUTH + 1):
+        assert code(await door.explain(unknown, request())) == "invalid_api_key"
+    assert door.decisions == {}
+    assert code(await door.admit(new_key(1), request())) is None
+    assert code(await door.explain(principal, request())) == "rate_limit_exceeded"
+
+
+async def test_an_explanation_says_what_the_door_says(here: Replica, door: Door) -> None:
+    await here.add_key(1, scopes=("billing:read",))
+    principal = await here.keyring.resolve(new_key(1))
+    explained = await door.explain(principal, request())
+    assert explained == await door.admit(new_key(1), request())
+    outcomes = [check.outcome for check in explained.checks]
+    assert outcomes == ["passed"] * 4 + ["refused"] + ["not_reached"] * 2
+
+
+# When nothing can be decided.
+
+
+async def test_a_store_that_is_silent_too_long_is_unavailable_and_not_a_guess(
+    here: Replica, door: Door
+) -> None:
+    await here.add_key(1)
+    await door.admit(new_key(1), request())
+    here.clock.pass_time(MAX_STALE + 1)
+    with pytest.raises(InnoError) as refused:
+        door.admit_now(new_key(1), request())
+    assert refused.value.refusal.code == "service_unavailable"
+    with pytest.raises(InnoError):
+        await door.admit(new_key(1), request())
+
+
+# What comes of a decision.
+
+
+def test_a_refused_decision_is_raised_with_its_own_words(kind: str) -> None:
+    refused = refusal("ip_not_allowed")
+    with pytest.raises(InnoError) as raised:
+        admission(Decision(request(), None, "network", refused))
+    assert (raised.value.refusal, raised.value.headers) == (refused, [])
+
+
+async def test_a_refusal_by_the_limit_carries_the_limits_headers(here: Replica, door: Door) -> None:
+    await here.add_key(1, rate_limit=1)
+    await door.admit(new_key(1), request())
+    with pytest.raises(InnoError) as raised:
+        admission(await door.admit(new_key(1), request()))
+    names = [name for name, _ in raised.value.headers]
+    assert names == [
+        b"x-ratelimit-limit-requests",
+        b"x-ratelimit-remaining-requests",
+        b"x-ratelimit-reset-requests",
+    ]
+
+
+async def test_a_decision_that_was_not_rated_admits_nobody(here: Replica, door: Door) -> None:
+    await here.add_key(1)
+    previewed = await door.preview(new_key(1), request())
+    with pytest.raises(InnoError) as raised:
+        admission(previewed)
+    assert raised.value.refusal.code == "internal_error"
+
+
+async def test_an_admission_says_who_and_what_is_left(here: Replica, door: Door) -> None:
+    await here.add_key(1)
+    admitted = admission(await door.admit(new_key(1), request()))
+    assert isinstance(admitted, Admission)
+    assert isinstance(admitted.principal, Principal)
+
+
+def _made(decision: Decision | None) -> Decision:
+    assert decision is not None
+    return decision
