@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 SECONDS = 15.0
+_LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,37 @@ def exchange(address: tuple[str, int], *pieces: bytes) -> list[RawAnswer]:
                 break
         received = _read_all(connection)
     return answers_in(received)
+
+
+class KeptConnection:
+    """One connection for request after request, each answer with a Content-Length."""
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self._connection = socket.create_connection(address, SECONDS)
+        self._received = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def ask(self, *pieces: bytes) -> RawAnswer:
+        """Send a request, in pieces that the network keeps apart where it can, and read its answer."""
+        self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for piece in pieces:
+            self._connection.sendall(piece)
+        while True:
+            head, blank, body = self._received.partition(b"\r\n\r\n")
+            length = _LENGTH.search(head)
+            if blank and length is not None and len(body) >= int(length[1]):
+                break
+            more = self._connection.recv(65536)
+            assert more, self._received
+            self._received += more
+        answer, self._received = self._received, b""
+        (read,) = answers_in(answer)
+        return read
 
 
 def _sent(connection: socket.socket, piece: bytes) -> bool:
