@@ -34,13 +34,15 @@ async def create_once(
     Raises:
         InnoError: invalid_request for a key that is no key, conflict when it came with another request.
     """
-    key = request.headers.get(HEADER)
-    if key is None:
+    keys = request.headers.getall(HEADER, [])
+    if not keys:
         async with services.database.write() as connection:
             return await create(connection)
-    if _KEY.fullmatch(key) is None:
+    key = keys[0]
+    if len(keys) > 1 or _KEY.fullmatch(key) is None:
         raise InnoError(
-            "invalid_request", "Idempotency-Key: send 1 to 255 printable ASCII characters without spaces."
+            "invalid_request",
+            "Idempotency-Key: send one, of 1 to 255 printable ASCII characters without spaces.",
         )
     fingerprint = f"{request.method} {request.url.path}\n".encode() + content
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import msgspec
@@ -49,6 +49,7 @@ JsonRequest = Request[Any, Any, Any]
 MAX_RATE_LIMIT = 100_000_000
 MAX_OVERLAP = 30 * 86_400
 DEFAULT_OVERLAP = 86_400
+LAST_INSTANT = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 Scope = Annotated[str, Meta(extra_json_schema={"enum": list(SCOPES)})]
 Scopes = Annotated[list[Scope], Meta(max_length=64, description="what the key may do")]
 Network = Annotated[
@@ -332,13 +333,18 @@ def _rate_limit(wanted: int | None, tier: Tier) -> int | None:
 def _future(wanted: datetime | None, now: float) -> float | None:
     if wanted is None:
         return None
-    expires_at = wanted.timestamp()
+    expires_at = _seconds(wanted)
     if expires_at <= now:
         # What is past depends on the server's clock, so this is a conflict and no malformed request.
         raise InnoError(
             "conflict", "expires_at: that instant is past. Choose a later one.", param="expires_at"
         )
     return expires_at
+
+
+def _seconds(wanted: datetime) -> float:
+    """Unix seconds. What the offset moves out of the years that can be written in UTC counts as their end."""
+    return min(max(wanted.timestamp(), 0.0), LAST_INSTANT)
 
 
 def _changed(wanted: ChangeKey, tier: Tier) -> dict[str, Any]:
@@ -352,7 +358,7 @@ def _changed(wanted: ChangeKey, tier: Tier) -> dict[str, Any]:
     if wanted.rate_limit is not UNSET:
         values["rate_limit"] = _rate_limit(wanted.rate_limit, tier)
     if wanted.expires_at is not UNSET:
-        values["expires_at"] = None if wanted.expires_at is None else wanted.expires_at.timestamp()
+        values["expires_at"] = None if wanted.expires_at is None else _seconds(wanted.expires_at)
     if wanted.models is not UNSET:
         values["models"] = wanted.models
     return values

@@ -265,7 +265,7 @@ class Connection(HttpToolsProtocol):
     def answer(self, status: int, headers: Headers, body: bytes) -> None:
         """Send a whole answer."""
         self.begin(status, b"".join(b"%b: %b\r\n" % header for header in headers), len(body))
-        self.end(body)
+        self.end(b"" if self.parser.get_method() == b"HEAD" else body)
 
     def begin(self, status: int, fields: bytes, length: int | None) -> None:
         """Begin an answer; the head goes out with the first of its body. `fields` are whole lines."""
