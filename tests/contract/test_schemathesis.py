@@ -1,6 +1,11 @@
 """schemathesis against a real server: every check, every phase, the whole OpenAPI document.
 
-To run it longer, against a server of one's own, see CONTRIBUTING.md.
+For a longer look at a server of one's own, in /tmp/fuzzed and at port 8080:
+
+    export FUZZED_DIRECTORY=/tmp/fuzzed FUZZED_ORIGIN=http://127.0.0.1:8080
+    export SCHEMATHESIS_HOOKS=tests.contract.fuzzing PYTHONPATH=.
+    .venv/bin/schemathesis --config-file tests/contract/schemathesis.toml \\
+        run $FUZZED_ORIGIN/openapi.json --max-examples 300
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ TEXT = "text/plain"
 KEY_ID = "key_0UySTdUK83VqVcDhBZJZlb"
 CUSTOMER_ID = "customer_12345"
 MODEL = "inno-ai-boyong-4.5"
-SECRET = "sk-inno-2mVb3xQ0sYc8LrTgKpNwEfHjUaZd5R7t9WoXiBqG1MvSkCy40hJx"
+SECRET = "sk-inno-2mVb3xQ0sYc8LrTgKpNwEfHjUaZd5R7t9WoXiBqG1MvSk0hJx"
 TOKEN = "eyJhbGciOiJIUzI1NiIsImtpZCI6InNpZ18wIn0.eyJzdWIiOiJrZXlfMCJ9.c2lnbmF0dXJl"
 
 KeyId = Annotated[str, Meta(pattern="^key_[0-9A-Za-z]{22}$", description="the id of a key")]
