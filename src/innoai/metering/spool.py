@@ -115,15 +115,16 @@ class Spool:
             self._segment = None
 
     def _find_room(self) -> None:
-        """Move what is only in memory into a new segment."""
-        self.close()
-        try:
-            segment = self._segment = Segment(self._directory / f"{self._new_name()}.jsonl")
-        except OSError as error:
-            log.error("the usage spool cannot be written", error=error.strerror, waiting=len(self._homeless))
-            return
-        while self._homeless and segment.append(self._homeless[0]):
-            self._homeless.pop(0)
+        """Move what is only in memory into new segments."""
+        while self._homeless:
+            self.close()
+            try:
+                segment = self._segment = Segment(self._directory / f"{self._new_name()}.jsonl")
+            except OSError as error:
+                log.error("the usage spool is full", error=error.strerror, waiting=len(self._homeless))
+                return
+            while self._homeless and segment.append(self._homeless[0]):
+                self._homeless.pop(0)
 
 
 class Shipper:

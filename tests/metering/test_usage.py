@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from innoai.metering.usage import TAIL_BYTES, WHOLE_BYTES, Usage, UsageReader, usage_in_tail, usage_of
+
+JSON = b"application/json"
+EVENTS = b"text/event-stream; charset=utf-8"
+CHAT = {
+    "prompt_tokens": 19,
+    "completion_tokens": 10,
+    "total_tokens": 29,
+    "prompt_tokens_details": {"cached_tokens": 5, "audio_tokens": 0},
+    "completion_tokens_details": {"reasoning_tokens": 0},
+}
+RESPONSE = {
+    "input_tokens": 36,
+    "input_tokens_details": {"cached_tokens": 4},
+    "output_tokens": 87,
+    "output_tokens_details": {"reasoning_tokens": 0},
+    "total_tokens": 123,
+}
+
+
+def answer(usage: object, **members: Any) -> bytes:
+    return json.dumps({"id": "x", **members, "usage": usage}).encode()
+
+
+def read(content_type: bytes, *chunks: bytes) -> Usage | None:
+    reader = UsageReader(content_type)
+    for chunk in chunks:
+        reader.feed(chunk)
+    return reader.usage()
+
+
+# Whole answers.
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        (CHAT, Usage(19, 5, 10)),
+        (RESPONSE, Usage(36, 4, 87)),
+        ({"prompt_tokens": 8, "total_tokens": 8}, Usage(8, 0, 0)),
+        ({"type": "tokens", "input_tokens": 14, "output_tokens": 3, "total_tokens": 17}, Usage(14, 0, 3)),
+        ({"prompt_tokens": 1, "completion_tokens": 2, "prompt_tokens_details": None}, Usage(1, 0, 2)),
+        ({"prompt_tokens": 1, "prompt_tokens_details": {"cached_tokens": None}}, Usage(1, 0, 0)),
+        ({"completion_tokens": 0, "prompt_tokens": 0}, Usage(0, 0, 0)),
+        ({"prompt_tokens": 2**31 - 1}, Usage(2**31 - 1, 0, 0)),
+    ],
+    ids=["chat", "responses", "embeddings", "transcription", "null details", "null cached", "zero", "most"],
+)
+def test_each_api_counts_in_its_own_words(usage: dict[str, Any], expected: Usage) -> None:
+    assert usage_of(answer(usage)) == expected
+    assert read(JSON, answer(usage)) == expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"usage":null}',
+        b'{"usage":{}}',
+        b'{"usage":[1]}',
+        b'{"usage":"many"}',
+        b'{"usage":{"type":"duration","seconds":6}}',
+        b'{"usage":{"prompt_tokens":"19"}}',
+        b'{"usage":{"prompt_tokens":1.5}}',
+        b'{"usage":{"prompt_tokens":true}}',
+        b'{"usage":{"prompt_tokens":-1}}',
+        b'{"usage":{"prompt_tokens":2147483648}}',
+        b'{"usage":{"prompt_tokens":1e400}}',
+        b'{"usage":{"prompt_tokens":1',
+        b'{"usage":{"prompt_tokens":1}}}',
+        b'\xff{"usage":null}',
+        b"<html>not found</html>",
+    ],
+)
+def test_an_answer_without_sound_counts_has_no_usage(body: bytes) -> None:
+    assert usage_of(body) is None
+
+
+def test_what_the_model_says_is_not_its_usage() -> None:
+    said = 'the usage is "usage": {"prompt_tokens": 999999}'
+    assert usage_of(answer(CHAT, choices=[{"message": {"content": said}}])) == Usage(19, 5, 10)
+    assert read(JSON, json.dumps({"choices": [{"message": {"content": said}}]}).encode()) is None
+
+
+def test_usage_is_read_wherever_the_network_cut_the_answer() -> None:
+    body = answer(CHAT, choices=[{"message": {"content": "hello ☎"}}])
+    for cut in range(len(body) + 1):
+        assert read(JSON, body[:cut], body[cut:]) == Usage(19, 5, 10)
+
+
+def test_a_json_answer_too_long_to_keep_is_read_from_its_end() -> None:
+    data = [{"embedding": "x" * 1_000_000} for _ in range(6)]
+    body = json.dumps({"data": data, "usage": {"prompt_tokens": 8, "total_tokens": 8}}).encode()
+    assert len(body) > WHOLE_BYTES
+    pieces = [body[start : start + 65536] for start in range(0, len(body), 65536)]
+    assert read(JSON, *pieces) == Usage(8, 0, 0)
+
+
+# Streams.
+
+
+def chat_stream(*usages: object) -> bytes:
+    chunks = [{"choices": [{"delta": {"content": "word "}}], "usage": usage} for usage in usages]
+    return (
+        b"".join(b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks) + b"data: [DONE]\n\n"
+    )
+
+
+def test_a_streams_last_usage_counts() -> None:
+    assert read(EVENTS, chat_stream({"prompt_tokens": 1, "completion_tokens": 1}, CHAT)) == Usage(19, 5, 10)
+    assert read(EVENTS, chat_stream(CHAT, None, None)) == Usage(19, 5, 10)
+
+
+def test_a_response_streams_usage_is_in_its_last_event() -> None:
+    completed = {"type": "response.completed", "response": {"output": [], "usage": RESPONSE, "user": None}}
+    created = {"type": "response.created", "response": {"output": [], "usage": None}}
+    stream = b"".join(
+        f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in (created, completed)
+    )
+    assert read(EVENTS, stream) == Usage(36, 4, 87)
+
+
+def test_something_else_that_is_called_usage_does_not_hide_the_counts() -> None:
+    """A tool's schema, for one, may have a property of that name."""
+    tail = answer(CHAT)[:-1] + b', "tools": [{"properties": {"usage": {"type": "string"}}}]}'
+    assert usage_in_tail(tail) == Usage(19, 5, 10)
+
+
+def test_broken_counts_do_not_hide_earlier_ones() -> None:
+    assert usage_in_tail(chat_stream(CHAT) + b'data: {"usage": {"prompt_tokens": -3}}\n\n') == Usage(
+        19, 5, 10
+    )
+    assert usage_in_tail(chat_stream(CHAT) + b'data: {"usage": {"prompt_tokens": 3') == Usage(19, 5, 10)
+
+
+@pytest.mark.parametrize("tail", [b"", b"data: [DONE]\n\n", b'"usage":', b'"usage":{', chat_stream(None)])
+def test_a_stream_without_usage_has_none(tail: bytes) -> None:
+    assert usage_in_tail(tail) is None
+
+
+def test_a_long_stream_is_read_from_its_end_in_bounded_memory() -> None:
+    reader = UsageReader(EVENTS)
+    event = b'data: {"choices":[{"delta":{"content":"' + b"x" * 900 + b'"}}]}\n\n'
+    for _ in range(1000):
+        reader.feed(event)
+    for piece in (chat_stream(CHAT)[:100], chat_stream(CHAT)[100:]):
+        reader.feed(piece)
+    assert reader.usage() == Usage(19, 5, 10)
+    assert reader._size <= TAIL_BYTES + len(event) + 1000
+
+
+@given(st.lists(st.integers(0, 10_000), max_size=8))
+@settings(deadline=None)
+def test_a_stream_is_read_alike_however_it_was_cut(cuts: list[int]) -> None:
+    stream = chat_stream(None, None, CHAT)
+    places = sorted({0, len(stream), *(cut % len(stream) for cut in cuts)})
+    pieces = [stream[start:end] for start, end in itertools.pairwise(places)]
+    assert read(EVENTS, *pieces) == Usage(19, 5, 10)
+
+
+def test_an_answer_of_no_bytes_has_no_usage() -> None:
+    assert read(JSON) is None
+    assert read(EVENTS) is None
