@@ -106,6 +106,14 @@ def test_the_echo_refuses_what_it_cannot_read(path, content, caller):
     assert "echo upstream" in answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("name", ["Model", "MODEL", "Stream", "\u017ftream", "Stream_Options"])
+def test_a_member_that_some_servers_would_read_as_one_that_counts_is_refused(name, caller):
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "Hello"}]}
+    refused(caller.post(CHAT, json={**body, name: "x"}), "invalid_request")
+    refused(caller.post(CHAT, json={name: "x", **body}), "invalid_request")
+    assert caller.post(CHAT, json={**body, "Seed": 1, "seed": 1}).status_code == 200
+
+
 def test_the_echo_refuses_a_form_where_it_wants_json_and_a_form_without_its_file(caller):
     fields = {"model": (None, MODEL), "messages": (None, "Hello")}
     assert caller.post(CHAT, files=fields).status_code == 400

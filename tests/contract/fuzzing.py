@@ -50,6 +50,18 @@ def before_call(_context: HookContext, case: Case, _kwargs: object) -> None:
         case.headers[IDEMPOTENCY_KEY] = f"{key}-{os.getpid()}-{next(_numbers)}"
 
 
+@schemathesis.hook
+def filter_body(context: HookContext, body: object) -> bool:
+    """Leave out a form's prompt that is no text: it is text once it is sent, and rightly accepted.
+
+    schemathesis knows that, but cannot tell it of a form with a file in it (seen with 4.32.5).
+    """
+    assert context.operation is not None
+    if context.operation.path != "/v1/images/edits" or not isinstance(body, dict):
+        return True
+    return isinstance(body.get("prompt", ""), str) or body["prompt"] in ([], {})
+
+
 @schemathesis.check
 def a_deleted_key_is_shown_as_revoked(_context: CheckContext, response: Response, case: Case) -> None:
     """In the place of use_after_free, which expects that it is not shown at all."""
