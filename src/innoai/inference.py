@@ -26,7 +26,9 @@ File = Annotated[
     bytes,
     Meta(description="the file's bytes", extra_json_schema={"format": "binary", "contentEncoding": "binary"}),
 ]
-Stream = Annotated[bool | None, Meta(description="whether to answer with server-sent events")]
+Stream = Annotated[
+    bool | None, Meta(description="whether to answer with server-sent events, where the model can")
+]
 Tokens = list[int]
 Prompt = Annotated[
     str | list[str | int | Tokens], Meta(description="a text, several texts, tokens or lists of tokens")
@@ -37,6 +39,14 @@ class StreamOptions(msgspec.Struct, frozen=True):
     """What a stream tells beside its deltas."""
 
     include_usage: Annotated[bool, Meta(description="whether the last event says what was used")] = False
+
+
+class JsonRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gateway itself reads of every JSON body."""
+
+    model: ModelName
+    stream: Stream = None
+    stream_options: StreamOptions | None = None
 
 
 class ContentPart(msgspec.Struct, frozen=True):
@@ -53,28 +63,21 @@ class ChatMessage(msgspec.Struct, frozen=True):
     content: str | list[ContentPart] | None = None
 
 
-class ChatRequest(msgspec.Struct, frozen=True):
+class ChatRequest(JsonRequest, frozen=True, kw_only=True):
     """A conversation to go on with."""
 
-    model: ModelName
     messages: Annotated[list[ChatMessage], Meta(min_length=1)]
-    stream: Stream = None
-    stream_options: StreamOptions | None = None
 
 
-class CompletionRequest(msgspec.Struct, frozen=True):
+class CompletionRequest(JsonRequest, frozen=True, kw_only=True):
     """A text to go on with."""
 
-    model: ModelName
     prompt: Prompt
-    stream: Stream = None
-    stream_options: StreamOptions | None = None
 
 
-class EmbeddingRequest(msgspec.Struct, frozen=True):
+class EmbeddingRequest(JsonRequest, frozen=True, kw_only=True):
     """Texts to turn into vectors."""
 
-    model: ModelName
     input: Prompt
 
 
@@ -86,25 +89,21 @@ class InputItem(msgspec.Struct, frozen=True):
     content: str | list[ContentPart] | None = None
 
 
-class ResponseRequest(msgspec.Struct, frozen=True):
+class ResponseRequest(JsonRequest, frozen=True, kw_only=True):
     """What to respond to."""
 
-    model: ModelName
     input: str | list[InputItem]
-    stream: Stream = None
 
 
-class ModerationRequest(msgspec.Struct, frozen=True):
+class ModerationRequest(JsonRequest, frozen=True, kw_only=True):
     """What to moderate."""
 
-    model: ModelName
     input: str | list[str | ContentPart]
 
 
-class ImageRequest(msgspec.Struct, frozen=True):
+class ImageRequest(JsonRequest, frozen=True, kw_only=True):
     """An image to make."""
 
-    model: ModelName
     prompt: str
 
 
@@ -123,10 +122,9 @@ class ImageVariation(msgspec.Struct, frozen=True):
     image: File
 
 
-class SpeechRequest(msgspec.Struct, frozen=True):
+class SpeechRequest(JsonRequest, frozen=True, kw_only=True):
     """A text to say."""
 
-    model: ModelName
     input: str
     voice: str
 
