@@ -100,13 +100,18 @@ def read_request(headers: Iterable[tuple[bytes, bytes]]) -> RequestHeaders:
             entry = value.decode("latin-1")
             read.forwarded_for = f"{read.forwarded_for},{entry}" if read.forwarded_for else entry
         elif name == b"connection":
-            named_by_connection.update(option.strip().lower() for option in value.split(b","))
+            named_by_connection |= _options(value)
     if not named_by_connection <= _HARMLESS_OPTIONS:
         read.forwarded = [header for header in read.forwarded if header[0] not in named_by_connection]
     return read
 
 
 _HARMLESS_OPTIONS = frozenset((b"close", b"keep-alive", b"upgrade", b"te", b""))
+
+
+def _options(value: bytes) -> set[bytes]:
+    """The options of a Connection header, in lower case."""
+    return {option.strip().lower() for option in value.split(b",")}
 
 
 def bearer(value: bytes) -> str | None:
@@ -137,6 +142,9 @@ def read_answer(headers: Headers) -> AnswerHeaders:
                 read.content_type = value
         elif name == b"content-length":
             read.content_length = int(value)
+        elif name == b"connection" and not _options(value) <= _HARMLESS_OPTIONS:
+            named = _options(value) | {b"connection"}
+            return read_answer([header for header in headers if header[0] not in named])
         elif name == b"x-request-id":
             lines.append(b"x-upstream-request-id: %b\r\n" % value)
     read.lines = b"".join(lines)
