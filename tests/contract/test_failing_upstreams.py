@@ -190,19 +190,25 @@ def test_a_timeout_is_not_doubled_by_asking_elsewhere(client: httpx.Client, upst
     assert asked_upstreams(upstream, marker) == ["first"]
 
 
-@pytest.mark.parametrize("behaviour", [{"die_after": 2}, {"hold": "events"}])
+@pytest.mark.parametrize(
+    ("model", "behaviour", "code"),
+    [
+        ("alone", {"die_after": 2}, "upstream_error"),
+        ("impatient", {"hold": "events"}, "upstream_timeout"),
+    ],
+)
 def test_a_stream_that_breaks_off_ends_with_an_error_that_openais_client_raises(
-    own: Server, behaviour: dict[str, Any]
+    own: Server, model: str, behaviour: dict[str, Any], code: str
 ) -> None:
     _, headers = marked(**behaviour)
-    request = chat("impatient", stream=True, extra_headers=headers)
+    request = chat(model, stream=True, extra_headers=headers)
     with (
         openai.OpenAI(base_url=own.base_url, api_key=own.admin_key, max_retries=0) as client,
         client.chat.completions.create(**request) as stream,
         pytest.raises(openai.APIError) as raised,
     ):
         list(stream)
-    assert raised.value.code == ("upstream_error" if "die_after" in behaviour else "upstream_timeout")
+    assert raised.value.code == code
 
 
 def test_a_whole_answer_that_breaks_off_is_never_taken_for_whole(client: httpx.Client) -> None:

@@ -125,6 +125,18 @@ def test_a_stream_passes_byte_for_byte_with_the_usage_that_was_asked_for(
     assert sum(map(tells_usage, events(answer.content))) == 1
 
 
+@pytest.mark.parametrize("size", [1, 7, 64])
+@pytest.mark.parametrize("wanted", [False, True])
+def test_a_stream_passes_byte_for_byte_however_it_was_cut(
+    admin: httpx.Client, upstream: Upstream, size: int, wanted: bool
+) -> None:
+    marker, headers = marked(slice=size)
+    asked_for = {**STREAM, "stream_options": {"include_usage": wanted}}
+    answer = admin.post("/chat/completions", json=asked_for, headers=headers)
+    sent = events(upstream.request(marker).sent)
+    assert answer.content == b"".join(event for event in sent if wanted or not tells_usage(event))
+
+
 def test_a_stream_that_refused_usage_keeps_its_other_options(admin: httpx.Client, upstream: Upstream) -> None:
     marker, headers = marked()
     options = {"include_usage": False, "include_obfuscation": False}

@@ -36,15 +36,16 @@ if TYPE_CHECKING:
 class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How to answer. Without any member: at once, correctly, with five deltas.
 
-    `events` deltas, null for no end of them, `pace` seconds apart. `hold`: what waits for a release, the
-    head or the events after the first. `die_after`: how many events of a stream, or bytes of another body,
-    come before the connection is closed.
+    `events` deltas, null for no end of them, `pace` seconds apart, each event cut into pieces of `slice` bytes.
+    `hold`: what waits for a release, the head or the events after the first. `die_after`: how many events
+    of a stream, or bytes of another body, come before the connection is closed.
     """
 
     status: int = 200
     headers: dict[str, str] = {}
     events: int | None = 5
     pace: float = 0.0
+    slice: int | None = None
     hold: Literal["head", "events"] | None = None
     close: bool = False
     close_if_reused: bool = False
@@ -222,9 +223,11 @@ class Connection(asyncio.Protocol):
                 await self._server.released[record.marker].wait()
             record.usage = usage or record.usage
             record.sent += event.decode()
-            self._transport.write(b"%x\r\n%b\r\n" % (len(event), event))
-            await self._writable.wait()
-            await asyncio.sleep(behaviour.pace)
+            for start in range(0, len(event), behaviour.slice or len(event)):
+                piece = event[start : start + (behaviour.slice or len(event))]
+                self._transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+                await self._writable.wait()
+                await asyncio.sleep(behaviour.pace)
         record.outcome = "complete"
         self._transport.write(b"0\r\n\r\n")
 
