@@ -72,18 +72,24 @@ class Door:
         self.decisions: Counter[str] = Counter()
         """Decisions by the refusal's code; `allowed` for the others."""
 
-    def admit_now(self, credential: str | None, request: Request) -> Decision | None:
+    def digest(self, credential: str | None) -> bytes | None:
+        """What `admit_now` may be given beside a credential that is presented again and again."""
+        return None if credential is None else self._keyring.digest(credential)
+
+    def admit_now(
+        self, credential: str | None, request: Request, seen: bytes | None = None
+    ) -> Decision | None:
         """The decision, if memory suffices for it: no await, no task. None when `admit` has to be awaited.
 
         Raises:
             InnoError: service_unavailable when nothing can be decided.
         """
-        principal = MISSING if credential is None else self._keyring.cached(credential)
+        principal = MISSING if credential is None else self._keyring.cached(credential, seen)
         if principal is None:
             return None
         now = self._clock()
         decision = decide(principal, request, now)
-        if not decision.allowed or decision.principal is None:
+        if decision.refusal is not None or decision.principal is None:
             return self._refused(decision)
         key = decision.principal.key
         rate = self._limiter.take_now(key.id, key.rate_limit)

@@ -54,6 +54,8 @@ TIDY_SECONDS = 600.0
 GRACE_SECONDS = 30
 CALLER_WATCH_SECONDS = 1.0
 BACKLOG = 2048
+COLLECTOR_THRESHOLDS = (50_000, 20, 100)
+"""A request leaves no cycles behind, so the collector need not look after every few of them."""
 SIGNING_SECRET_BYTES = 32
 
 log = structlog.get_logger()
@@ -292,6 +294,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         # What is loaded by now lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*COLLECTOR_THRESHOLDS)
         log.info("listening", address=_address_of(listener), models=list(settings.models))
         await Server(config).serve(sockets=[listener])
 

@@ -7,13 +7,13 @@ of a thousand float intervals is not sixty seconds.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from msgspec import Struct
 
 NANOSECONDS = 1_000_000_000
 PERIOD_NS = 60 * NANOSECONDS
 
 
-class RateOutcome(NamedTuple):
+class RateOutcome(Struct, frozen=True):
     """What the limit said of one request.
 
     `remaining` requests could follow at once; the bucket is full again `reset_ns` nanoseconds from

@@ -28,24 +28,27 @@ _MOST_DIGITS = 9
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A request's head. `address` is the caller's; the upstream heads made from it are kept beside it."""
+    """A request's head. `address` is the caller's, `seen` the credential's digest in the keyring.
+
+    The heads for upstreams that are made from it are kept beside it.
+    """
 
     method: bytes
     path: bytes
     query: bytes
     headers: RequestHeaders
     address: int | None
+    seen: bytes | None
     upstream_heads: dict[int, Any] = field(default_factory=dict)
 
-    @property
-    def route(self) -> Route:
-        """The row of the matrix."""
-        return ROUTES[self.path]
+    route: Route = field(init=False)
+    """The row of the matrix."""
+    knows_usage_option: bool = field(init=False)
+    """Whether streams of this route know `stream_options.include_usage`."""
 
-    @property
-    def knows_usage_option(self) -> bool:
-        """Whether streams of this route know `stream_options.include_usage`."""
-        return self.path in _USAGE_OPTION_PATHS
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "route", ROUTES[self.path])
+        object.__setattr__(self, "knows_usage_option", self.path in _USAGE_OPTION_PATHS)
 
 
 class Repeat:

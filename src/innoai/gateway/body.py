@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _TRUE, _FALSE, _NULL = b"true", b"false", b"null"
 _split = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_name = msgspec.json.Decoder(str).decode
 _options = msgspec.json.Decoder(dict[str, object] | None).decode
 _DECIDED = frozenset(("model", "stream", "stream_options"))
 """The members that a decision, or the answer's metering, rests on."""
@@ -39,8 +40,7 @@ _is_disposition = re.compile(rb"form-data(" + _PARAMETER + rb")+[ \t]*", re.IGNO
 _is_field_name = re.compile(rb"[0-9A-Za-z_.\[\]-]{1,100}").fullmatch
 
 
-@dataclass(frozen=True, slots=True)
-class JsonBody:
+class JsonBody(msgspec.Struct, frozen=True):
     """A JSON object, split into its members. `wants_usage`: the caller asked a stream for its usage."""
 
     members: dict[str, msgspec.Raw]
@@ -54,12 +54,13 @@ class JsonBody:
 
     def encode(self, upstream: Upstream, *, usage_option: bool) -> bytes:
         """The body for a model server: its name of the model; usage asked for where the route has that."""
-        members = dict(self.members)
+        members = self.members
         if upstream.model is not None:
-            members["model"] = msgspec.Raw(msgspec.json.encode(upstream.model))
+            members = members | {"model": msgspec.Raw(msgspec.json.encode(upstream.model))}
         if usage_option and self.asks_for_hidden_usage(upstream):
             options = _stream_options(self.members) or {}
-            members["stream_options"] = msgspec.Raw(msgspec.json.encode(options | {"include_usage": True}))
+            with_usage = msgspec.Raw(msgspec.json.encode(options | {"include_usage": True}))
+            members = members | {"stream_options": with_usage}
         return msgspec.json.encode(members)
 
 
@@ -86,7 +87,8 @@ def read_json(content: bytes) -> JsonBody:
         InnoError: invalid_request that names what is wrong.
     """
     try:
-        content.decode()
+        if not content.isascii():
+            content.decode()
         members = _split(content)
     except UnicodeDecodeError:
         raise InnoError("invalid_request", "The body is not UTF-8. Send JSON in UTF-8.") from None
@@ -94,16 +96,20 @@ def read_json(content: bytes) -> JsonBody:
         raise InnoError("invalid_request", "The body must be a JSON object with a model.") from None
     except (msgspec.DecodeError, RecursionError) as error:
         raise InnoError("invalid_request", f"The body is not valid JSON: {error}.") from None
-    # Some servers read names whatever their case; of other members nothing is decided here.
+    names = "".join(members)
+    if not (names.isascii() and names.islower()):
+        _check_names(members)
+    if "stream" not in members and "stream_options" not in members:
+        return JsonBody(members, _model(members), streamed=False, wants_usage=False)
+    options = _stream_options(members)
+    wants_usage = options is not None and options.get("include_usage") is True
+    return JsonBody(members, _model(members), streamed=_stream(members), wants_usage=wants_usage)
+
+
+def _check_names(members: dict[str, msgspec.Raw]) -> None:
+    """Some servers read names whatever their case; of other members nothing is decided here."""
     if any(name not in _DECIDED and name.casefold() in _DECIDED for name in members):
         raise InnoError("invalid_request", "Write model, stream and stream_options in lower case.")
-    options = _stream_options(members)
-    return JsonBody(
-        members,
-        _model(members),
-        streamed=_stream(members),
-        wants_usage=options is not None and options.get("include_usage") is True,
-    )
 
 
 def read_multipart(content: bytes, content_type: bytes) -> MultipartBody:
@@ -186,7 +192,7 @@ def _model(members: dict[str, msgspec.Raw]) -> str:
             "invalid_request", "The body names no model. Add one of GET /v1/models as model.", param="model"
         )
     try:
-        return _checked_name(msgspec.json.decode(members["model"], type=str))
+        return _checked_name(_name(members["model"]))
     except msgspec.DecodeError:
         raise InnoError("invalid_request", "model must be a string.", param="model") from None
 

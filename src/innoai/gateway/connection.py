@@ -197,7 +197,8 @@ class Connection(HttpToolsProtocol):
         self._keep_alive = self._is_http_11 and self.parser.should_keep_alive()
         headers = read_request(self.headers)
         address = caller_address(self.client, headers.forwarded_for, self.gateway.trusted_proxies)
-        arrival = Arrival(self.parser.get_method(), path, query, headers, address)
+        seen = self.gateway.door.digest(headers.credential)
+        arrival = Arrival(self.parser.get_method(), path, query, headers, address, seen)
         self.visit = Visit(self.gateway, self, arrival)
         self.visit.begin(expects_continue=self.expect_100_continue)
 
@@ -283,8 +284,9 @@ class Connection(HttpToolsProtocol):
             framing = b""
         if not self._keep_alive:
             framing += b"connection: close\r\n"
-        date = b"".join(b"%b: %b\r\n" % header for header in self.server_state.default_headers)
-        self._unsent = b"%b%b%b%b\r\n" % (STATUS_LINE[status], date, fields, framing)
+        # uvicorn makes a new list with the new date each second.
+        ((name, date),) = self.server_state.default_headers
+        self._unsent = b"%b%b: %b\r\n%b%b\r\n" % (STATUS_LINE[status], name, date, fields, framing)
 
     def write(self, data: bytes) -> None:
         """Send a piece of the answer's body."""

@@ -120,35 +120,28 @@ def bearer(value: bytes) -> str | None:
     return credential.strip().decode("latin-1") if scheme.lower() == b"bearer" else None
 
 
-@dataclass(slots=True)
-class AnswerHeaders:
-    """A model server's headers, read once. `lines` is what the caller gets of them."""
+def read_answer(headers: Headers) -> tuple[bytes, bytes, int | None]:
+    """What the caller gets of an answer's headers, as lines; its Content-Type; its Content-Length.
 
-    content_type: bytes
-    content_length: int | None
-    lines: bytes
-
-
-def read_answer(headers: Headers) -> AnswerHeaders:
-    """Read an answer's headers, whose names are in lower case."""
-    read = AnswerHeaders(b"", None, b"")
+    The names are in lower case.
+    """
     lines = []
+    content_type, content_length = b"", None
     for name, value in headers:
         if name not in _NOT_RELAYED:
             if name.startswith(_RATE_LIMITS):
                 continue
             lines.append(b"%b: %b\r\n" % (name, value))
             if name == b"content-type":
-                read.content_type = value
+                content_type = value
         elif name == b"content-length":
-            read.content_length = int(value)
+            content_length = int(value)
         elif name == b"connection" and not _options(value) <= _HARMLESS_OPTIONS:
             named = _options(value) | {b"connection"}
             return read_answer([header for header in headers if header[0] not in named])
         elif name == b"x-request-id":
             lines.append(b"x-upstream-request-id: %b\r\n" % value)
-    read.lines = b"".join(lines)
-    return read
+    return b"".join(lines), content_type, content_length
 
 
 def retry_after(headers: Headers) -> float | None:

@@ -168,7 +168,7 @@ class Passage:
         self._record(self._status, "complete", self._usage())
         if not self._has_begun:
             connection.begin(self._status, self._start, len(data))
-        self._connection = None
+        self._over()
         connection.end(data)
 
     def on_failure(self, failure: Failure) -> None:
@@ -183,6 +183,12 @@ class Passage:
             self._refuse(failed)
         else:
             self._ask_another_or(failed)
+
+    def _over(self) -> None:
+        """Let go of whatever refers back here, so that all of it is freed at once."""
+        self._connection = None
+        self._visit.passage = None
+        del self._call
 
     # Asking.
 
@@ -207,14 +213,21 @@ class Passage:
     # Answering.
 
     def _prepare(self, status: int, headers: Headers) -> None:
-        relayed = read_answer(headers)
+        lines, content_type, content_length = read_answer(headers)
+        rate = self._rate
         self._status = status
-        self._reader = UsageReader(relayed.content_type)
-        if relayed.content_type.startswith(EVENT_STREAM) and self._hides_usage():
+        self._reader = UsageReader(content_type)
+        if content_type.startswith(EVENT_STREAM) and self._hides_usage():
             self._hidden = HiddenUsage()
         else:
-            self._length = relayed.content_length
-        self._start = _START % (relayed.lines, self._visit.request_id.encode(), *_rate_values(self._rate))
+            self._length = content_length
+        self._start = _START % (
+            lines,
+            self._visit.request_id.encode(),
+            rate.limit,
+            rate.remaining,
+            as_duration(rate.reset_ns).encode(),
+        )
 
     def _hides_usage(self) -> bool:
         """Whether the gateway asked for usage on its own account, which the caller must not see."""
@@ -281,10 +294,6 @@ class Passage:
                 None if usage is None else usage.completion_tokens,
             )
         )
-
-
-def _rate_values(rate: RateOutcome) -> tuple[int, int, bytes]:
-    return rate.limit, rate.remaining, as_duration(rate.reset_ns).encode()
 
 
 def _refused_by(status: int) -> Refusal | None:

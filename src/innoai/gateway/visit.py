@@ -135,7 +135,7 @@ class Visit:
             else:
                 model = body.model
                 request = Request(arrival.route, arrival.address, model, model in gateway.models.targets)
-            decision = gateway.door.admit_now(arrival.headers.credential, request)
+            decision = gateway.door.admit_now(arrival.headers.credential, request, arrival.seen)
             if decision is None:
                 self._spawn(self._decide_later(body, request))
             else:
@@ -151,7 +151,9 @@ class Visit:
         self._conclude(await self._gateway.door.admit(credential, request), body)
 
     def _conclude(self, decision: Decision, body: Body) -> None:
-        principal, rate = admission(decision)
+        principal, rate = decision.principal, decision.rate
+        if decision.refusal is not None or principal is None or rate is None:
+            principal, rate = admission(decision)
         if isinstance(body, InnoError):
             raise body
         if self._connection is not None:

@@ -130,15 +130,16 @@ class Keyring:
 
     # What a request asks.
 
-    def cached(self, credential: str) -> Principal | Unauthenticated | None:
+    def cached(self, credential: str, seen: bytes | None = None) -> Principal | Unauthenticated | None:
         """Who the credential stands for, from memory alone; None when the store has to be asked.
+
+        `seen` is `digest(credential)`, for a caller who presents the same credential again and again.
 
         Raises:
             InnoError: service_unavailable when memory is too old to be trusted.
         """
         self._trust_memory()
-        seen = self._seen(credential)
-        key_id = self._key_ids.get(seen)
+        key_id = self._key_ids.get(self.digest(credential) if seen is None else seen)
         if key_id is not None:
             return self._principals.get(key_id)
         if credential.startswith(key_format.PREFIX):
@@ -255,7 +256,8 @@ class Keyring:
         if self._feed.silent_for > self._max_stale:
             raise InnoError("service_unavailable")
 
-    def _seen(self, credential: str) -> bytes:
+    def digest(self, credential: str) -> bytes:
+        """What memory knows a presented credential by, in this process alone."""
         return blake2b(credential.encode(), key=self._seen_secret, digest_size=_SEEN_BYTES).digest()
 
     def _cached_bearer(self, claims: Claims) -> Principal | Unauthenticated | None:
@@ -270,7 +272,7 @@ class Keyring:
         return None if customer is None else Principal(key.account, key.key, customer, claims)
 
     def _verified(self, token: str, use: TokenUse) -> Claims:
-        seen = self._seen(token)
+        seen = self.digest(token)
         claims = self._claims.get(seen)
         if claims is None or claims.token_use != use:
             claims = self.signing.verify(
@@ -308,7 +310,7 @@ class Keyring:
         digests = self._secrets.digests(credential)
         principal = await self._fresh(lambda connection: self._key_by_digest(connection, digests), _subjects)
         if principal is not None:
-            _put(self._key_ids, self._seen(credential), principal.key.id, MAX_KEYS)
+            _put(self._key_ids, self.digest(credential), principal.key.id, MAX_KEYS)
         return self._keep(principal)
 
     async def _fresh(
