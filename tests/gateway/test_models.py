@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from innoai.config import ConfigError, Model, Upstream
+from innoai.gateway.echo import Echo
+from innoai.gateway.models import COOL_DOWN, LONGEST_COOL_DOWN, Models, open_models
+from innoai.gateway.upstream import Pool
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from innoai.gateway.models import Target
+
+NOW = 1000.0
+FIRST = Upstream("http://127.0.0.1:9001/v1", api_key="sk-first")
+SECOND = Upstream("http://127.0.0.1:9002/v1")
+THIRD = Upstream("https://models.example/openai/v1/")
+
+
+@pytest.fixture
+async def models() -> AsyncIterator[Models]:
+    opened = open_models(
+        {"a": Model((FIRST, SECOND, THIRD)), "b": Model((FIRST,)), "c": Model((Upstream("echo:"),))},
+        lambda: 1_795_000_000.5,
+    )
+    yield opened
+    await opened.close()
+
+
+def asked(models: Models, now: float = NOW) -> list[Upstream]:
+    return [target.upstream for target in models.candidates("a", now)]
+
+
+def target_of(models: Models, upstream: Upstream) -> Target:
+    return next(target for target in models.targets["a"] if target.upstream == upstream)
+
+
+async def test_upstreams_are_asked_in_the_order_in_which_they_are_written(models: Models) -> None:
+    assert asked(models) == [FIRST, SECOND, THIRD]
+
+
+async def test_an_upstream_that_failed_comes_last_until_it_has_cooled_down(models: Models) -> None:
+    target_of(models, FIRST).failed(NOW)
+    assert asked(models) == [SECOND, THIRD, FIRST]
+    assert asked(models, NOW + COOL_DOWN - 0.001) == [SECOND, THIRD, FIRST]
+    assert asked(models, NOW + COOL_DOWN) == [FIRST, SECOND, THIRD]
+
+
+async def test_when_all_failed_all_are_still_asked(models: Models) -> None:
+    for upstream in (FIRST, SECOND, THIRD):
+        target_of(models, upstream).failed(NOW)
+    assert asked(models) == [FIRST, SECOND, THIRD]
+
+
+async def test_each_failure_in_a_row_doubles_the_wait_up_to_the_longest(models: Models) -> None:
+    target = target_of(models, FIRST)
+    waits = []
+    for _ in range(12):
+        target.failed(NOW)
+        waits.append(target.cool_until - NOW)
+    assert waits[:4] == [COOL_DOWN, 2 * COOL_DOWN, 4 * COOL_DOWN, 8 * COOL_DOWN]
+    assert waits[-1] == LONGEST_COOL_DOWN
+
+
+async def test_a_success_ends_the_wait_and_the_doubling(models: Models) -> None:
+    target = target_of(models, FIRST)
+    target.failed(NOW)
+    target.failed(NOW)
+    target.succeeded()
+    assert asked(models) == [FIRST, SECOND, THIRD]
+    target.failed(NOW)
+    assert target.cool_until == NOW + COOL_DOWN
+
+
+@pytest.mark.parametrize(("wanted", "wait"), [(3.0, 3.0), (0.0, 0.0), (86_400.0, LONGEST_COOL_DOWN)])
+async def test_an_upstream_is_left_alone_for_as_long_as_it_asks_within_bounds(
+    models: Models, wanted: float, wait: float
+) -> None:
+    target = target_of(models, FIRST)
+    target.failed(NOW, wanted)
+    assert target.cool_until == NOW + wait
+
+
+async def test_one_upstream_is_asked_whether_it_cools_down_or_not(models: Models) -> None:
+    models.targets["b"][0].failed(NOW)
+    assert [target.upstream for target in models.candidates("b", NOW)] == [FIRST]
+
+
+async def test_upstreams_at_one_origin_share_their_connections(models: Models) -> None:
+    assert models.targets["a"][0].transport is models.targets["b"][0].transport
+    assert len({id(target.transport) for target in models.targets["a"]}) == 3
+    assert len(models.transports) == 4
+
+
+async def test_upstreams_with_other_patience_do_not_share_connections() -> None:
+    hasty = Upstream(FIRST.base_url, idle_timeout=1.0)
+    models = open_models({"a": Model((FIRST, hasty))}, lambda: 0.0)
+    assert len(models.transports) == 2
+    await models.close()
+
+
+async def test_the_echo_needs_no_connection(models: Models) -> None:
+    assert isinstance(models.targets["c"][0].transport, Echo)
+    assert isinstance(models.targets["a"][0].transport, Pool)
+
+
+async def test_a_key_for_an_upstream_goes_to_that_upstream_alone(models: Models) -> None:
+    credentials = [dict(target.credential).get(b"authorization") for target in models.targets["a"]]
+    assert credentials == [b"Bearer sk-first", None, None]
+    assert all(dict(target.credential)[b"accept-encoding"] == b"identity" for target in models.targets["a"])
+
+
+async def test_an_upstreams_path_is_a_prefix_without_its_last_slash(models: Models) -> None:
+    assert [target.prefix for target in models.targets["a"]] == [b"/v1", b"/v1", b"/openai/v1"]
+
+
+async def test_a_key_sees_the_models_that_it_may_use(models: Models) -> None:
+    assert models.names(None) == ["a", "b", "c"]
+    assert models.names(frozenset(("c", "a", "unserved"))) == ["a", "c"]
+    assert models.names(frozenset()) == []
+    assert models.created == 1_795_000_000
+
+
+@pytest.mark.parametrize(
+    "base_url", ["http://user:password@models.example/v1", "http://models.example/v1?x=1", "http://-x-/v1"]
+)
+async def test_a_base_url_that_cannot_be_asked_stops_the_start_without_being_shown(base_url: str) -> None:
+    with pytest.raises(ConfigError, match=r'^models\."a": base_url: ') as refused:
+        open_models({"a": Model((Upstream(base_url),))}, lambda: 0.0)
+    assert "user:password" not in str(refused.value)
