@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How to answer. Without any member: at once, correctly, with five deltas.
 
-    `events` deltas, null for no end of them, `pace` seconds apart, each event cut into pieces of `slice` bytes.
+    `events` deltas, null for no end of them, `pace` seconds apart, each cut into pieces of `slice` bytes.
     `hold`: what waits for a release, the head or the events after the first. `die_after`: how many events
     of a stream, or bytes of another body, come before the connection is closed.
     """
