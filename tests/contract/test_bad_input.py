@@ -477,6 +477,16 @@ def test_broken_chunks_are_refused(server: Server, path: str, chunks: bytes) -> 
     refused(answer, "invalid_request")
 
 
+@pytest.mark.parametrize(("path", "body"), [("/v1/chat/completions", HELLO_BYTES), ("/v1/auth/token", b"{}")])
+def test_a_trailer_is_no_credential(server: Server, path: str, body: bytes) -> None:
+    """RFC 9110 §6.5.1: what comes behind a body must not be taken for a field of the head."""
+    lines = ["Host: x", "Content-Type: application/json", "Transfer-Encoding: chunked", "Connection: close"]
+    head = "\r\n".join([f"POST {path} HTTP/1.1", *lines, "", ""]).encode()
+    trailer = f"0\r\nAuthorization: Bearer {server.admin_key}\r\n\r\n".encode()
+    (answer,) = exchange(server.address, head + b"%x\r\n%b\r\n" % (len(body), body) + trailer)
+    refused(answer, "invalid_api_key")
+
+
 def test_pipelined_requests_never_mix(server: Server, upstream: Upstream) -> None:
     """A server may close behind a pipelined request (RFC 9112 §9.3.2), and never mix two of them up."""
     marker, marked_headers = marked()

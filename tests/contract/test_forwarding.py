@@ -46,6 +46,9 @@ def test_the_model_servers_key_takes_the_place_of_the_callers(
             "x-forwarded-for": "203.0.113.9",
             "forwarded": "for=203.0.113.9",
             "x-real-ip": "203.0.113.9",
+            "true-client-ip": "203.0.113.9",
+            "cf-connecting-ip": "203.0.113.9",
+            "x-client-ip": "203.0.113.9",
             "x-request-id": "the-callers-own",
             "openai-organization": "the-callers-own",
         }

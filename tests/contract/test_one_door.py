@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
@@ -13,6 +14,7 @@ from tests.contract.clients import HELLO, bearer, create_key, mint
 from tests.support.envelope import refused
 from tests.support.server import MODEL
 from tests.support.settings import settings
+from tests.support.wire import exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,6 +72,7 @@ class Walker:
     """Makes each route's request at a server behind a proxy, from an address of choice."""
 
     def __init__(self, server: Server) -> None:
+        self.server = server
         self.client = httpx.Client(base_url=server.origin, headers={"x-forwarded-for": HOME}, timeout=30)
         self.admin = httpx.Client(base_url=server.base_url, headers=bearer(server.admin_key), timeout=30)
         self._made = 0
@@ -218,6 +221,19 @@ def test_only_the_entry_of_the_trusted_proxy_counts(
     key = walker.key(allowed_ips=[f"{HOME}/32"])
     headers = {**bearer(key), "x-forwarded-for": forwarded}
     assert walker.client.get(path, headers=headers).status_code == status
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/auth/introspect"])
+def test_a_trailer_is_no_address(walker: Walker, path: str) -> None:
+    key = walker.key(allowed_ips=[f"{HOME}/32"])
+    lines = ["Host: x", f"Authorization: Bearer {key}", f"X-Forwarded-For: {ABROAD}"]
+    lines += ["Content-Type: application/json", "Transfer-Encoding: chunked", "Connection: close"]
+    head = "\r\n".join([f"POST {path} HTTP/1.1", *lines, "", ""]).encode()
+    body = json.dumps(HELLO if path == "/v1/chat/completions" else {"token": "x"}).encode()
+    trailer = f"0\r\nX-Forwarded-For: {HOME}\r\n\r\n".encode()
+    chunks = b"%x\r\n%b\r\n" % (len(body), body)
+    (answer,) = exchange(walker.server.address, head + chunks + trailer)
+    refused(answer, "ip_not_allowed")
 
 
 @pytest.mark.parametrize("path", ["/models", "/auth/validate"])

@@ -45,8 +45,13 @@ _NOT_FORWARDED = HOP_BY_HOP | {
     b"accept-encoding",
     # Where the caller is, is nobody else's business.
     b"forwarded",
+    b"true-client-ip",
+    b"cf-connecting-ip",
+    b"x-client-ip",
+    b"x-cluster-client-ip",
     b"x-forwarded-for",
     b"x-forwarded-host",
+    b"x-forwarded-port",
     b"x-forwarded-proto",
     b"x-real-ip",
     b"x-request-id",
