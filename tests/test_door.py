@@ -113,6 +113,17 @@ async def test_a_key_that_is_in_memory_is_admitted_without_awaiting(here: Replic
     assert code(door.admit_now(new_key(1), request())) == "rate_limit_exceeded"
 
 
+async def test_a_credential_that_is_presented_again_need_not_be_digested_again(
+    here: Replica, door: Door
+) -> None:
+    await here.add_key(1)
+    seen = door.digest(new_key(1))
+    assert door.admit_now(new_key(1), request(), seen) is None
+    await door.admit(new_key(1), request())
+    assert code(door.admit_now(new_key(1), request(), seen)) is None
+    assert door.digest(None) is None
+
+
 async def test_a_key_is_admitted_exactly_as_often_as_its_limit_allows(here: Replica, door: Door) -> None:
     await here.add_key(1, rate_limit=5)
     codes = [code(await door.admit(new_key(1), request())) for _ in range(8)]

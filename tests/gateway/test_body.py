@@ -85,7 +85,6 @@ def test_of_a_repeated_model_only_the_one_that_was_decided_about_goes_on(content
     [
         b'"model":"a","Model":"b"',
         b'"MODEL":"a","model":"b"',
-        b'"model":"a","x":1,"X":2',
         b'"model":"a","stream":false,"\\u017ftream":true',
         b'"model":"a","\xc5\xbftream":true',
         b'"model":"a","Stream":true',
@@ -95,6 +94,11 @@ def test_of_a_repeated_model_only_the_one_that_was_decided_about_goes_on(content
 )
 def test_names_that_some_model_servers_take_for_one_another_are_refused(members: bytes) -> None:
     refused(b"{" + members + b"}")
+
+
+def test_other_members_may_differ_in_case_alone() -> None:
+    content = b'{"model":"a","x":1,"X":2,"\xc3\xa9":3}'
+    assert sent(content, SAME) == content
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,17 @@ async def test_a_key_is_read_from_the_store_once_and_then_from_memory(here: Repl
     assert here.store.reads == 1
 
 
+async def test_a_digest_that_was_made_before_stands_for_its_credential(here: Replica) -> None:
+    record = await here.add_key(1)
+    seen = here.keyring.digest(new_key(1))
+    assert here.keyring.cached(new_key(1), seen) is None
+    await here.keyring.resolve(new_key(1))
+    assert principal(here.keyring.cached(new_key(1), seen)).key.id == record.id
+    await here.revoke_key(record.id)
+    await here.heed()
+    assert here.keyring.cached(new_key(1), seen) is None
+
+
 async def test_a_key_stands_for_what_its_row_says(here: Replica) -> None:
     await here.add_key(
         1,
@@ -574,4 +585,4 @@ async def test_keyrings_of_one_store_do_not_share_their_memory(signing: Database
         )
         for _ in range(2)
     ]
-    assert keyrings[0]._seen("sk-inno-x") != keyrings[1]._seen("sk-inno-x")
+    assert keyrings[0].digest("sk-inno-x") != keyrings[1].digest("sk-inno-x")
