@@ -232,6 +232,12 @@ def load(path: str | None, environ: Mapping[str, str]) -> Settings:
     )
 
 
+def without_password(url: str) -> str:
+    """A store's or a limiter's URL as it may be shown and logged."""
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else url
+
+
 def _secret(variable: str, environ: Mapping[str, str]) -> str | None:
     secret = environ.get(variable)
     if secret is not None and len(secret.encode()) < MIN_SECRET_BYTES:

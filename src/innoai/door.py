@@ -10,7 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from innoai.access.decide import CREDENTIAL, decide
-from innoai.access.networks import format_address
+from innoai.access.networks import site_of
 from innoai.access.principal import Unauthenticated
 from innoai.envelope import rate_headers
 from innoai.errors import InnoError, refusal
@@ -153,7 +153,8 @@ class Door:
 
 
 def _bucket(request: Request) -> str:
-    return "unknown" if request.address is None else format_address(request.address)
+    """Whose failures are counted together."""
+    return "unknown" if request.address is None else str(site_of(request.address))
 
 
 def _too_many_failures(rate: RateOutcome) -> Unauthenticated:

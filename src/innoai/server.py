@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
 import os
-import secrets as randomness
 import signal
 import socket
 import time
@@ -18,10 +18,8 @@ import structlog
 import uvicorn
 import uvloop
 
-from innoai.access import keys as key_format
 from innoai.access.networks import parse_networks
-from innoai.access.scopes import ADMIN_FULL
-from innoai.access.tiers import DEFAULT_TIERS, FIRST_ACCOUNT_TIER
+from innoai.access.tiers import DEFAULT_TIERS
 from innoai.api.app import ControlPlane
 from innoai.api.metrics import open_registry
 from innoai.api.services import Services
@@ -36,18 +34,16 @@ from innoai.keyring.feed import ChangeFeed
 from innoai.keyring.keyring import Keyring
 from innoai.limiter import open_limiter
 from innoai.metering.spool import Shipper, Spool
-from innoai.store import accounts, api_keys, changes, idempotency, signing_keys, tokens
+from innoai.store import changes, idempotency, tokens
 from innoai.store import secrets as store_secrets
-from innoai.store.accounts import AccountRecord
-from innoai.store.api_keys import KeyRecord
 from innoai.store.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
-    from innoai.access.tokens import Algorithm
+    from structlog.typing import Processor
+
     from innoai.config import Settings
-    from innoai.store.secrets import Secrets
 
 USE_FLUSH_SECONDS = 15.0
 TIDY_SECONDS = 600.0
@@ -61,106 +57,16 @@ SIGNING_SECRET_BYTES = 32
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Initialised:
-    """What `innoai init` did. `api_key` is the first admin key, and None when the store was there before."""
-
-    api_key: str | None
-    dashboard_setup_url: str
-    created: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that `innoai doctor` looked at."""
-
-    name: str
-    ok: bool
-    detail: str
-    remedy: str | None = None
-
-
-def initialise(settings: Settings) -> Initialised:
-    """Create the store if there is none: schema, signing key, first account, first admin key.
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; requests under way are finished first.
 
     Raises:
-        ConfigError: the store or the secret cannot be made or used.
+        ConfigError: the address cannot be listened on, or the secret is not the store's.
     """
-    return asyncio.run(_initialise(settings))
-
-
-def serve(settings: Settings, *, first_run: Initialised) -> int:
-    """Serve until SIGTERM or SIGINT; requests under way are finished first. Returns the exit status."""
     configure_logging()
-    if first_run.created:
-        log.info("created the store", store=_without_password(settings.store.url))
     listener = _listen(settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, listener))
-    return 0
-
-
-def examine(settings: Settings) -> list[Finding]:
-    """Look at everything that a start depends on, and say what to do about what is wrong."""
-    return asyncio.run(_examine(settings))
-
-
-async def _initialise(settings: Settings) -> Initialised:
-    secrets = store_secrets.load(settings, create=True)
-    if settings.store.sqlite_file is not None:
-        settings.store.sqlite_file.parent.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.store.url)
-    try:
-        await database.migrate()
-        async with database.write() as connection:
-            now = time.time()
-            if await signing_keys.load(connection, secrets, now) is None:
-                await _new_signing_key(connection, secrets, settings.tokens.algorithm, now)
-            if await accounts.first(connection) is not None:
-                return Initialised(None, f"{settings.server.url}/", created=False)
-            return await _first_account(connection, settings, secrets, now)
-    except InnoError:
-        raise ConfigError(
-            f"the store {_without_password(settings.store.url)} cannot be reached or written; "
-            "check store.url, and that its server runs or its directory is writable"
-        ) from None
-    finally:
-        await database.close()
-
-
-async def _first_account(connection: Any, settings: Settings, secrets: Secrets, now: float) -> Initialised:
-    account_id, key = _new_id("acc"), key_format.mint(os.urandom(key_format.SECRET_BYTES))
-    invite = randomness.token_urlsafe(32)
-    account = AccountRecord(account_id, "First account", FIRST_ACCOUNT_TIER, disabled=False, created_at=now)
-    await accounts.create(connection, account)
-    await accounts.invite_owner(connection, _new_id("mem"), account_id, invite, now)
-    record = KeyRecord(
-        id=_new_id("key"),
-        account_id=account_id,
-        customer_pk=None,
-        customer_id=None,
-        name="First admin key",
-        last4=key[-4:],
-        scopes=(ADMIN_FULL,),
-        allowed_ips=(),
-        rate_limit=None,
-        models=None,
-        created_at=now,
-    )
-    current = secrets.current
-    await api_keys.create(connection, record, key_format.digest(key, current.pepper), current.version)
-    return Initialised(key, f"{settings.server.url}/setup?invite={invite}", created=True)
-
-
-async def _new_signing_key(connection: Any, secrets: Secrets, algorithm: Algorithm, now: float) -> None:
-    await signing_keys.rotate(
-        connection,
-        secrets,
-        kid=_new_id("sig"),
-        algorithm=algorithm,
-        secret=os.urandom(SIGNING_SECRET_BYTES),
-        now=now,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,76 +222,6 @@ async def _tidy(database: Database) -> None:
         await idempotency.prune(connection, now)
 
 
-async def _examine(settings: Settings) -> list[Finding]:
-    findings = [_examine_secret(settings)]
-    file = settings.store.sqlite_file
-    if file is not None and not file.exists():
-        # Looking would create it.
-        return [*findings, Finding("store", False, f"{file} is not there", "run `innoai init`")]
-    database = Database(settings.store.url)
-    try:
-        reachable = await database.is_reachable()
-        findings.append(
-            Finding(
-                "store",
-                reachable,
-                _without_password(settings.store.url),
-                None if reachable else "run `innoai init`, or correct store.url",
-            )
-        )
-        if reachable and findings[0].ok:
-            findings.append(await _examine_signing_keys(settings, database))
-    finally:
-        await database.close()
-    findings.append(_examine_spool(Path(settings.metering.spool)))
-    findings.append(await _examine_limits(settings))
-    return findings
-
-
-def _examine_secret(settings: Settings) -> Finding:
-    source = "INNOAI_SECRET" if settings.secret is not None else settings.store.secret_file
-    try:
-        store_secrets.load(settings, create=False)
-    except ConfigError as error:
-        return Finding("secret", False, str(error), "run `innoai init`, or set INNOAI_SECRET")
-    if settings.secret is None and Path(source).stat().st_mode & 0o077:
-        return Finding("secret", False, f"{source} can be read by others", f"chmod 600 {source}")
-    return Finding("secret", True, source)
-
-
-async def _examine_signing_keys(settings: Settings, database: Database) -> Finding:
-    try:
-        async with database.read() as connection:
-            found = await signing_keys.load(
-                connection, store_secrets.load(settings, create=False), time.time()
-            )
-    except ConfigError as error:
-        return Finding("signing key", False, str(error), "restore the former secret")
-    if found is None:
-        return Finding("signing key", False, "there is none", "run `innoai init`")
-    return Finding("signing key", True, f"{found.current.algorithm}, key id {found.current.kid}")
-
-
-def _examine_spool(directory: Path) -> Finding:
-    parent = directory if directory.exists() else directory.absolute().parent
-    writable = os.access(parent, os.W_OK)
-    waiting = len(list(directory.glob("*.jsonl"))) if directory.exists() else 0
-    remedy = None if writable else f"make {directory} writable"
-    return Finding("usage spool", writable, f"{directory}, {waiting} segments", remedy)
-
-
-async def _examine_limits(settings: Settings) -> Finding:
-    limiter = open_limiter(settings.limits.url, time.monotonic_ns)
-    shown = _without_password(settings.limits.url)
-    try:
-        await limiter.peek("doctor", 1)
-    except InnoError:
-        return Finding("limits", False, f"{shown} does not answer", "start it, or correct limits.url")
-    finally:
-        await limiter.close()
-    return Finding("limits", True, shown)
-
-
 def _listen(settings: Settings) -> socket.socket:
     host, port = split_bind(settings.server.bind)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -404,26 +240,28 @@ def _listen(settings: Settings) -> socket.socket:
 
 
 def configure_logging() -> None:
-    """One JSON object a line on stderr."""
+    """One JSON object a line on stderr, the libraries' warnings included."""
+    add_log_level = structlog.processors.add_log_level
+    remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    rendered: list[Processor] = [
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(),
+    ]
+    stderr = open(2, "w", closefd=False)  # noqa: SIM115 - as long as the process
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.WriteLoggerFactory(file=open(2, "w", closefd=False)),  # noqa: SIM115
+        processors=[add_log_level, *rendered], logger_factory=structlog.WriteLoggerFactory(file=stderr)
     )
+    handler = logging.StreamHandler(stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(processors=[add_log_level, remove_meta, *rendered])
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
 def _address_of(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _without_password(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else url
 
 
 def _new_id(prefix: str) -> str:

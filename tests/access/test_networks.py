@@ -17,6 +17,7 @@ from innoai.access.networks import (
     parse_address,
     parse_network,
     parse_networks,
+    site_of,
 )
 
 V4 = st.ip_addresses(v=4)
@@ -376,3 +377,13 @@ def test_what_a_client_writes_itself_never_counts(proxy, client, written):
 
 def test_a_peer_without_an_address_stays_unknown():
     assert client_address(None, "203.0.113.9", parse_networks(TRUSTED)) is None
+
+
+@given(ADDRESSES)
+def test_a_site_is_an_ipv4_address_or_an_ipv6_64(address):
+    address = unmapped(address)
+    if address.version == 4:
+        expected = address
+    else:
+        expected = ipaddress.ip_network(f"{address}/64", strict=False).network_address
+    assert site_of(number(address)) == parse_network(str(expected)).first

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _V6 = 1 << 128
+_HOST_HALF = (1 << 64) - 1
 _MAPPED = 0xFFFF << 32
 _PREFIX = re.compile(r"\d{1,3}", re.ASCII)
 _MAPPED_BITS = 96
@@ -60,6 +61,11 @@ def format_address(address: int) -> str:
     if address < _V6:
         return inet_ntop(AF_INET, address.to_bytes(4))
     return inet_ntop(AF_INET6, (address - _V6).to_bytes(16))
+
+
+def site_of(address: int) -> int:
+    """Who is behind an address: IPv4 itself, and of IPv6 the /64 that one site has at least."""
+    return address if address < _V6 else address & ~_HOST_HALF
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from innoai.config import Settings
-    from innoai.server import Initialised
+    from innoai.installation import Initialised
 
 ConfigOption = Annotated[
     str | None,
@@ -33,7 +33,7 @@ def init(context: typer.Context, config: ConfigOption = None, json: JsonOption =
     """Create the store if there is none, and print the first admin key this once."""
     with _telling():
         settings = _load(config)
-        first_run: Initialised = _part("server").initialise(settings)
+        first_run: Initialised = _part("installation").initialise(settings)
     found = {"api_key": first_run.api_key, "dashboard_setup_url": first_run.dashboard_setup_url}
     if Options(json=json).over(context.obj).json:
         output.write_json({**found, "created": first_run.created})
@@ -51,20 +51,18 @@ def serve(config: ConfigOption = None) -> None:
     """Serve until stopped. The first run prints the first admin key, a request to try, and the dashboard."""
     with _telling():
         settings = _load(config)
-        server = _part("server")
-        first_run: Initialised = server.initialise(settings)
+        first_run: Initialised = _part("installation").initialise(settings)
     if first_run.created:
         _greet(settings, first_run)
     with _telling():
-        exit_code: int = server.serve(settings, first_run=first_run)
-    raise typer.Exit(exit_code)
+        _part("server").serve(settings)
 
 
 def doctor(context: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Examine the settings, the store and what else the server relies on."""
     with _telling():
         settings = _load(config)
-        findings = _part("server").examine(settings)
+        findings = _part("doctor").examine(settings)
     sound = all(finding.ok for finding in findings)
     if Options(json=json).over(context.obj).json:
         members = ("name", "ok", "detail", "remedy")

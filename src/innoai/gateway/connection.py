@@ -94,7 +94,15 @@ class Connection(HttpToolsProtocol):
         if self._in_head:
             self._head_bytes += len(data)
         self._is_between = False
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # Another protocol was offered; the request itself is answered in this one (RFC 9110 §7.8).
+            pass
+        except httptools.HttpParserError:
+            message = "The request is not valid HTTP/1.1. Check its framing and headers."
+            self._refuse_connection(refusal("invalid_request", message))
         if self._in_head and self._head_bytes > self.gateway.max_header_bytes:
             self._refuse_connection(refusal("headers_too_large"))
 
@@ -132,6 +140,11 @@ class Connection(HttpToolsProtocol):
         self.expect_100_continue = False
         self._in_head = True
         self.deadline = self.loop.time() + HEAD_PATIENCE
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field of the head. A trailer is none (RFC 9110 §6.5.1): it could speak for another caller."""
+        if self._in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The head is whole: one of ours, or ASGI's."""
@@ -219,12 +232,6 @@ class Connection(HttpToolsProtocol):
             super().on_headers_complete()
         except (httptools.HttpParserInvalidURLError, UnicodeDecodeError):
             self._refuse_connection(refusal("invalid_request", "The request's target is not a valid URL."))
-
-    def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP in our own words."""
-        self._refuse_connection(
-            refusal("invalid_request", "The request is not valid HTTP/1.1. Check its framing and headers.")
-        )
 
     def _refuse_connection(self, refused: Refusal) -> None:
         """Answer what is no request, and hang up; behind an answer that has begun, only hang up."""

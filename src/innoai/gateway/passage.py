@@ -139,12 +139,7 @@ class Passage:
 
     def on_body(self, chunk: bytes) -> None:
         """A piece of the answer; it goes out when all that has arrived is known."""
-        if self._hidden is not None:
-            chunk = self._hidden.feed(chunk)
-        else:
-            self._reader.feed(chunk)
-        if chunk:
-            self._pending.append(chunk)
+        self._pending.append(chunk)
 
     def on_turn(self) -> None:
         """No more has arrived for now: what is here must not wait."""
@@ -162,9 +157,9 @@ class Passage:
         connection = self._connection
         if connection is None:
             return
-        if self._hidden is not None:
-            self._pending.append(self._hidden.finish())
         data = self._take()
+        if self._hidden is not None:
+            data += self._hidden.finish()
         self._record(self._status, "complete", self._usage())
         if not self._has_begun:
             connection.begin(self._status, self._start, len(data))
@@ -239,8 +234,13 @@ class Passage:
         )
 
     def _take(self) -> bytes:
+        """What has arrived since the last time, as the caller may see it."""
         pending, self._pending = self._pending, []
-        return pending[0] if len(pending) == 1 else b"".join(pending)
+        data = pending[0] if len(pending) == 1 else b"".join(pending)
+        if self._hidden is not None:
+            return self._hidden.feed(data)
+        self._reader.feed(data)
+        return data
 
     def _refuse(self, refused: Refusal) -> None:
         connection, self._connection = self._connection, None

@@ -49,12 +49,18 @@ class HiddenUsage:
             return events
         kept = []
         start = 0
-        for end in [*(match.end() for match in _EVENT_END.finditer(events)), len(events)]:
-            event = events[start:end]
-            if _NO_CHOICES.search(event) is None or usage_in_tail(event) is None:
-                kept.append(event)
-            start = end
-        return b"".join(kept)
+        for match in _NO_CHOICES.finditer(events):
+            begin, end = _last_event_end(events[: match.start()]), _event_end(events, match.end())
+            if begin >= start and usage_in_tail(events[begin:end]) is not None:
+                kept.append(events[start:begin])
+                start = end
+        return b"".join([*kept, events[start:]])
+
+
+def _event_end(data: bytes, position: int) -> int:
+    """Where the event around `position` ends."""
+    match = _EVENT_END.search(data, position)
+    return len(data) if match is None else match.end()
 
 
 def _last_event_end(data: bytes) -> int:

@@ -1,0 +1,105 @@
+"""Looking at everything that a start depends on, with a remedy for what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from innoai.config import ConfigError, without_password
+from innoai.errors import InnoError
+from innoai.limiter import open_limiter
+from innoai.store import secrets as store_secrets
+from innoai.store import signing_keys
+from innoai.store.database import Database
+
+if TYPE_CHECKING:
+    from innoai.config import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that `innoai doctor` looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str | None = None
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at everything that a start depends on, and say what to do about what is wrong."""
+    return asyncio.run(_examine(settings))
+
+
+async def _examine(settings: Settings) -> list[Finding]:
+    findings = [_examine_secret(settings)]
+    file = settings.store.sqlite_file
+    if file is not None and not file.exists():
+        # Looking would create it.
+        return [*findings, Finding("store", False, f"{file} is not there", "run `innoai init`")]
+    database = Database(settings.store.url)
+    try:
+        reachable = await database.is_reachable()
+        findings.append(
+            Finding(
+                "store",
+                reachable,
+                without_password(settings.store.url),
+                None if reachable else "run `innoai init`, or correct store.url",
+            )
+        )
+        if reachable and findings[0].ok:
+            findings.append(await _examine_signing_keys(settings, database))
+    finally:
+        await database.close()
+    findings.append(_examine_spool(Path(settings.metering.spool)))
+    findings.append(await _examine_limits(settings))
+    return findings
+
+
+def _examine_secret(settings: Settings) -> Finding:
+    source = "INNOAI_SECRET" if settings.secret is not None else settings.store.secret_file
+    try:
+        store_secrets.load(settings, create=False)
+    except ConfigError as error:
+        return Finding("secret", False, str(error), "run `innoai init`, or set INNOAI_SECRET")
+    if settings.secret is None and Path(source).stat().st_mode & 0o077:
+        return Finding("secret", False, f"{source} can be read by others", f"chmod 600 {source}")
+    return Finding("secret", True, source)
+
+
+async def _examine_signing_keys(settings: Settings, database: Database) -> Finding:
+    try:
+        async with database.read() as connection:
+            found = await signing_keys.load(
+                connection, store_secrets.load(settings, create=False), time.time()
+            )
+    except ConfigError as error:
+        return Finding("signing key", False, str(error), "restore the former secret")
+    if found is None:
+        return Finding("signing key", False, "there is none", "run `innoai init`")
+    return Finding("signing key", True, f"{found.current.algorithm}, key id {found.current.kid}")
+
+
+def _examine_spool(directory: Path) -> Finding:
+    parent = directory if directory.exists() else directory.absolute().parent
+    writable = parent.is_dir() and os.access(parent, os.W_OK)
+    waiting = len(list(directory.glob("*.jsonl"))) if directory.is_dir() else 0
+    remedy = None if writable else f"make {directory} a writable directory"
+    return Finding("usage spool", writable, f"{directory}, {waiting} segments", remedy)
+
+
+async def _examine_limits(settings: Settings) -> Finding:
+    limiter = open_limiter(settings.limits.url, time.monotonic_ns)
+    shown = without_password(settings.limits.url)
+    try:
+        await limiter.peek("doctor", 1)
+    except InnoError:
+        return Finding("limits", False, f"{shown} does not answer", "start it, or correct limits.url")
+    finally:
+        await limiter.close()
+    return Finding("limits", True, shown)

@@ -1,0 +1,115 @@
+"""Making an installation: the secret, the schema, the signing key, the first account and its first key."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets as randomness
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from innoai.access import keys as key_format
+from innoai.access.scopes import ADMIN_FULL
+from innoai.access.tiers import FIRST_ACCOUNT_TIER
+from innoai.config import ConfigError, without_password
+from innoai.errors import InnoError
+from innoai.ids import RANDOM_BYTES, new_id
+from innoai.store import accounts, api_keys, signing_keys
+from innoai.store import secrets as store_secrets
+from innoai.store.accounts import AccountRecord
+from innoai.store.api_keys import KeyRecord
+from innoai.store.database import Database
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from innoai.access.tokens import Algorithm
+    from innoai.config import Settings
+    from innoai.store.secrets import Secrets
+
+SIGNING_SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Initialised:
+    """What `innoai init` did. `api_key` is the first admin key, and None when the store was there before."""
+
+    api_key: str | None
+    dashboard_setup_url: str
+    created: bool
+
+
+def initialise(settings: Settings) -> Initialised:
+    """Create the store if there is none: schema, signing key, first account, first admin key.
+
+    Raises:
+        ConfigError: the store or the secret cannot be made or used.
+    """
+    return asyncio.run(_initialise(settings))
+
+
+async def _initialise(settings: Settings) -> Initialised:
+    secrets = store_secrets.load(settings, create=True)
+    if settings.store.sqlite_file is not None:
+        settings.store.sqlite_file.parent.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.store.url)
+    try:
+        await database.migrate()
+        async with database.write() as connection:
+            now = time.time()
+            if await signing_keys.load(connection, secrets, now) is None:
+                await _new_signing_key(connection, secrets, settings.tokens.algorithm, now)
+            if await accounts.first(connection) is not None:
+                return Initialised(None, f"{settings.server.url}/", created=False)
+            return await _first_account(connection, settings, secrets, now)
+    except InnoError:
+        raise ConfigError(
+            f"the store {without_password(settings.store.url)} cannot be reached or written; "
+            "check store.url, and that its server runs or its directory is writable"
+        ) from None
+    finally:
+        await database.close()
+
+
+async def _first_account(
+    connection: AsyncConnection, settings: Settings, secrets: Secrets, now: float
+) -> Initialised:
+    account_id, key = _new_id("acc"), key_format.mint(os.urandom(key_format.SECRET_BYTES))
+    invite = randomness.token_urlsafe(32)
+    account = AccountRecord(account_id, "First account", FIRST_ACCOUNT_TIER, disabled=False, created_at=now)
+    await accounts.create(connection, account)
+    await accounts.invite_owner(connection, _new_id("mem"), account_id, invite, now)
+    record = KeyRecord(
+        id=_new_id("key"),
+        account_id=account_id,
+        customer_pk=None,
+        customer_id=None,
+        name="First admin key",
+        last4=key[-4:],
+        scopes=(ADMIN_FULL,),
+        allowed_ips=(),
+        rate_limit=None,
+        models=None,
+        created_at=now,
+    )
+    current = secrets.current
+    await api_keys.create(connection, record, key_format.digest(key, current.pepper), current.version)
+    return Initialised(key, f"{settings.server.url}/setup?invite={invite}", created=True)
+
+
+async def _new_signing_key(
+    connection: AsyncConnection, secrets: Secrets, algorithm: Algorithm, now: float
+) -> None:
+    await signing_keys.rotate(
+        connection,
+        secrets,
+        kid=_new_id("sig"),
+        algorithm=algorithm,
+        secret=os.urandom(SIGNING_SECRET_BYTES),
+        now=now,
+    )
+
+
+def _new_id(prefix: str) -> str:
+    return new_id(prefix, int(time.time() * 1000), os.urandom(RANDOM_BYTES))
