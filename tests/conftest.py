@@ -12,11 +12,22 @@ from tests.support import server as servers
 from tests.support import upstream as upstreams
 from tests.support.server import MODEL, Server
 from tests.support.settings import settings
+from tests.support.stores import (
+    database,
+    empty_url,
+    kind,
+    new_postgres,
+    postgres_template,
+    sqlite_template,
+    url,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.support.upstream import Upstream
+
+__all__ = ["database", "empty_url", "kind", "new_postgres", "postgres_template", "sqlite_template", "url"]
 
 UPSTREAM_KEY = "sk-upstream-of-the-operator"
 

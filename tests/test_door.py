@@ -13,22 +13,12 @@ from innoai.errors import InnoError, refusal
 from innoai.limiter import MemoryLimiter
 from innoai.store import api_keys, signing_keys
 from tests.keyring.replica import MAX_STALE, Clock, Replica, open_replica
-from tests.support.stores import (
-    NOW,
-    SECRETS,
-    database,
-    kind,
-    new_key,
-    sqlite_template,
-    url,
-)
+from tests.support.stores import NOW, SECRETS, new_key
 
 if TYPE_CHECKING:
     from innoai.access.limits import RateOutcome
     from innoai.limiter import Limiter
     from innoai.store.database import Database
-
-__all__ = ["database", "kind", "sqlite_template", "url"]
 
 pytestmark = pytest.mark.parametrize("kind", ["sqlite"])
 

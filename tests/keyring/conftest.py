@@ -8,22 +8,10 @@ import pytest
 
 from innoai.store import signing_keys
 from tests.keyring.replica import Clock, Replica, open_replica
-from tests.support.stores import (
-    NOW,
-    SECRETS,
-    database,
-    empty_url,
-    kind,
-    new_postgres,
-    postgres_template,
-    sqlite_template,
-    url,
-)
+from tests.support.stores import NOW, SECRETS
 
 if TYPE_CHECKING:
     from innoai.store.database import Database
-
-__all__ = ["database", "empty_url", "kind", "new_postgres", "postgres_template", "sqlite_template", "url"]
 
 
 @pytest.fixture
