@@ -44,8 +44,9 @@ class Server:
         (directory / "innoai.toml").write_text(settings, "utf-8")
         whole = clean_environment(**environment)
         made = subprocess.run(
-            [INNOAI, "init", "--json"], cwd=directory, env=whole, capture_output=True, text=True, check=True
+            [INNOAI, "init", "--json"], cwd=directory, env=whole, capture_output=True, text=True, check=False
         )
+        assert made.returncode == 0, made.stderr
         return cls(directory, whole, json.loads(made.stdout)["api_key"])
 
     @property
