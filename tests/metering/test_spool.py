@@ -8,6 +8,7 @@ import signal
 import stat
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,11 +22,12 @@ from tests.metering.records import record, stored
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-    from pathlib import Path
 
     from innoai.store.database import Database
 
     Start = Callable[..., Awaitable[Process]]
+
+REPOSITORY = Path(__file__).parents[2]
 
 numbers = itertools.count()
 
@@ -54,6 +56,7 @@ async def start(directory: Path) -> AsyncIterator[Start]:
             "tests.metering.writer",
             str(directory),
             *map(str, arguments),
+            cwd=REPOSITORY,
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,
