@@ -8,7 +8,17 @@ import pytest
 from msgspec import Meta
 
 from innoai import config
-from innoai.config import ECHO_MODELS, SECTIONS, ConfigError, Model, Settings, Upstream, load, split_bind
+from innoai.config import (
+    ECHO_MODELS,
+    SECTIONS,
+    ConfigError,
+    Model,
+    Settings,
+    Upstream,
+    load,
+    split_bind,
+    without_password,
+)
 
 SECRET = "the secret of this installation, in a test"
 
@@ -302,6 +312,20 @@ def test_only_sqlite_has_a_file(file: Path) -> None:
     assert loaded(file, '[store]\nurl = "sqlite:///a/b.db"').store.sqlite_file == Path("a/b.db")
     assert loaded(file, '[store]\nurl = "sqlite:////a/b.db"').store.sqlite_file == Path("/a/b.db")
     assert loaded(file, '[store]\nurl = "postgresql:///x"').store.sqlite_file is None
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://user:pass@db.example/x", "postgresql://db.example/x"),
+        ("postgresql://user:p@ss@db.example/x", "postgresql://db.example/x"),
+        ("redis://:pass@cache:6379/0", "redis://cache:6379/0"),
+        ("sqlite:///innoai.db", "sqlite:///innoai.db"),
+        ("memory:", "memory:"),
+    ],
+)
+def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
+    assert without_password(url) == shown
 
 
 @pytest.mark.parametrize("struct", [*SECTIONS.values(), Upstream, Model])

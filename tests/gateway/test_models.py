@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from innoai.config import ConfigError, Model, Upstream
-from innoai.gateway.echo import Echo
-from innoai.gateway.models import COOL_DOWN, LONGEST_COOL_DOWN, Models, open_models
-from innoai.gateway.upstream import Pool
+from innoai.gateway.arrival import Arrival
+from innoai.gateway.echo import Echo, EchoCall
+from innoai.gateway.headers import read_request
+from innoai.gateway.models import COOL_DOWN, LONGEST_COOL_DOWN, Models, Target, open_models
+from innoai.gateway.upstream import Pool, RequestHead
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    from innoai.gateway.models import Target
 
 NOW = 1000.0
 FIRST = Upstream("http://127.0.0.1:9001/v1", api_key="sk-first")
@@ -111,6 +111,58 @@ async def test_a_key_for_an_upstream_goes_to_that_upstream_alone(models: Models)
     credentials = [dict(target.credential).get(b"authorization") for target in models.targets["a"]]
     assert credentials == [b"Bearer sk-first", None, None]
     assert all(dict(target.credential)[b"accept-encoding"] == b"identity" for target in models.targets["a"])
+
+
+class Recorder:
+    """A transport that notes what it is asked to send."""
+
+    def __init__(self) -> None:
+        self.prepared: list[RequestHead] = []
+        self.sent: list[tuple[RequestHead, bytes]] = []
+
+    def prepare(self, head: RequestHead) -> RequestHead:
+        self.prepared.append(head)
+        return head
+
+    def send_prepared(self, head: RequestHead, body: bytes, _listener: object) -> EchoCall:
+        self.sent.append((head, body))
+        return EchoCall(Silent())
+
+    async def close(self) -> None:
+        pass
+
+
+class Silent:
+    def on_head(self, _status: int, _headers: object) -> None: ...
+    def on_body(self, _chunk: bytes) -> None: ...
+    def on_turn(self) -> None: ...
+    def on_end(self) -> None: ...
+    def on_failure(self, _failure: object) -> None: ...
+
+
+def arrival(query: bytes = b"") -> Arrival:
+    headers = read_request([(b"content-type", b"application/json"), (b"authorization", b"Bearer theirs")])
+    return Arrival(b"POST", b"/v1/chat/completions", query, headers, None, None)
+
+
+async def test_a_request_goes_out_in_the_upstreams_words() -> None:
+    recorder = Recorder()
+    target = Target(FIRST, recorder, b"/openai/v1", [(b"authorization", b"Bearer sk-first")])
+    target.send(arrival(), b"{}", Silent())
+    target.send(arrival(b"a=%2F&b"), b"{}", Silent())
+    kept = [(b"content-type", b"application/json"), (b"authorization", b"Bearer sk-first")]
+    assert recorder.sent == [
+        (RequestHead(b"POST", b"/openai/v1/chat/completions", kept), b"{}"),
+        (RequestHead(b"POST", b"/openai/v1/chat/completions?a=%2F&b", kept), b"{}"),
+    ]
+
+
+async def test_a_head_that_comes_again_is_made_once_for_each_upstream() -> None:
+    recorder, again = Recorder(), arrival()
+    targets = [Target(upstream, recorder, b"/v1", []) for upstream in (FIRST, SECOND)]
+    for target in (*targets, *targets):
+        target.send(again, b"{}", Silent())
+    assert (len(recorder.prepared), len(recorder.sent)) == (2, 4)
 
 
 async def test_an_upstreams_path_is_a_prefix_without_its_last_slash(models: Models) -> None:
