@@ -8,7 +8,7 @@ import pytest
 
 from innoai.access.routes import INFERENCE_POSTS
 from innoai.gateway.echo import Echo
-from innoai.gateway.upstream import RequestHead
+from innoai.gateway.upstream import AnswerHead, RequestHead
 from innoai.metering.usage import Usage, usage_in_tail, usage_of
 
 if TYPE_CHECKING:
@@ -28,11 +28,14 @@ class Heard:
         self.chunks: list[bytes] = []
         self.ended = asyncio.Event()
 
-    def on_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        self.status, self.headers = status, dict(headers)
+    def on_head(self, head: AnswerHead) -> None:
+        self.status, self.headers = head.status, dict(head.headers)
 
     def on_body(self, chunk: bytes) -> None:
         self.chunks.append(chunk)
+
+    def on_whole(self, head: AnswerHead, body: bytes) -> None:
+        raise AssertionError("the echo tells every head anew")
 
     def on_turn(self) -> None:
         pass

@@ -16,8 +16,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from innoai.envelope import refusal_body, refusal_headers
 from innoai.errors import InnoError, refusal
-from innoai.gateway.arrival import ROUTES, Arrival, Repeat, learn
+from innoai.gateway.arrival import ROUTES, Arrival
 from innoai.gateway.headers import caller_address, read_request
+from innoai.gateway.repeated import PATIENCE, RepeatedHead
 from innoai.gateway.visit import Visit
 
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ class Connection(HttpToolsProtocol):
         # Between two requests, where a repeated head may begin; `_first` is what the present one began with.
         self._is_between = True
         self._first = b""
-        self._repeat: Repeat | None = None
+        self._repeated: RepeatedHead | None = None
+        self._arrival: Arrival
+        self._new_heads = 0
         self._deaf = False
         self._keep_alive = True
         self._is_http_11 = True
@@ -81,10 +84,9 @@ class Connection(HttpToolsProtocol):
         if self._deaf:
             return
         if self._is_between and self.visit is None:
-            repeat = self._repeat
-            body = None if repeat is None else repeat.body_of(data)
-            if body is not None and repeat is not None:
-                self._begin_again(repeat.arrival, body)
+            body = None if self._repeated is None else self._repeated.body_of(data)
+            if body is not None:
+                self._begin_again(body)
                 return
             self._first = data
         self._parse(data)
@@ -180,7 +182,7 @@ class Connection(HttpToolsProtocol):
         self._is_between = True
         self.deadline = math.inf
         if self.visit is not None:
-            self._repeat = learn(self.visit.arrival, self._first) if self._keep_alive else None
+            self._learn(self.visit.arrival)
             self.visit.complete()
         else:
             super().on_message_complete()
@@ -215,11 +217,21 @@ class Connection(HttpToolsProtocol):
         self.visit = Visit(self.gateway, self, arrival)
         self.visit.begin(expects_continue=self.expect_100_continue)
 
-    def _begin_again(self, arrival: Arrival, body: bytes) -> None:
-        """A request with a head that was seen before, and its whole body."""
+    def _learn(self, arrival: Arrival) -> None:
+        """Know this head again, unless the caller's heads never repeat."""
+        self._repeated = None
+        if self._keep_alive and self._new_heads < PATIENCE:
+            self._new_heads += 1
+            self._arrival = arrival
+            self._repeated = RepeatedHead.learn(self._first)
+        self._first = b""
+
+    def _begin_again(self, body: bytes) -> None:
+        """A request with the head that was seen before, and its whole body."""
+        self._new_heads = 0
         self.deadline = math.inf
-        self.visit = Visit(self.gateway, self, arrival)
-        self.visit.decide(body)
+        visit = self.visit = Visit(self.gateway, self, self._arrival)
+        visit.decide(body)
 
     def _begin_asgi(self) -> None:
         """Make up for the scope that uvicorn makes at the beginning of a message."""

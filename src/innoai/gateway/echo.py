@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from innoai import json_shapes
+from innoai.gateway.upstream import AnswerHead
 from innoai.inference import (
     AudioUpload,
     ChatRequest,
@@ -71,7 +72,7 @@ class EchoCall:
         """Tell the listener the whole answer."""
         if self._listener is None:
             return
-        self._listener.on_head(status, headers)
+        self._listener.on_head(AnswerHead(status, headers))
         for piece in pieces:
             self._listener.on_body(piece)
         self._listener.on_end()

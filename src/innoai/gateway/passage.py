@@ -23,10 +23,9 @@ if TYPE_CHECKING:
     from innoai.gateway.body import MultipartBody
     from innoai.gateway.connection import Connection
     from innoai.gateway.gateway import Gateway
-    from innoai.gateway.headers import Headers
     from innoai.gateway.models import Target
     from innoai.gateway.transport import Handle
-    from innoai.gateway.upstream import Failure
+    from innoai.gateway.upstream import AnswerHead, Failure
     from innoai.gateway.visit import Visit
     from innoai.metering.usage import Usage
 
@@ -119,20 +118,28 @@ class Passage:
 
     # What the upstream says.
 
-    def on_head(self, status: int, headers: Headers) -> None:
+    def on_whole(self, head: AnswerHead, body: bytes) -> None:
+        """An answer that is here at once: what most requests that do not stream get."""
+        self.on_head(head)
+        if self._status:
+            self._pending.append(body)
+            self.on_end()
+
+    def on_head(self, head: AnswerHead) -> None:
         """An answer begins; whether it is one to relay shows at once."""
         now = self._gateway.monotonic()
         self._first_byte = now
+        status = head.status
         failed = _refused_by(status)
         if failed is None:
             self._target.succeeded()
-            self._prepare(status, headers)
+            self._prepare(head)
             return
         log.warning("an upstream failed", upstream=self._target.upstream.base_url, why=failed.message)
-        self._target.failed(now, retry_after(headers))
+        self._target.failed(now, retry_after(head.headers))
         if not self._candidates and status == _TOO_MANY_REQUESTS:
             # That the model server has had enough is said in its own words, with its own Retry-After.
-            self._prepare(status, headers)
+            self._prepare(head)
             return
         self._call.cancel()
         self._ask_another_or(failed)
@@ -207,10 +214,13 @@ class Passage:
 
     # Answering.
 
-    def _prepare(self, status: int, headers: Headers) -> None:
-        lines, content_type, content_length = read_answer(headers)
+    def _prepare(self, head: AnswerHead) -> None:
+        reading = head.reading
+        if reading is None:
+            reading = head.reading = read_answer(head.headers)
+        lines, content_type, content_length = reading
         rate = self._rate
-        self._status = status
+        self._status = head.status
         self._reader = UsageReader(content_type)
         if content_type.startswith(EVENT_STREAM) and self._hides_usage():
             self._hidden = HiddenUsage()

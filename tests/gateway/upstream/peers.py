@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from innoai.gateway.upstream import Failure, Origin, Pool, RequestHead, Timeouts
+from innoai.gateway.upstream import AnswerHead, Failure, Origin, Pool, RequestHead, Timeouts
 
 if TYPE_CHECKING:
     import ssl
@@ -128,9 +128,15 @@ class Heard:
         self.progress = asyncio.Event()
         self._over = asyncio.Event()
 
-    def on_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+    def on_whole(self, head: AnswerHead, body: bytes) -> None:
+        self.on_head(head)
+        if body:
+            self.on_body(body)
+        self.on_end()
+
+    def on_head(self, head: AnswerHead) -> None:
         assert not self.status
-        self.status, self.headers = status, headers
+        self.status, self.headers = head.status, head.headers
         self.head.set()
 
     def on_body(self, chunk: bytes) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from innoai.gateway.upstream import Call, Failure, FailureKind, RequestHead
+from innoai.gateway.upstream import AnswerHead, Call, Failure, FailureKind, RequestHead
 from tests.gateway.upstream.peers import (
     GET,
     OK,
@@ -248,7 +248,7 @@ async def test_a_listener_that_raises_loses_its_call_alone(method: str, head: Re
 
 async def test_a_listener_that_cancels_and_then_raises_is_reported_and_hears_no_more():
     class Leaving(Heard):
-        def on_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        def on_head(self, head: AnswerHead) -> None:
             call.cancel()
             raise LookupError("after leaving")
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from innoai.gateway.upstream import FailureKind, Pool, RequestHead
+from innoai.gateway.upstream import AnswerHead, FailureKind, Pool, RequestHead
 from tests.gateway.upstream.peers import GET, OK, POST, Heard, Visit, answering, ask, forever, pooled, serving
 
 MEBIBYTE = 1 << 20
@@ -199,8 +199,8 @@ async def test_a_cancelled_call_closes_its_connection_and_says_no_more():
 
 async def test_a_call_cancelled_from_its_own_head_hears_no_body():
     class Leaving(Heard):
-        def on_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-            super().on_head(status, headers)
+        def on_head(self, head: AnswerHead) -> None:
+            super().on_head(head)
             call.cancel()
 
     async with serving(forever) as peer, pooled(peer) as pool:
@@ -242,8 +242,8 @@ async def test_a_paused_answer_stops_the_peer_and_not_the_answer():
     total = 64 * MEBIBYTE
 
     class Pausing(Heard):
-        def on_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-            super().on_head(status, headers)
+        def on_head(self, head: AnswerHead) -> None:
+            super().on_head(head)
             call.pause()
 
     async def script(visit: Visit) -> None:

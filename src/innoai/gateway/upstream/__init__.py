@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from innoai.gateway.upstream.answer import AnswerHead
 from innoai.gateway.upstream.call import Call, Listener
 from innoai.gateway.upstream.failures import Failure, FailureKind, Phase
 from innoai.gateway.upstream.origin import Origin
@@ -10,6 +11,7 @@ from innoai.gateway.upstream.request import PreparedHead, RequestHead
 from innoai.gateway.upstream.timeouts import Timeouts
 
 __all__ = [
+    "AnswerHead",
     "Call",
     "Failure",
     "FailureKind",

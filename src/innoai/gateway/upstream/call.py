@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+    from innoai.gateway.upstream.answer import AnswerHead
     from innoai.gateway.upstream.connection import Connection
     from innoai.gateway.upstream.failures import Failure
 
@@ -15,12 +16,16 @@ if TYPE_CHECKING:
 class Listener(Protocol):
     """Who hears the answer. Called from the event loop, never from inside `Pool.send`.
 
-    After on_head come any number of on_body; exactly one of on_end and on_failure comes last, unless the call
-    was cancelled. If on_head or on_body raises, the call fails, and the exception goes to the loop's handler.
+    Either on_whole is all that is heard, or after on_head come any number of on_body, and exactly one
+    of on_end and on_failure last; on_failure may also come alone. A cancelled call says nothing more.
+    If on_head or on_body raises, the call fails, and the exception goes to the loop's handler.
     """
 
-    def on_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        """The final answer's head. headers: in the order received, names in lower case."""
+    def on_whole(self, head: AnswerHead, body: bytes) -> None:
+        """A whole answer at once, with a head that was heard before."""
+
+    def on_head(self, head: AnswerHead) -> None:
+        """The final answer's head."""
 
     def on_body(self, chunk: bytes) -> None:
         """The next piece of the body, without transfer coding; cut as the network, not the sender, cut it."""

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpResponseParser
 
+from innoai.gateway.repeated import PATIENCE, RepeatedHead
+from innoai.gateway.upstream.answer import AnswerHead
 from innoai.gateway.upstream.failures import Failure, FailureKind, Phase
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ HEAD_LIMIT: Final = 64 * 1024  # bytes of an answer's head, its interim answers 
 HEADER_LIMIT: Final = 200  # headers of one head
 # A byte of body pays for this many bytes of framing: more than a one-byte chunk needs, less than an abuse.
 _FRAMING_ALLOWANCE: Final = 16
+_WITHOUT_BODY: Final = frozenset((204, 304))
 _MULTIPLE_OF_BODY: Final = _FRAMING_ALLOWANCE + 1
 
 
@@ -89,12 +92,16 @@ class Connection(asyncio.Protocol):
         "_deadline",
         "_deliver",
         "_early",
+        "_first",
+        "_head",
         "_headers",
         "_idle_lifetime",
         "_keep",
+        "_new_heads",
         "_owner",
         "_parser",
         "_refused",
+        "_repeated",
         "_reused",
         "_slack",
         "_state",
@@ -119,6 +126,11 @@ class Connection(asyncio.Protocol):
         self._deliver: Callable[[bytes], None] = _refuse_body
         self._keep = False
         self._until_close = False
+        # What the present answer began with, and what the head of the last one looked like.
+        self._first = b""
+        self._head: AnswerHead
+        self._repeated: RepeatedHead | None = None
+        self._new_heads = 0
         # Bytes that may still come before body must: bounds heads, chunk extensions and trailers.
         self._slack = HEAD_LIMIT
         # Writing: whether the transport's buffer is full, whether the answer came before the end of the
@@ -209,6 +221,12 @@ class Connection(asyncio.Protocol):
         if self._call is None:
             self.close()
             return
+        if self._state is _WAITING and self._slack == HEAD_LIMIT:
+            body = None if self._repeated is None else self._repeated.body_of(data)
+            if body is not None and not self._call.more:
+                self._whole_again(body)
+                return
+            self._first = data
         self._slack -= len(data)
         try:
             self._parser.feed_data(data)
@@ -285,6 +303,7 @@ class Connection(asyncio.Protocol):
         if self._state is _ANSWERING:
             self._state = _COMPLETE
             self._keep = not self._early and self._parser.should_keep_alive()
+            self._learn()
 
     # ── the answer ──
 
@@ -305,7 +324,26 @@ class Connection(asyncio.Protocol):
             self._deliver = call.listener.on_body
         if call.more:
             self._answer_early(status, call)
-        call.listener.on_head(status, headers)
+        self._head = AnswerHead(status, headers)
+        call.listener.on_head(self._head)
+
+    def _learn(self) -> None:
+        """Know the head of this answer again, unless this server's heads never repeat."""
+        self._repeated = None
+        if self._keep and self._new_heads < PATIENCE and self._head.status not in _WITHOUT_BODY:
+            self._new_heads += 1
+            self._repeated = RepeatedHead.learn(self._first)
+        self._first = b""
+
+    def _whole_again(self, body: bytes) -> None:
+        """An answer that came in one read, with the head of the last one."""
+        self._new_heads = 0
+        call = self._detach()
+        if self._transport.get_write_buffer_size():
+            self.close()
+        else:
+            self._release(call)
+        call.listener.on_whole(self._head, body)
 
     def _answer_early(self, status: int, call: Call) -> None:
         """An answer before the request's end is the last on this connection; an error means to stop sending.
@@ -338,15 +376,19 @@ class Connection(asyncio.Protocol):
         """The answer is whole: keep the connection if everything about it is, too."""
         call = self._detach()
         if self._keep and not call.more and not self._transport.get_write_buffer_size():
-            if call.paused:
-                self._transport.resume_reading()
-            self._state = _IDLE
-            self._reused = True
-            self._stirred = True
-            self._owner.released(self)
+            self._release(call)
         else:
             self.close()
         call.listener.on_end()
+
+    def _release(self, call: Call) -> None:
+        """Be ready for another request."""
+        if call.paused:
+            self._transport.resume_reading()
+        self._state = _IDLE
+        self._reused = True
+        self._stirred = True
+        self._owner.released(self)
 
     # ── failures ──
 

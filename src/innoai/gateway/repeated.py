@@ -1,0 +1,52 @@
+"""Heads that come again: known by their bytes, without a parser.
+
+A client sends the same head with every request, and a model server with every answer, but for the
+digits of Content-Length (and the date, once a second). Once llhttp has accepted a head, a later one
+on the same connection with the same bytes around plain digits means the same.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Self
+
+_MOST_DIGITS = 9
+_CONTENT_LENGTH = re.compile(
+    rb"\r\ncontent-length:[ \t]*([0-9]{1,%d})[ \t]*\r\n" % _MOST_DIGITS, re.IGNORECASE
+)
+PATIENCE = 8
+"""How many heads in a row may be new before a connection's heads are taken for ever-changing ones."""
+
+
+class RepeatedHead:
+    """A head, with a gap where its Content-Length has digits."""
+
+    __slots__ = ("_after", "_before")
+
+    def __init__(self, before: bytes, after: bytes) -> None:
+        self._before = before
+        self._after = after
+
+    @classmethod
+    def learn(cls, data: bytes) -> Self | None:
+        """The head that `data` begins with; None if it is not whole, or has not just one Content-Length.
+
+        Only for data that a parser has accepted.
+        """
+        end = data.find(b"\r\n\r\n") + 4
+        lengths = list(_CONTENT_LENGTH.finditer(data, 0, end)) if end >= 4 else []
+        if len(lengths) != 1:
+            return None
+        return cls(data[: lengths[0].start(1)], data[lengths[0].end(1) : end])
+
+    def body_of(self, data: bytes) -> bytes | None:
+        """The body, if `data` is exactly one message with this head; None for anything else."""
+        if not data.startswith(self._before):
+            return None
+        start = len(self._before)
+        end = data.find(b"\r", start, start + _MOST_DIGITS + 1)
+        if end == -1 or not data.startswith(self._after, end):
+            return None
+        digits = data[start:end]
+        body = data[end + len(self._after) :]
+        return body if digits.isdigit() and len(body) == int(digits) else None
