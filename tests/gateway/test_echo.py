@@ -65,7 +65,8 @@ async def ask(path: str, body: dict[str, Any] | bytes, content_type: bytes = JSO
     head = RequestHead(b"POST", path.encode(), [(b"content-type", content_type)])
     echo.send_prepared(echo.prepare(head), content, heard)
     assert heard.status == 0, "a listener is never told from inside the call"
-    await heard.ended.wait()
+    async with asyncio.timeout(10):
+        await heard.ended.wait()
     await echo.close()
     return heard
 
