@@ -137,24 +137,26 @@ def test_usual_connection_options_take_nothing_away(value: bytes) -> None:
     ],
 )
 def test_the_upstreams_own_affairs_do_not_come_back(name: bytes) -> None:
-    assert read_answer([(name, b"5")])[0] == b""
+    assert read_answer([(name, b"5")]).lines == b""
 
 
 def test_what_an_answer_says_of_itself_is_read_and_comes_back() -> None:
-    lines, content_type, content_length = read_answer(
+    reading = read_answer(
         [(b"content-type", b"text/event-stream"), (b"content-length", b"12"), (b"openai-version", b"1")]
     )
-    assert (content_type, content_length) == (b"text/event-stream", 12)
-    assert lines == b"content-type: text/event-stream\r\nopenai-version: 1\r\n"
+    assert reading.is_stream
+    assert not reading.is_json
+    assert reading.content_length == 12
+    assert reading.lines == b"content-type: text/event-stream\r\nopenai-version: 1\r\n"
 
 
 def test_the_upstreams_id_of_a_request_comes_back_under_another_name() -> None:
-    assert read_answer([(b"x-request-id", b"theirs")])[0] == b"x-upstream-request-id: theirs\r\n"
+    assert read_answer([(b"x-request-id", b"theirs")]).lines == b"x-upstream-request-id: theirs\r\n"
 
 
 def test_what_the_upstreams_connection_names_does_not_come_back() -> None:
     headers = [(b"x-one", b"1"), (b"connection", b"close, x-one"), (b"x-two", b"2")]
-    assert read_answer(headers)[0] == b"x-two: 2\r\n"
+    assert read_answer(headers).lines == b"x-two: 2\r\n"
 
 
 @pytest.mark.parametrize(

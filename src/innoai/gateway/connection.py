@@ -283,9 +283,14 @@ class Connection(HttpToolsProtocol):
         self.answer(refused.kind.status, headers, refusal_body(refused, request_id))
 
     def answer(self, status: int, headers: Headers, body: bytes) -> None:
-        """Send a whole answer."""
+        """Send a whole answer of our own."""
         self.begin(status, b"".join(b"%b: %b\r\n" % header for header in headers), len(body))
         self.end(b"" if self.parser.get_method() == b"HEAD" else body)
+
+    def answer_with(self, status: int, fields: bytes, body: bytes) -> None:
+        """Send a whole answer whose headers are lines already."""
+        self.begin(status, fields, len(body))
+        self.end(body)
 
     def begin(self, status: int, fields: bytes, length: int | None) -> None:
         """Begin an answer; the head goes out with the first of its body. `fields` are whole lines."""

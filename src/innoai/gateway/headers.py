@@ -125,11 +125,27 @@ def bearer(value: bytes) -> str | None:
     return credential.strip().decode("latin-1") if scheme.lower() == b"bearer" else None
 
 
-def read_answer(headers: Headers) -> tuple[bytes, bytes, int | None]:
-    """What the caller gets of an answer's headers, as lines; its Content-Type; its Content-Length.
+@dataclass(frozen=True, slots=True)
+class AnswerReading:
+    """What is to know of an answer's headers. `lines` is what the caller gets of them."""
 
-    The names are in lower case.
-    """
+    lines: bytes
+    content_type: bytes
+    content_length: int | None
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the body is JSON."""
+        return self.content_type.startswith(b"application/json")
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the body is server-sent events."""
+        return self.content_type.startswith(b"text/event-stream")
+
+
+def read_answer(headers: Headers) -> AnswerReading:
+    """Read an answer's headers, whose names are in lower case."""
     lines = []
     content_type, content_length = b"", None
     for name, value in headers:
@@ -146,7 +162,7 @@ def read_answer(headers: Headers) -> tuple[bytes, bytes, int | None]:
             return read_answer([header for header in headers if header[0] not in named])
         elif name == b"x-request-id":
             lines.append(b"x-upstream-request-id: %b\r\n" % value)
-    return b"".join(lines), content_type, content_length
+    return AnswerReading(b"".join(lines), content_type, content_length)
 
 
 def retry_after(headers: Headers) -> float | None:

@@ -13,7 +13,7 @@ from innoai.gateway.body import JsonBody
 from innoai.gateway.headers import read_answer, retry_after
 from innoai.gateway.sse import HiddenUsage
 from innoai.gateway.upstream import FailureKind
-from innoai.metering.usage import EVENT_STREAM, UsageReader
+from innoai.metering.usage import UsageReader, usage_of
 from innoai.store.usage import UsageRecord
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 CLIENT_CLOSED_REQUEST = 499
 """What a record says of a request whose caller went away, as nginx does."""
 
+_OK = 200
 _TOO_MANY_REQUESTS = 429
 _FAIL_OVER_STATUSES = frozenset((_TOO_MANY_REQUESTS, 500, 502, 503, 504))
 _CREDENTIAL_STATUSES = frozenset((401, 403))
@@ -58,6 +59,7 @@ class Passage:
         "_gateway",
         "_has_begun",
         "_hidden",
+        "_is_stream",
         "_length",
         "_pending",
         "_principal",
@@ -93,7 +95,7 @@ class Passage:
         self._status = 0
         self._start = b""
         self._length: int | None = None
-        self._has_begun = False
+        self._has_begun = self._is_stream = False
         self._pending: list[bytes] = []
 
     def begin(self) -> None:
@@ -119,7 +121,18 @@ class Passage:
     # What the upstream says.
 
     def on_whole(self, head: AnswerHead, body: bytes) -> None:
-        """An answer that is here at once: what most requests that do not stream get."""
+        """A whole answer: what most requests that do not stream get, so it takes the short way."""
+        connection = self._connection
+        if connection is None or head.status != _OK or head.reading is None or head.reading.is_stream:
+            self._on_pieces(head, body)
+            return
+        self._first_byte = self._gateway.monotonic()
+        self._target.succeeded()
+        self._record(_OK, "complete", usage_of(body) if head.reading.is_json else None)
+        self._over()
+        connection.answer_with(_OK, self._lines(head.reading.lines), body)
+
+    def _on_pieces(self, head: AnswerHead, body: bytes) -> None:
         self.on_head(head)
         if self._status:
             self._pending.append(body)
@@ -218,21 +231,20 @@ class Passage:
         reading = head.reading
         if reading is None:
             reading = head.reading = read_answer(head.headers)
-        lines, content_type, content_length = reading
-        rate = self._rate
         self._status = head.status
-        self._reader = UsageReader(content_type)
-        if content_type.startswith(EVENT_STREAM) and self._hides_usage():
+        self._reader = UsageReader(reading.content_type)
+        self._is_stream = reading.is_stream
+        if reading.is_stream and self._hides_usage():
             self._hidden = HiddenUsage()
         else:
-            self._length = content_length
-        self._start = _START % (
-            lines,
-            self._visit.request_id.encode(),
-            rate.limit,
-            rate.remaining,
-            as_duration(rate.reset_ns).encode(),
-        )
+            self._length = reading.content_length
+        self._start = self._lines(reading.lines)
+
+    def _lines(self, relayed: bytes) -> bytes:
+        """The answer's headers: the upstream's, and what the gateway says of the request."""
+        rate = self._rate
+        reset = as_duration(rate.reset_ns).encode()
+        return _START % (relayed, self._visit.request_id.encode(), rate.limit, rate.remaining, reset)
 
     def _hides_usage(self) -> bool:
         """Whether the gateway asked for usage on its own account, which the caller must not see."""
@@ -268,7 +280,7 @@ class Passage:
         self._record(self._status, "failed", self._usage())
         if connection is None:
             return
-        if self._reader.is_stream and self._length is None:
+        if self._is_stream and self._length is None:
             event = msgspec.json.encode(failed.envelope(self._visit.request_id))
             connection.end(self._take() + b"data: " + event + b"\n\n")
         else:

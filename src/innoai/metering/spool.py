@@ -35,7 +35,7 @@ SEGMENT_BYTES = 1024 * 1024
 
 log = structlog.get_logger()
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(UsageRecord).decode
+_decoder = msgspec.json.Decoder(UsageRecord)
 
 
 class Segment:
@@ -161,18 +161,23 @@ class Shipper:
 
 def _read(path: Path) -> list[UsageRecord]:
     """The records of a segment. A line that a dying machine tore was never acknowledged, and is left out."""
-    records: list[UsageRecord] = []
     try:
-        lines = path.read_bytes().rstrip(b"\0").splitlines()
+        content = path.read_bytes().rstrip(b"\0")
     except FileNotFoundError:
         # Another process on the same directory shipped it first.
-        return records
-    for line in lines:
-        try:
-            records.append(_decode(line))
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            log.error("a torn line in the usage spool", segment=path.name)
-    return records
+        return []
+    try:
+        return _decoder.decode_lines(content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return [record for line in content.splitlines() if (record := _whole(line, path)) is not None]
+
+
+def _whole(line: bytes, path: Path) -> UsageRecord | None:
+    try:
+        return _decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        log.error("a torn line in the usage spool", segment=path.name)
+        return None
 
 
 def _is_closed(path: Path) -> bool:

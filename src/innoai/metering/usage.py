@@ -12,7 +12,6 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-EVENT_STREAM = b"text/event-stream"
 TAIL_BYTES = 64 * 1024
 """How much of an answer's end is looked at when the whole is too long to keep."""
 
@@ -81,10 +80,9 @@ def usage_in_tail(tail: bytes) -> Usage | None:
 class UsageReader:
     """Sees an answer's bytes pass, and keeps as many as it takes to know the usage."""
 
-    __slots__ = ("_is_json", "_kept", "_size", "is_stream")
+    __slots__ = ("_is_json", "_kept", "_size")
 
     def __init__(self, content_type: bytes) -> None:
-        self.is_stream = content_type.startswith(EVENT_STREAM)
         self._is_json = content_type.startswith(b"application/json")
         self._kept: list[bytes] = []
         self._size = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -50,7 +51,7 @@ async def add(connection: AsyncConnection, records: Sequence[UsageRecord]) -> No
     """
     for start in range(0, len(records), ROWS_PER_STATEMENT):
         rows = records[start : start + ROWS_PER_STATEMENT]
-        values = tuple(value for record in rows for value in msgspec.structs.astuple(record))
+        values = tuple(chain.from_iterable(map(msgspec.structs.astuple, rows)))
         await connection.exec_driver_sql(_insert(len(rows), connection.dialect.paramstyle), values)
 
 

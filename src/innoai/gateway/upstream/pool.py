@@ -100,8 +100,10 @@ class Pool:
 
     def send_prepared(self, head: PreparedHead, body: bytes, listener: Listener) -> Call:
         """Send a request with a whole body; the rest is as with `send`."""
-        text = head.framed(len(body))
-        pieces = [text + body] if len(body) <= _JOIN_LIMIT else [text, body]
+        if len(body) <= _JOIN_LIMIT:
+            pieces = [head.framed(len(body), body)]
+        else:
+            pieces = [head.framed(len(body)), body]
         call = Call(listener, pieces, head_only=head.method == b"HEAD", more=False, remaining=None)
         return self._start(call)
 

@@ -45,8 +45,10 @@ class PreparedHead(NamedTuple):
     method: bytes
     lines: bytes
 
-    def framed(self, length: int | None) -> bytes:
-        """The whole head, with the empty line. length: of the body in bytes; None means chunked."""
+    def framed(self, length: int | None, body: bytes = b"") -> bytes:
+        """The whole head, and what goes with it. length: of the body in bytes; None means chunked."""
+        if length and length > 0:
+            return b"%bcontent-length: %d\r\n\r\n%b" % (self.lines, length, body)
         return b"%b%b\r\n" % (self.lines, _framing(self.method, length))
 
 
