@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 ROUTES: dict[bytes, Route] = {path.encode(): route_for("POST", path) for path in INFERENCE_POSTS}
 """The paths that the data plane answers."""
 
+JSON = b"application/json"
+MULTIPART = b"multipart/form-data"
+
 _USAGE_OPTION_PATHS = frozenset((b"/v1/chat/completions", b"/v1/completions"))
 
 
@@ -40,7 +43,11 @@ class Arrival:
     """The row of the matrix."""
     knows_usage_option: bool = field(init=False)
     """Whether streams of this route know `stream_options.include_usage`."""
+    media_type: bytes = field(init=False)
+    """The body's, in lower case; JSON where none is named."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "route", ROUTES[self.path])
+        media_type = self.headers.content_type.partition(b";")[0].strip().lower()
+        object.__setattr__(self, "media_type", media_type or JSON)
         object.__setattr__(self, "knows_usage_option", self.path in _USAGE_OPTION_PATHS)

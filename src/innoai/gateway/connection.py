@@ -288,9 +288,14 @@ class Connection(HttpToolsProtocol):
         self.end(b"" if self.parser.get_method() == b"HEAD" else body)
 
     def answer_with(self, status: int, fields: bytes, body: bytes) -> None:
-        """Send a whole answer whose headers are lines already."""
-        self.begin(status, fields, len(body))
-        self.end(body)
+        """Send a whole answer with a body, whose headers are lines already."""
+        ((name, date),) = self.server_state.default_headers
+        close = b"" if self._keep_alive else b"connection: close\r\n"
+        self.transport.write(
+            b"%b%b: %b\r\n%bcontent-length: %d\r\n%b\r\n%b"
+            % (STATUS_LINE[status], name, date, fields, len(body), close, body)
+        )
+        self._ended()
 
     def begin(self, status: int, fields: bytes, length: int | None) -> None:
         """Begin an answer; the head goes out with the first of its body. `fields` are whole lines."""
@@ -322,7 +327,7 @@ class Connection(HttpToolsProtocol):
         self.transport.write(data)
 
     def end(self, data: bytes = b"") -> None:
-        """Send the last piece, and be ready for the next request."""
+        """Send the last piece."""
         if self._chunked:
             last = b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else b"0\r\n\r\n"
         else:
@@ -330,6 +335,10 @@ class Connection(HttpToolsProtocol):
         head, self._unsent = self._unsent, b""
         if head or last:
             self.transport.write(head + last)
+        self._ended()
+
+    def _ended(self) -> None:
+        """The answer is out: be ready for the next request, or hang up."""
         self.visit = None
         self._has_begun = False
         self.server_state.total_requests += 1

@@ -11,6 +11,7 @@ from innoai.access.decide import Request
 from innoai.access.routes import allowed_methods
 from innoai.door import admission
 from innoai.errors import InnoError, refusal
+from innoai.gateway.arrival import JSON, MULTIPART
 from innoai.gateway.body import JsonBody, MultipartBody, read_json, read_multipart
 from innoai.gateway.passage import Passage
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 LARGE_BODY = 64 * 1024
 """Bytes above which a body is not read before the request has passed every check but model and rate."""
 
-_JSON_TYPES = frozenset((b"application/json", b""))
-_MULTIPART = b"multipart/form-data"
 
 Body = JsonBody | MultipartBody | InnoError
 
@@ -129,12 +128,15 @@ class Visit:
         """The body is `content`: decide, and let an admitted request pass."""
         arrival, gateway = self.arrival, self._gateway
         try:
-            body = _take_apart(content, arrival.headers.content_type)
-            if isinstance(body, InnoError):
-                request = Request(arrival.route, arrival.address)
-            else:
-                model = body.model
+            # What is wrong with a body is said only to those who may ask at all, so it does not end this yet.
+            try:
+                parts = _take_apart(content, arrival)
+                body: Body = parts
+                model = parts.model
                 request = Request(arrival.route, arrival.address, model, model in gateway.models.targets)
+            except InnoError as error:
+                body = error
+                request = Request(arrival.route, arrival.address)
             decision = gateway.door.admit_now(arrival.headers.credential, request, arrival.seen)
             if decision is None:
                 self._spawn(self._decide_later(body, request))
@@ -189,19 +191,12 @@ class Visit:
             self._fail(error)
 
 
-def _take_apart(content: bytes, content_type: bytes) -> Body:
-    """The body, or what is wrong with it: that is said only to those who may ask at all."""
-    try:
-        if content_type in _JSON_TYPES:
-            return read_json(content)
-        media_type = content_type.partition(b";")[0].strip().lower()
-        if media_type in _JSON_TYPES:
-            return read_json(content)
-        if media_type == _MULTIPART:
-            return read_multipart(content, content_type)
-    except InnoError as error:
-        return error
-    return InnoError("unsupported_media_type")
+def _take_apart(content: bytes, arrival: Arrival) -> JsonBody | MultipartBody:
+    if arrival.media_type == JSON:
+        return read_json(content)
+    if arrival.media_type == MULTIPART:
+        return read_multipart(content, arrival.headers.content_type)
+    raise InnoError("unsupported_media_type")
 
 
 def _method_not_allowed(path: str) -> InnoError:
