@@ -6,8 +6,11 @@ import asyncio
 import os
 import secrets as randomness
 import time
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from alembic.util import CommandError
 
 from innoai.access import keys as key_format
 from innoai.access.scopes import ADMIN_FULL
@@ -22,6 +25,8 @@ from innoai.store.api_keys import KeyRecord
 from innoai.store.database import Database
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from innoai.access.tokens import Algorithm
@@ -49,20 +54,52 @@ def initialise(settings: Settings) -> Initialised:
     return asyncio.run(_initialise(settings))
 
 
+def rotate_signing_key(settings: Settings) -> str:
+    """Let a new key sign tokens, in running servers too; returns its id.
+
+    The former key verifies until what it signed has expired.
+
+    Raises:
+        ConfigError: the store or the secret cannot be used.
+    """
+    return asyncio.run(_rotate_signing_key(settings))
+
+
 async def _initialise(settings: Settings) -> Initialised:
     secrets = store_secrets.load(settings, create=True)
     if settings.store.sqlite_file is not None:
         settings.store.sqlite_file.parent.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.store.url)
-    try:
+    async with _opened(settings) as database:
         await database.migrate()
         async with database.write() as connection:
             now = time.time()
-            if await signing_keys.load(connection, secrets, now) is None:
+            signing = await signing_keys.load(connection, secrets, now)
+            if signing is None or signing.current.algorithm != settings.tokens.algorithm:
                 await _new_signing_key(connection, secrets, settings.tokens.algorithm, now)
             if await accounts.first(connection) is not None:
                 return Initialised(None, f"{settings.server.url}/", created=False)
             return await _first_account(connection, settings, secrets, now)
+
+
+async def _rotate_signing_key(settings: Settings) -> str:
+    secrets = store_secrets.load(settings, create=False)
+    async with _opened(settings) as database, database.write() as connection:
+        # Opening the present keys shows that this is the store's secret before anything is sealed under it.
+        await signing_keys.load(connection, secrets, time.time())
+        return await _new_signing_key(connection, secrets, settings.tokens.algorithm, time.time())
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[Database]:
+    """The store, and what stands in its way as one line."""
+    database = Database(settings.store.url)
+    try:
+        yield database
+    except CommandError as error:
+        raise ConfigError(
+            f"the store {without_password(settings.store.url)} was made by another version of innoai "
+            f"({error}); run that version, or a newer one"
+        ) from None
     except InnoError:
         raise ConfigError(
             f"the store {without_password(settings.store.url)} cannot be reached or written; "
@@ -100,15 +137,11 @@ async def _first_account(
 
 async def _new_signing_key(
     connection: AsyncConnection, secrets: Secrets, algorithm: Algorithm, now: float
-) -> None:
-    await signing_keys.rotate(
-        connection,
-        secrets,
-        kid=_new_id("sig"),
-        algorithm=algorithm,
-        secret=os.urandom(SIGNING_SECRET_BYTES),
-        now=now,
-    )
+) -> str:
+    kid = _new_id("sig")
+    secret = os.urandom(SIGNING_SECRET_BYTES)
+    await signing_keys.rotate(connection, secrets, kid=kid, algorithm=algorithm, secret=secret, now=now)
+    return kid
 
 
 def _new_id(prefix: str) -> str:

@@ -52,7 +52,6 @@ CALLER_WATCH_SECONDS = 1.0
 BACKLOG = 2048
 COLLECTOR_THRESHOLDS = (50_000, 20, 100)
 """A request leaves no cycles behind, so the collector need not look after every few of them."""
-SIGNING_SECRET_BYTES = 32
 
 log = structlog.get_logger()
 
@@ -137,6 +136,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             shipper.run(),
             _every(USE_FLUSH_SECONDS, keyring.flush_use),
             _every(TIDY_SECONDS, lambda: _tidy(database)),
+            _every(TIDY_SECONDS, keyring.reload_signing_keys),
         )
     ]
     try:

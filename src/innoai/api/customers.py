@@ -28,7 +28,7 @@ from innoai.api.wire import (
 )
 from innoai.door import Admission
 from innoai.errors import InnoError
-from innoai.store import customers
+from innoai.store import accounts, customers
 from innoai.store.customers import CustomerRecord
 
 if TYPE_CHECKING:
@@ -194,6 +194,7 @@ async def create_customer(
         IntegrityError: the account has one of that customer_id.
     """
     tier = services.tiers[account.tier]
+    await accounts.lock(connection, account.id)
     most = tier.max_customers
     if most is not None and await customers.count(connection, account.id) >= most:
         raise InnoError("conflict", f"The account has {most} customers, as many as tier {tier.name} allows.")

@@ -34,7 +34,7 @@ from innoai.api.wire import (
 from innoai.door import Admission
 from innoai.errors import InnoError
 from innoai.keyring.keyring import effective_rate_limit
-from innoai.store import api_keys
+from innoai.store import accounts, api_keys
 from innoai.store.api_keys import KeyRecord
 
 if TYPE_CHECKING:
@@ -292,6 +292,7 @@ async def _own(connection: AsyncConnection, key_id: str, caller: Admission) -> K
 
 
 async def _check_room(connection: AsyncConnection, account_id: str, tier: Tier, now: float) -> None:
+    await accounts.lock(connection, account_id)
     if tier.max_keys is not None and await api_keys.count_live(connection, account_id, now) >= tier.max_keys:
         raise InnoError(
             "conflict",

@@ -59,6 +59,7 @@ def show_version(context: typer.Context, json: JsonOption = False) -> None:
 
 for local_command in (server.init, server.serve, server.doctor):
     app.command()(local_command)
+app.command("rotate-signing-key")(server.rotate_signing_key)
 for remote_command in (access.validate, access.explain, access.tiers):
     app.command()(remote_command)
 app.add_typer(keys.app, name="keys")

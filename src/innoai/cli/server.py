@@ -58,6 +58,16 @@ def serve(config: ConfigOption = None) -> None:
         _part("server").serve(settings)
 
 
+def rotate_signing_key(context: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Let a new key sign tokens, at once in running servers too; tokens of the former key stay valid."""
+    with _telling():
+        kid: str = _part("installation").rotate_signing_key(_load(config))
+    if Options(json=json).over(context.obj).json:
+        output.write_json({"kid": kid})
+    else:
+        output.write_fields({"kid": kid})
+
+
 def doctor(context: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Examine the settings, the store and what else the server relies on."""
     with _telling():

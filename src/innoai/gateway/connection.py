@@ -157,7 +157,7 @@ class Connection(HttpToolsProtocol):
             self._refuse_connection(refusal("headers_too_large"))
             return
         self.deadline = self.loop.time() + BODY_PATIENCE
-        path, _, query = self.url.partition(b"?")
+        path, _, query = _origin_form(self.url).partition(b"?")
         if self._is_busy(is_inference=path in ROUTES):
             self._drop_the_rest()
         elif path in ROUTES:
@@ -353,3 +353,11 @@ class Connection(HttpToolsProtocol):
         """Show that the answer is not whole by cutting it: there is no other way by then."""
         self.visit = None
         self.transport.abort()
+
+
+def _origin_form(target: bytes) -> bytes:
+    """Path and query of a request target, whose absolute form means the same here (RFC 9112 §3.2.2)."""
+    if target.startswith(b"/") or b"://" not in target:
+        return target
+    rest = target.partition(b"://")[2]
+    return b"/" + rest.partition(b"/")[2]

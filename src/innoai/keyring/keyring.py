@@ -124,6 +124,11 @@ class Keyring:
         while self._revoked[oldest := next(iter(self._revoked))] <= now:
             del self._revoked[oldest]
 
+    async def reload_signing_keys(self) -> None:
+        """Let go of signing keys that have retired since they were read."""
+        async with self._database.read() as connection:
+            await self._load_signing_keys(connection)
+
     async def _load_signing_keys(self, connection: AsyncConnection) -> None:
         self._signing = await signing_keys.load(connection, self._secrets, self._clock())
         self._claims.clear()

@@ -52,6 +52,11 @@ async def get(connection: AsyncConnection, account_id: str) -> AccountRecord:
     return AccountRecord(**row._mapping)
 
 
+async def lock(connection: AsyncConnection, account_id: str) -> None:
+    """Let nobody else count and add within the account until this transaction ends."""
+    await connection.execute(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update())
+
+
 async def invite_owner(
     connection: AsyncConnection, member_id: str, account_id: str, invite: str, now: float
 ) -> None:
