@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 
-from innoai.metering.usage import Usage, usage_in_tail
+from innoai.metering.usage import Usage, usages_from_the_end
 
-_EVENT_ENDS = (b"\n\r\n", b"\n\n", b"\r\r")
-"""An empty line, after a line that ended as it liked: CRLF, LF or CR."""
+_EVENT_ENDS = (b"\n\n", b"\n\r\n", b"\r\r")
+"""An empty line, after a line that ended as it liked: LF, CRLF or CR."""
 _EVENT_END = re.compile(b"|".join(_EVENT_ENDS))
 _USAGE = b'"usage"'
 _NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
@@ -33,7 +33,7 @@ class HiddenUsage:
         if data.endswith(_EVENT_ENDS):
             self._partial = b""
         else:
-            end = _last_event_end(data)
+            end = _last_event_end(data, len(data))
             data, self._partial = data[:end], data[end:]
         return self._without_usage(data) if _USAGE in data else data
 
@@ -44,17 +44,14 @@ class HiddenUsage:
 
     def _without_usage(self, events: bytes) -> bytes:
         """All but the usage event. Some servers tell the usage beside their last choice: that event stays."""
-        self.usage = usage_in_tail(events) or self.usage
-        if _NO_CHOICES.search(events) is None:
-            return events
-        kept = []
-        start = 0
-        for match in _NO_CHOICES.finditer(events):
-            begin, end = _last_event_end(events[: match.start()]), _event_end(events, match.end())
-            if begin >= start and usage_in_tail(events[begin:end]) is not None:
-                kept.append(events[start:begin])
-                start = end
-        return b"".join([*kept, events[start:]])
+        last = None
+        for position, usage in usages_from_the_end(events):
+            last = last or usage
+            begin, end = _last_event_end(events, position), _event_end(events, position)
+            if _NO_CHOICES.search(events, begin, end) is not None:
+                events = events[:begin] + events[end:]
+        self.usage = last or self.usage
+        return events
 
 
 def _event_end(data: bytes, position: int) -> int:
@@ -63,5 +60,11 @@ def _event_end(data: bytes, position: int) -> int:
     return len(data) if match is None else match.end()
 
 
-def _last_event_end(data: bytes) -> int:
-    return max((data.rfind(end) + len(end) for end in _EVENT_ENDS if end in data), default=0)
+def _last_event_end(data: bytes, before: int) -> int:
+    """Where the last event that is whole before a position ends; 0 if there is none."""
+    found = 0
+    for end in _EVENT_ENDS:
+        position = data.rfind(end, found, before)
+        if position != -1:
+            found = position + len(end)
+    return found

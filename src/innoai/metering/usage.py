@@ -7,10 +7,13 @@ Responses API counts `input_tokens` and `output_tokens`, in a stream inside its 
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from msgspec import Meta
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TAIL_BYTES = 64 * 1024
 """How much of an answer's end is looked at when the whole is too long to keep."""
@@ -50,6 +53,8 @@ class Usage(msgspec.Struct, frozen=True):
 
 _decode_answer = msgspec.json.Decoder(_Answer).decode
 _decode_counts = msgspec.json.Decoder(_Counts).decode
+_USAGE_NAME = b'"usage"'
+_BRACE = re.compile(rb"[{}]")
 _USAGE_MEMBER = re.compile(rb'"usage"\s*:\s*(\{)')
 
 
@@ -64,16 +69,33 @@ def usage_of(body: bytes) -> Usage | None:
 
 def usage_in_tail(tail: bytes) -> Usage | None:
     """The last usage object in the end of an answer, be it JSON or server-sent events."""
-    for match in reversed(list(_USAGE_MEMBER.finditer(tail))):
-        text = _object_at(tail, match.start(1))
-        if text is None:
-            continue
-        try:
-            usage = _usage(_decode_counts(text))
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            continue
+    return next((usage for _, usage in usages_from_the_end(tail)), None)
+
+
+def usages_from_the_end(data: bytes) -> Iterator[tuple[int, Usage]]:
+    """The usage objects in some JSON or events, the last one first, with where the member begins.
+
+    Found by a backward search for the name: scanning forward by a pattern takes a hundred times as long.
+    """
+    position = data.rfind(_USAGE_NAME)
+    while position != -1:
+        member = _USAGE_MEMBER.match(data, position)
+        usage = None if member is None else _usage_at(data, member.start(1))
         if usage is not None:
-            return usage
+            yield position, usage
+        position = data.rfind(_USAGE_NAME, 0, position)
+
+
+def _usage_at(data: bytes, start: int) -> Usage | None:
+    """The usage object that begins at `start`, which has no braces in strings."""
+    depth = 0
+    for brace in _BRACE.finditer(data, start):
+        depth += 1 if brace[0] == b"{" else -1
+        if depth == 0:
+            try:
+                return _usage(_decode_counts(data[start : brace.end()]))
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                return None
     return None
 
 
@@ -113,17 +135,3 @@ def _usage(counts: _Counts) -> Usage | None:
     details = counts.prompt_tokens_details or counts.input_tokens_details
     cached = 0 if details is None or details.cached_tokens is None else details.cached_tokens
     return Usage(prompt or 0, cached, completion or 0)
-
-
-def _object_at(text: bytes, start: int) -> bytes | None:
-    """The JSON object that begins at `start`; usage objects have no braces in strings."""
-    depth = 0
-    for position in range(start, len(text)):
-        byte = text[position]
-        if byte == 0x7B:
-            depth += 1
-        elif byte == 0x7D:
-            depth -= 1
-            if depth == 0:
-                return text[start : position + 1]
-    return None
