@@ -17,6 +17,8 @@ import msgspec
 from msgspec import Meta
 
 from innoai.access.networks import parse_networks
+from innoai.access.tiers import DEFAULT_TIERS, MAX_RATE_LIMIT, Tier
+from innoai.access.tokens import MAX_LIFETIME, MIN_LIFETIME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -171,6 +173,51 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     upstreams: Annotated[tuple[Upstream, ...], Meta(min_length=1, description="in order of preference")]
 
 
+Bound = Annotated[int, Meta(ge=1)] | Literal["unlimited"]
+
+
+class TierSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What accounts of a tier may have; what is not set stays as in the built-in tier of that name."""
+
+    default_rate_limit: Annotated[
+        int | None, Meta(description="requests a minute of a key that names no rate_limit")
+    ] = None
+    max_rate_limit: Annotated[int | None, Meta(description="the most that a key's rate_limit may be")] = None
+    max_keys: Annotated[Bound | None, Meta(description="active keys, or unlimited")] = None
+    max_customers: Annotated[Bound | None, Meta(description="customers, or unlimited")] = None
+    max_token_lifetime: Annotated[int | None, Meta(description="seconds that an access token may live")] = (
+        None
+    )
+    models: Annotated[tuple[str, ...] | None, Meta(description="the only models, by public name")] = None
+
+    def __post_init__(self) -> None:
+        for name in ("default_rate_limit", "max_rate_limit"):
+            value = getattr(self, name)
+            if value is not None and not 1 <= value <= MAX_RATE_LIMIT:
+                raise ValueError(f"{name}: choose from 1 to {MAX_RATE_LIMIT} requests a minute")
+        lifetime = self.max_token_lifetime
+        if lifetime is not None and not MIN_LIFETIME <= lifetime <= MAX_LIFETIME:
+            raise ValueError(f"max_token_lifetime: choose from {MIN_LIFETIME} to {MAX_LIFETIME} seconds")
+
+    def over(self, tier: Tier) -> Tier:
+        """The tier with these settings in place of its own."""
+        return Tier(
+            tier.name,
+            self.default_rate_limit or tier.default_rate_limit,
+            self.max_rate_limit or tier.max_rate_limit,
+            _bound(self.max_keys, tier.max_keys),
+            _bound(self.max_customers, tier.max_customers),
+            self.max_token_lifetime or tier.max_token_lifetime,
+            tier.models if self.models is None else self.models,
+        )
+
+
+def _bound(wanted: int | str | None, built_in: int | None) -> int | None:
+    if wanted is None:
+        return built_in
+    return wanted if isinstance(wanted, int) else None
+
+
 ECHO_MODELS = {"inno-ai-boyong-4.5": Model((Upstream("echo:"),))}
 
 
@@ -188,12 +235,16 @@ class Settings(msgspec.Struct, frozen=True):
     customers: CustomerSettings = CustomerSettings()
     metering: MeteringSettings = MeteringSettings()
     models: dict[str, Model] = msgspec.field(default_factory=lambda: dict(ECHO_MODELS))
+    tiers: dict[str, Tier] = msgspec.field(default_factory=lambda: dict(DEFAULT_TIERS))
     secret: str | None = None
     previous_secret: str | None = None
 
     def __repr__(self) -> str:
         return f"Settings(server={self.server!r}, models={list(self.models)!r})"
 
+
+NAMED_SECTIONS = ("models", "tiers")
+"""The sections whose settings stand below names of the operator's own, as in [tiers.startup]."""
 
 SECTIONS: dict[str, type[msgspec.Struct]] = {
     "server": ServerSettings,
@@ -214,11 +265,10 @@ def load(path: str | None, environ: Mapping[str, str]) -> Settings:
     named = path or environ.get("INNOAI_CONFIG")
     file = Path(named or DEFAULT_FILE)
     document = _read(file) if named or file.exists() else {}
-    unknown = next((name for name in document if name not in SECTIONS and name != "models"), None)
+    known = (*SECTIONS, *NAMED_SECTIONS)
+    unknown = next((name for name in document if name not in known), None)
     if unknown is not None:
-        raise ConfigError(
-            f"{file}: [{unknown}] is no section; the sections are {', '.join(SECTIONS)}, models"
-        )
+        raise ConfigError(f"{file}: [{unknown}] is no section; the sections are {', '.join(known)}")
     sections = {
         name: _section(file, name, document.get(name, {}), struct, environ)
         for name, struct in SECTIONS.items()
@@ -227,6 +277,7 @@ def load(path: str | None, environ: Mapping[str, str]) -> Settings:
     return Settings(
         **sections,
         models=models,
+        tiers=_tiers(file, document.get("tiers", {})),
         secret=_secret("INNOAI_SECRET", environ),
         previous_secret=_secret("INNOAI_SECRET_PREVIOUS", environ),
     )
@@ -295,6 +346,20 @@ def _models(file: Path, given: object, environ: Mapping[str, str]) -> dict[str, 
     if not models:
         raise ConfigError(f"{file}: models: name at least one model, or leave the section out")
     return models
+
+
+def _tiers(file: Path, given: object) -> dict[str, Tier]:
+    tiers = dict(DEFAULT_TIERS)
+    for name, wanted in _table(file, "tiers", given).items():
+        where = f'{file}: tiers."{name}"'
+        settings: TierSettings = _convert(where, wanted, TierSettings, strict=True)
+        if name not in tiers and (settings.default_rate_limit is None or settings.max_rate_limit is None):
+            raise ConfigError(f"{where}: a tier of your own needs default_rate_limit and max_rate_limit")
+        tier = settings.over(tiers.get(name, Tier(name, 1, 1, None, None, MAX_LIFETIME)))
+        if tier.default_rate_limit > tier.max_rate_limit:
+            raise ConfigError(f"{where}: default_rate_limit is above max_rate_limit; lower it, or raise that")
+        tiers[name] = tier
+    return tiers
 
 
 def _with_key(where: str, upstream: Upstream, environ: Mapping[str, str]) -> Upstream:

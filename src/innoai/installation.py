@@ -69,7 +69,7 @@ async def _initialise(settings: Settings) -> Initialised:
     secrets = store_secrets.load(settings, create=True)
     if settings.store.sqlite_file is not None:
         settings.store.sqlite_file.parent.mkdir(parents=True, exist_ok=True)
-    async with _opened(settings) as database:
+    async with opened(settings) as database:
         await database.migrate()
         async with database.write() as connection:
             now = time.time()
@@ -83,14 +83,14 @@ async def _initialise(settings: Settings) -> Initialised:
 
 async def _rotate_signing_key(settings: Settings) -> str:
     secrets = store_secrets.load(settings, create=False)
-    async with _opened(settings) as database, database.write() as connection:
+    async with opened(settings) as database, database.write() as connection:
         # Opening the present keys shows that this is the store's secret before anything is sealed under it.
         await signing_keys.load(connection, secrets, time.time())
         return await _new_signing_key(connection, secrets, settings.tokens.algorithm, time.time())
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[Database]:
+async def opened(settings: Settings) -> AsyncIterator[Database]:
     """The store, and what stands in its way as one line."""
     database = Database(settings.store.url)
     try:
@@ -112,14 +112,22 @@ async def _opened(settings: Settings) -> AsyncIterator[Database]:
 async def _first_account(
     connection: AsyncConnection, settings: Settings, secrets: Secrets, now: float
 ) -> Initialised:
-    account_id, key = _new_id("acc"), key_format.mint(os.urandom(key_format.SECRET_BYTES))
+    account, key = await new_account(connection, secrets, "First account", FIRST_ACCOUNT_TIER, now)
     invite = randomness.token_urlsafe(32)
-    account = AccountRecord(account_id, "First account", FIRST_ACCOUNT_TIER, disabled=False, created_at=now)
+    await accounts.invite_owner(connection, _new_id("mem"), account.id, invite, now)
+    return Initialised(key, f"{settings.server.url}/setup?invite={invite}", created=True)
+
+
+async def new_account(
+    connection: AsyncConnection, secrets: Secrets, name: str, tier: str, now: float
+) -> tuple[AccountRecord, str]:
+    """An account and its first admin key."""
+    key = key_format.mint(os.urandom(key_format.SECRET_BYTES))
+    account = AccountRecord(_new_id("acc"), name, tier, disabled=False, created_at=now)
     await accounts.create(connection, account)
-    await accounts.invite_owner(connection, _new_id("mem"), account_id, invite, now)
     record = KeyRecord(
         id=_new_id("key"),
-        account_id=account_id,
+        account_id=account.id,
         customer_pk=None,
         customer_id=None,
         name="First admin key",
@@ -132,7 +140,7 @@ async def _first_account(
     )
     current = secrets.current
     await api_keys.create(connection, record, key_format.digest(key, current.pepper), current.version)
-    return Initialised(key, f"{settings.server.url}/setup?invite={invite}", created=True)
+    return account, key
 
 
 async def _new_signing_key(

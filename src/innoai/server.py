@@ -19,7 +19,6 @@ import uvicorn
 import uvloop
 
 from innoai.access.networks import parse_networks
-from innoai.access.tiers import DEFAULT_TIERS
 from innoai.api.app import ControlPlane
 from innoai.api.metrics import open_registry
 from innoai.api.services import Services
@@ -34,7 +33,7 @@ from innoai.keyring.feed import ChangeFeed
 from innoai.keyring.keyring import Keyring
 from innoai.limiter import open_limiter
 from innoai.metering.spool import Shipper, Spool
-from innoai.store import changes, idempotency, tokens
+from innoai.store import accounts, changes, idempotency, tokens
 from innoai.store import secrets as store_secrets
 from innoai.store.database import Database
 
@@ -86,11 +85,12 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         database,
         secrets,
         feed,
-        tiers=DEFAULT_TIERS,
+        tiers=settings.tiers,
         tokens=settings.tokens,
         max_stale=settings.store.max_stale,
         clock=time.time,
     )
+    await _check_tiers(settings, database)
     await feed.start(keyring)
     limiter = open_limiter(settings.limits.url, time.monotonic_ns)
     door = Door(
@@ -123,7 +123,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         keyring=keyring,
         feed=feed,
         door=door,
-        tiers=DEFAULT_TIERS,
+        tiers=settings.tiers,
         started_at=int(time.time()),
         trusted_proxies=proxies,
         registry=open_registry(door, feed),
@@ -203,6 +203,17 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         gc.set_threshold(*COLLECTOR_THRESHOLDS)
         log.info("listening", address=_address_of(listener), models=list(settings.models))
         await Server(config).serve(sockets=[listener])
+
+
+async def _check_tiers(settings: Settings, database: Database) -> None:
+    async with database.read() as connection:
+        missing = sorted(await accounts.tiers_in_use(connection) - settings.tiers.keys())
+    if missing:
+        await database.close()
+        raise ConfigError(
+            f"tiers: accounts are on {', '.join(missing)}, which the settings do not have; "
+            "put the tier back, or move them by `innoai accounts set-tier`"
+        )
 
 
 async def _every(seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DAY = 86_400
+MAX_RATE_LIMIT = 100_000_000
+"""Requests a minute beyond which no limit can be set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ DEFAULT_TIERS: Mapping[str, Tier] = MappingProxyType(
             Tier("free", 60, 120, 5, 10, 3600),
             Tier("startup", 1000, 10_000, 50, 1000, DAY),
             Tier("business", 10_000, 100_000, 1000, 100_000, DAY),
-            Tier("enterprise", 1_000_000, 100_000_000, None, None, DAY),
+            Tier("enterprise", 1_000_000, MAX_RATE_LIMIT, None, None, DAY),
         )
     }
 )

@@ -14,6 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 from innoai.access import keys as key_format
 from innoai.access.networks import NETWORK_PATTERN, parse_networks
 from innoai.access.scopes import DEFAULT_SCOPES, LEVELS, SCOPES, in_order, level_of, scope_set
+from innoai.access.tiers import MAX_RATE_LIMIT
 from innoai.api.admission import Caller, Inside
 from innoai.api.customers import customer_or_create
 from innoai.api.idempotency import create_once
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 
 JsonRequest = Request[Any, Any, Any]
 
-MAX_RATE_LIMIT = 100_000_000
 MAX_OVERLAP = 30 * 86_400
 DEFAULT_OVERLAP = 86_400
 LAST_INSTANT = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()

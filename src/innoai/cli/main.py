@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from innoai.cli import access, customers, keys, output, server, tokens
+from innoai.cli import access, accounts, customers, keys, output, server, tokens
 from innoai.cli.failures import EXIT_MEANINGS, ExitCode, command_error
 from innoai.cli.session import ApiKeyOption, BaseUrlOption, JsonOption, Options, TimeoutOption
 
@@ -65,6 +65,7 @@ for remote_command in (access.validate, access.explain, access.tiers):
 app.add_typer(keys.app, name="keys")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(customers.app, name="customers")
+app.add_typer(accounts.app, name="accounts")
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -31,9 +31,9 @@ ConfigOption = Annotated[
 
 def init(context: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Create the store if there is none, and print the first admin key this once."""
-    with _telling():
-        settings = _load(config)
-        first_run: Initialised = _part("installation").initialise(settings)
+    with telling():
+        settings = load(config)
+        first_run: Initialised = part("installation").initialise(settings)
     found = {"api_key": first_run.api_key, "dashboard_setup_url": first_run.dashboard_setup_url}
     if Options(json=json).over(context.obj).json:
         output.write_json({**found, "created": first_run.created})
@@ -49,19 +49,19 @@ def init(context: typer.Context, config: ConfigOption = None, json: JsonOption =
 
 def serve(config: ConfigOption = None) -> None:
     """Serve until stopped. The first run prints the first admin key, a request to try, and the dashboard."""
-    with _telling():
-        settings = _load(config)
-        first_run: Initialised = _part("installation").initialise(settings)
+    with telling():
+        settings = load(config)
+        first_run: Initialised = part("installation").initialise(settings)
     if first_run.created:
         _greet(settings, first_run)
-    with _telling():
-        _part("server").serve(settings)
+    with telling():
+        part("server").serve(settings)
 
 
 def rotate_signing_key(context: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Let a new key sign tokens, at once in running servers too; tokens of the former key stay valid."""
-    with _telling():
-        kid: str = _part("installation").rotate_signing_key(_load(config))
+    with telling():
+        kid: str = part("installation").rotate_signing_key(load(config))
     if Options(json=json).over(context.obj).json:
         output.write_json({"kid": kid})
     else:
@@ -70,9 +70,9 @@ def rotate_signing_key(context: typer.Context, config: ConfigOption = None, json
 
 def doctor(context: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Examine the settings, the store and what else the server relies on."""
-    with _telling():
-        settings = _load(config)
-        findings = _part("doctor").examine(settings)
+    with telling():
+        settings = load(config)
+        findings = part("doctor").examine(settings)
     sound = all(finding.ok for finding in findings)
     if Options(json=json).over(context.obj).json:
         members = ("name", "ok", "detail", "remedy")
@@ -87,9 +87,9 @@ def doctor(context: typer.Context, config: ConfigOption = None, json: JsonOption
 
 
 @contextmanager
-def _telling() -> Iterator[None]:
+def telling() -> Iterator[None]:
     """Turn what stops the server into a CommandError: a setting, a file, an address in use."""
-    config = _part("config")
+    config = part("config")
     try:
         yield
     except config.ConfigError as error:
@@ -100,12 +100,13 @@ def _telling() -> Iterator[None]:
         ) from None
 
 
-def _load(config: str | None) -> Settings:
-    settings: Settings = _part("config").load(config, os.environ)
+def load(config: str | None) -> Settings:
+    """The settings that a local command works by."""
+    settings: Settings = part("config").load(config, os.environ)
     return settings
 
 
-def _part(name: str) -> Any:
+def part(name: str) -> Any:
     """A module of the server. Raises CommandError where only the SDK and the CLI are installed."""
     try:
         return importlib.import_module(f"innoai.{name}")

@@ -21,7 +21,7 @@ from innoai.errors import InnoError, refusal
 from innoai.store import accounts, api_keys, changes, customers, signing_keys, tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -362,7 +362,7 @@ class Keyring:
                 scopes=scope_set(record.scopes),
                 networks=parse_networks(record.allowed_ips),
                 rate_limit=effective_rate_limit(record.rate_limit, tier),
-                models=None if record.models is None else frozenset(record.models),
+                models=effective_models(record.models, tier),
                 expires_at=record.expires_at,
                 revoked_at=record.revoked_at,
             ),
@@ -373,6 +373,14 @@ class Keyring:
 def effective_rate_limit(rate_limit: int | None, tier: Tier) -> int:
     """Requests a minute: the key's own or the tier's default, never more than the tier allows."""
     return min(tier.default_rate_limit if rate_limit is None else rate_limit, tier.max_rate_limit)
+
+
+def effective_models(models: Collection[str] | None, tier: Tier) -> frozenset[str] | None:
+    """The models that a key may use: its own, of those the tier's; None where neither names any."""
+    if models is None or tier.models is None:
+        named = tier.models if models is None else models
+        return None if named is None else frozenset(named)
+    return frozenset(models) & frozenset(tier.models)
 
 
 def _put(memory: dict[K, T], key: K, value: T, most: int) -> None:

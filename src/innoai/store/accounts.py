@@ -6,8 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
+from innoai.store import changes
 from innoai.store.tables import accounts, members
 
 if TYPE_CHECKING:
@@ -50,6 +51,34 @@ async def get(connection: AsyncConnection, account_id: str) -> AccountRecord:
     """The account of an id that some row refers to."""
     row = (await connection.execute(select(accounts).where(accounts.c.id == account_id))).one()
     return AccountRecord(**row._mapping)
+
+
+async def everyone(connection: AsyncConnection) -> list[AccountRecord]:
+    """All accounts, the oldest first."""
+    rows = (await connection.execute(select(accounts).order_by(accounts.c.id))).all()
+    return [AccountRecord(**row._mapping) for row in rows]
+
+
+async def tiers_in_use(connection: AsyncConnection) -> set[str]:
+    """The tiers that some account is on."""
+    return set((await connection.execute(select(accounts.c.tier).distinct())).scalars())
+
+
+async def change(
+    connection: AsyncConnection,
+    account_id: str,
+    *,
+    now: float,
+    tier: str | None = None,
+    disabled: bool | None = None,
+) -> AccountRecord | None:
+    """Move an account to a tier, disable or enable it, and tell the feed; None if there is no such one."""
+    values = {name: value for name, value in (("tier", tier), ("disabled", disabled)) if value is not None}
+    changed = await connection.execute(update(accounts).where(accounts.c.id == account_id).values(**values))
+    if changed.rowcount == 0:
+        return None
+    await changes.announce(connection, changes.ACCOUNT, account_id, now)
+    return await get(connection, account_id)
 
 
 async def lock(connection: AsyncConnection, account_id: str) -> None:

@@ -1,0 +1,76 @@
+"""The operator's hand on accounts: make them, list them, move them between tiers, disable them.
+
+It works on the store, with or without a running server; a running one hears of it within its next
+look at the change feed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from innoai.config import ConfigError
+from innoai.installation import new_account, opened
+from innoai.store import accounts
+from innoai.store import secrets as store_secrets
+
+if TYPE_CHECKING:
+    from innoai.config import Settings
+    from innoai.store.accounts import AccountRecord
+
+
+def create(settings: Settings, name: str, tier: str) -> tuple[AccountRecord, str]:
+    """A new account and its first admin key, which is shown this once.
+
+    Raises:
+        ConfigError: there is no such tier, or the store cannot be used.
+    """
+    _check_tier(settings, tier)
+    return asyncio.run(_create(settings, name, tier))
+
+
+def everyone(settings: Settings) -> list[AccountRecord]:
+    """All accounts, the oldest first. ConfigError when the store cannot be used."""
+    return asyncio.run(_everyone(settings))
+
+
+def set_tier(settings: Settings, account_id: str, tier: str) -> AccountRecord:
+    """Move an account to another tier, whose bounds hold for its keys from then on.
+
+    Raises:
+        ConfigError: there is no such tier or account, or the store cannot be used.
+    """
+    _check_tier(settings, tier)
+    return asyncio.run(_change(settings, account_id, tier=tier))
+
+
+def set_disabled(settings: Settings, account_id: str, *, disabled: bool) -> AccountRecord:
+    """Refuse, or admit again, all keys and tokens of an account. ConfigError as with set_tier."""
+    return asyncio.run(_change(settings, account_id, disabled=disabled))
+
+
+async def _create(settings: Settings, name: str, tier: str) -> tuple[AccountRecord, str]:
+    secrets = store_secrets.load(settings, create=False)
+    async with opened(settings) as database, database.write() as connection:
+        return await new_account(connection, secrets, name, tier, time.time())
+
+
+async def _everyone(settings: Settings) -> list[AccountRecord]:
+    async with opened(settings) as database, database.read() as connection:
+        return await accounts.everyone(connection)
+
+
+async def _change(
+    settings: Settings, account_id: str, *, tier: str | None = None, disabled: bool | None = None
+) -> AccountRecord:
+    async with opened(settings) as database, database.write() as connection:
+        changed = await accounts.change(connection, account_id, now=time.time(), tier=tier, disabled=disabled)
+    if changed is None:
+        raise ConfigError(f"there is no account {account_id}; `innoai accounts list` lists them")
+    return changed
+
+
+def _check_tier(settings: Settings, tier: str) -> None:
+    if tier not in settings.tiers:
+        raise ConfigError(f"there is no tier {tier}; the tiers are {', '.join(settings.tiers)}")
