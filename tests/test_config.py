@@ -8,6 +8,7 @@ import pytest
 from msgspec import Meta
 
 from innoai import config
+from innoai.access.tiers import DEFAULT_TIERS
 from innoai.config import (
     ECHO_MODELS,
     SECTIONS,
@@ -328,7 +329,7 @@ def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
     assert without_password(url) == shown
 
 
-@pytest.mark.parametrize("struct", [*SECTIONS.values(), Upstream, Model])
+@pytest.mark.parametrize("struct", [*SECTIONS.values(), Upstream, Model, config.TierSettings])
 def test_every_setting_says_what_it_is_for(struct: type[msgspec.Struct]) -> None:
     for field in msgspec.structs.fields(struct):
         assert any(isinstance(meta, Meta) and meta.description for meta in field.type.__metadata__), (
@@ -338,5 +339,44 @@ def test_every_setting_says_what_it_is_for(struct: type[msgspec.Struct]) -> None
 
 def test_every_section_is_a_setting_of_the_whole() -> None:
     names = {field.name for field in msgspec.structs.fields(Settings)}
-    assert names == {*SECTIONS, "models", "secret", "previous_secret"}
+    assert names == {*SECTIONS, *config.NAMED_SECTIONS, "secret", "previous_secret"}
     assert config.DEFAULT_FILE == "innoai.toml"
+
+
+def test_a_built_in_tier_takes_what_is_set_and_keeps_the_rest(tmp_path: Path) -> None:
+    file = tmp_path / "innoai.toml"
+    file.write_text('[tiers.free]\nmax_keys = "unlimited"\ndefault_rate_limit = 90\nmodels = ["small"]\n')
+    free, built_in = config.load(str(file), {}).tiers["free"], DEFAULT_TIERS["free"]
+    assert (free.max_keys, free.default_rate_limit, free.models) == (None, 90, ("small",))
+    assert (free.max_customers, free.max_rate_limit) == (built_in.max_customers, built_in.max_rate_limit)
+
+
+def test_a_tier_of_ones_own_stands_beside_the_built_in_ones(tmp_path: Path) -> None:
+    file = tmp_path / "innoai.toml"
+    file.write_text("[tiers.gold]\ndefault_rate_limit = 5\nmax_rate_limit = 10\nmax_keys = 2\n")
+    tiers = config.load(str(file), {}).tiers
+    assert list(tiers) == [*DEFAULT_TIERS, "gold"]
+    assert tiers["gold"].max_keys == 2
+    assert tiers["gold"].max_customers is None
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[tiers.gold]\nmax_rate_limit = 10", "needs default_rate_limit and max_rate_limit"),
+        ("[tiers.free]\ndefault_rate_limit = 1000", "default_rate_limit is above max_rate_limit"),
+        ("[tiers.free]\nmax_rate_limit = 0", "max_rate_limit: choose from 1"),
+        ("[tiers.free]\nmax_token_lifetime = 5", "max_token_lifetime: choose from 60"),
+        ("[tiers.free]\nmax_keys = 0", "max_keys"),
+        ("[tiers.free]\nmax_kyes = 1", "max_kyes: there is no such setting"),
+        ("tiers = 1", "tiers is a section"),
+    ],
+)
+def test_a_tier_that_makes_no_sense_is_one_line(tmp_path: Path, text: str, problem: str) -> None:
+    file = tmp_path / "innoai.toml"
+    file.write_text(text)
+    with pytest.raises(config.ConfigError) as error:
+        config.load(str(file), {})
+    assert str(error.value).startswith(f"{file}: tiers")
+    assert problem in str(error.value)
+    assert "\n" not in str(error.value)
