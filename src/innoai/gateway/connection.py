@@ -1,7 +1,7 @@
 """A caller's connection: uvicorn's, which answers inference itself and leaves everything else to ASGI.
 
-Three things are added beside the fast lane: heads and patience have bounds, what is not HTTP is
-refused in our envelope, and a request that is pipelined behind one under way is dropped with the
+Three things are added beside the fast lane: heads, framing and patience have bounds, what is not HTTP
+is refused in our envelope, and a request that is pipelined behind one under way is dropped with the
 connection (RFC 9112 §9.3.2), so that no answer ever meets the wrong request.
 """
 
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 HEAD_PATIENCE = 30.0
 BODY_PATIENCE = 60.0
 IDLE_PATIENCE = 75.0
-"""Seconds for a whole head, between two pieces of a body, and between two requests."""
+READ_PATIENCE = 60.0
+"""Seconds for a whole head, between two pieces of a body, between two requests, and for any reading of what
+was sent."""
 
 _BODILESS = frozenset((204, 304))
 
@@ -50,8 +52,10 @@ class Connection(HttpToolsProtocol):
         self.visit: Visit | None = None
         self.deadline = math.inf
         """The loop's time at which the caller has been waited for long enough."""
-        self._head_bytes = 0
+        # What came since the last head or piece of a body: heads, framing and trailers have bounds.
+        self._overhead = 0
         self._in_head = True
+        self._is_offer = False
         # Between two requests, where a repeated head may begin; `_first` is what the present one began with.
         self._is_between = True
         self._first = b""
@@ -64,6 +68,9 @@ class Connection(HttpToolsProtocol):
         self._chunked = False
         self._has_begun = False
         self._unsent = b""
+        # What the caller had not read when it was last looked at, and by when it must have read some of it.
+        self._unread = 0
+        self._read_by = math.inf
 
     # What the transport says.
 
@@ -85,28 +92,41 @@ class Connection(HttpToolsProtocol):
             return
         if self._is_between and self.visit is None:
             body = None if self._repeated is None else self._repeated.body_of(data)
-            if body is not None:
+            if body is not None and len(body) <= self.gateway.max_body_bytes:
                 self._begin_again(body)
                 return
             self._first = data
         self._parse(data)
 
     def _parse(self, data: bytes) -> None:
-        """Feed the parser, within the bounds of a head."""
-        if self._in_head:
-            self._head_bytes += len(data)
-        self._is_between = False
+        """Feed the parser, within the bounds of what is not a body."""
+        self._overhead += len(data)
         self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # Another protocol was offered; the request itself is answered in this one (RFC 9110 §7.8).
-            pass
+        except httptools.HttpParserUpgrade as offer:
+            if self._is_offer:
+                self._decline(data[offer.args[0] :])
+        except httptools.HttpParserCallbackError as error:
+            log.error("unexpected", exc_info=error.__context__)
+            self._refuse_connection(refusal("internal_error"))
         except httptools.HttpParserError:
             message = "The request is not valid HTTP/1.1. Check its framing and headers."
             self._refuse_connection(refusal("invalid_request", message))
-        if self._in_head and self._head_bytes > self.gateway.max_header_bytes:
+        if self._overhead > self.gateway.max_header_bytes:
             self._refuse_connection(refusal("headers_too_large"))
+
+    def _decline(self, rest: bytes) -> None:
+        """Parse the head again without its offer of another protocol (RFC 9110 §7.8), and go on.
+
+        To the parser, what follows an offer is the other protocol's, although it is the request's body.
+        """
+        self._is_offer = False
+        self._first = b""
+        lines = b"".join(b"%b: %b\r\n" % header for header in self.headers if header[0] != b"upgrade")
+        version = self.parser.get_http_version().encode()
+        head = b"%b %b HTTP/%b\r\n%b\r\n" % (self.parser.get_method(), self.url, version, lines)
+        self._parse(head + rest)
 
     def pause_writing(self) -> None:
         """The caller reads more slowly than the upstream writes."""
@@ -117,7 +137,9 @@ class Connection(HttpToolsProtocol):
     def resume_writing(self) -> None:
         """The caller has caught up."""
         super().resume_writing()
-        if self.visit is not None and self.visit.passage is not None:
+        if self.visit is None:
+            self.flow.resume_reading()
+        elif self.visit.passage is not None:
             self.visit.passage.resume()
 
     def shutdown(self) -> None:
@@ -129,7 +151,12 @@ class Connection(HttpToolsProtocol):
 
     def expire(self, now: float) -> None:
         """Hang up on a caller that has had its time; asked by the server now and then."""
-        if now > self.deadline:
+        unread = self.transport.get_write_buffer_size()
+        if unread != self._unread:
+            self._unread, self._read_by = unread, now + READ_PATIENCE
+        elif unread and now > self._read_by:
+            self.transport.abort()
+        elif now > self.deadline:
             self._deaf = True
             self.transport.close()
 
@@ -141,7 +168,9 @@ class Connection(HttpToolsProtocol):
         self.headers = []
         self.expect_100_continue = False
         self._in_head = True
-        self.deadline = self.loop.time() + HEAD_PATIENCE
+        self._is_between = False
+        if self.visit is None:
+            self.deadline = self.loop.time() + HEAD_PATIENCE
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field of the head. A trailer is none (RFC 9110 §6.5.1): it could speak for another caller."""
@@ -151,7 +180,10 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is whole: one of ours, or ASGI's."""
         self._in_head = False
-        self._head_bytes = 0
+        self._overhead = 0
+        self._is_offer = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+        if self._is_offer:
+            return
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > self.gateway.max_header_bytes:
             self._refuse_connection(refusal("headers_too_large"))
@@ -169,6 +201,7 @@ class Connection(HttpToolsProtocol):
         """A piece of a body."""
         if self._deaf:
             return
+        self._overhead = 0
         self.deadline = self.loop.time() + BODY_PATIENCE
         if self.visit is not None:
             self.visit.feed(body)
@@ -177,15 +210,24 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole."""
-        if self._deaf:
+        if self._deaf or self._is_offer:
             return
         self._is_between = True
+        self._overhead = 0
         self.deadline = math.inf
         if self.visit is not None:
             self._learn(self.visit.arrival)
             self.visit.complete()
+        elif self.cycle.response_complete:
+            self.deadline = self.loop.time() + IDLE_PATIENCE
         else:
             super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """An answer of ASGI's is out. uvicorn's own timer ends with any byte, be it only a line break."""
+        super().on_response_complete()
+        if self.deadline == math.inf and self.cycle.response_complete:
+            self.deadline = self.loop.time() + IDLE_PATIENCE
 
     def _is_busy(self, *, is_inference: bool) -> bool:
         """Whether a request is under way whose answer this one's could overtake."""
@@ -208,7 +250,7 @@ class Connection(HttpToolsProtocol):
 
     def _begin_visit(self, path: bytes, query: bytes) -> None:
         self._unset_keepalive_if_required()
-        self._is_http_11 = self.parser.get_http_version() != "1.0"
+        self._is_http_11 = self.parser.get_http_version() == "1.1"
         self._keep_alive = self._is_http_11 and self.parser.should_keep_alive()
         headers = read_request(self.headers)
         address = caller_address(self.client, headers.forwarded_for, self.gateway.trusted_proxies)
@@ -346,7 +388,10 @@ class Connection(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self._keep_alive:
             self.deadline = self.loop.time() + IDLE_PATIENCE
-            if self.flow.read_paused:
+            if self.flow.write_paused:
+                # Let it read its answers before it asks for more.
+                self.flow.pause_reading()
+            elif self.flow.read_paused:
                 self.flow.resume_reading()
         else:
             self.transport.close()
