@@ -12,7 +12,7 @@ from typing import Self
 
 _MOST_DIGITS = 9
 _CONTENT_LENGTH = re.compile(
-    rb"\r\ncontent-length:[ \t]*([0-9]{1,%d})[ \t]*\r\n" % _MOST_DIGITS, re.IGNORECASE
+    rb"\r\ncontent-length:[ \t]*([0-9]{1,%d})[ \t]*(?=\r\n)" % _MOST_DIGITS, re.IGNORECASE
 )
 PATIENCE = 8
 """How many heads in a row may be new before a connection's heads are taken for ever-changing ones."""

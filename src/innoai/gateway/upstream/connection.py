@@ -223,7 +223,7 @@ class Connection(asyncio.Protocol):
             return
         if self._state is _WAITING and self._slack == HEAD_LIMIT:
             body = None if self._repeated is None else self._repeated.body_of(data)
-            if body is not None and not self._call.more:
+            if body is not None and not self._call.more and not self._call.head_only:
                 self._whole_again(body)
                 return
             self._first = data
@@ -285,10 +285,13 @@ class Connection(asyncio.Protocol):
         if self._slack < 0 and sum(len(name) + len(value) for name, value in headers) > HEAD_LIMIT:
             raise _RefusedError("the head is too large")
         status = self._parser.get_status_code()
-        if status >= 200:
+        if 200 <= status < 600:
             self._begin_answer(status, headers)
-        elif status < 100 or status == 101:
+        elif status == 101 or not 100 <= status < 200:
             raise _RefusedError("the status is none that was asked for")
+        else:
+            # What the read began with is not the answer's head.
+            self._first = b""
 
     def on_body(self, chunk: bytes) -> None:
         """A piece of the body; httptools has made it, and it is handed on as it is."""
