@@ -10,7 +10,7 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
 from innoai.access.routes import allowed_methods
-from innoai.api import auth, customers, docs, health, keys, models, tiers
+from innoai.api import auth, credentials, customers, docs, health, keys, models, tiers
 from innoai.api.admission import ADMISSION_KEY, guard, provide_caller
 from innoai.api.services import Services
 from innoai.envelope import rate_headers, refusal_body, refusal_headers
@@ -30,9 +30,9 @@ HANDLERS = (
     auth.issue_token,
     auth.refresh_token,
     auth.validate,
-    auth.revoke_token,
-    auth.introspect,
-    auth.explain,
+    credentials.revoke_token,
+    credentials.introspect,
+    credentials.explain,
     keys.create_key,
     keys.list_keys,
     keys.get_key,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
-from litestar import Request, Response, delete, get, patch, post
+from litestar import Response, delete, get, patch, post
 from msgspec import UNSET, Meta, UnsetType
 from sqlalchemy.exc import IntegrityError
 
@@ -16,6 +16,7 @@ from innoai.api.wire import (
     PRINTABLE,
     CustomerId,
     Instant,
+    JsonRequest,
     Limit,
     Name,
     Page,
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from innoai.access.principal import Account
-
-JsonRequest = Request[Any, Any, Any]
 
 MetadataKey = Annotated[str, Meta(min_length=1, max_length=64, pattern=PRINTABLE)]
 MetadataValue = Annotated[str, Meta(max_length=512, pattern=r"^[^\x00]*$")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import IntegrityError
 
@@ -13,10 +13,10 @@ from innoai.store import idempotency
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from litestar import Request
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from innoai.api.services import Services
+    from innoai.api.wire import JsonRequest
 
 HEADER = "idempotency-key"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
@@ -24,7 +24,7 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 async def create_once(
     services: Services,
-    request: Request[Any, Any, Any],
+    request: JsonRequest,
     account_id: str,
     content: bytes,
     create: Callable[[AsyncConnection], Awaitable[bytes]],

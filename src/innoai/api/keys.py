@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import msgspec
-from litestar import Request, Response, delete, get, patch, post
+from litestar import Response, delete, get, patch, post
 from msgspec import UNSET, Meta, UnsetType
 
 from innoai.access import keys as key_format
@@ -22,6 +22,7 @@ from innoai.api.services import Services
 from innoai.api.wire import (
     CustomerId,
     Instant,
+    JsonRequest,
     Limit,
     Name,
     Page,
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from innoai.access.tiers import Tier
-
-JsonRequest = Request[Any, Any, Any]
 
 MAX_OVERLAP = 30 * 86_400
 DEFAULT_OVERLAP = 86_400

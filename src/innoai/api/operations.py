@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from innoai import inference
-from innoai.api import auth, customers, health, keys, minting, models, tiers
+from innoai.api import auth, credentials, customers, health, keys, minting, models, tiers
 from innoai.api.wire import FORM, JSON, CustomerId
 
 if TYPE_CHECKING:
@@ -343,8 +343,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "revoke_token",
         "tokens",
         "Revoke a token or an API key that one holds (RFC 7009)",
-        _json(auth.Nothing, {}),
-        body=Body({JSON: auth.TokenBody, FORM: auth.TokenBody}, {"token": TOKEN}),
+        _json(credentials.Nothing, {}),
+        body=Body({JSON: credentials.TokenBody, FORM: credentials.TokenBody}, {"token": TOKEN}),
     ),
     Operation(
         "POST",
@@ -353,7 +353,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "tokens",
         "Say what a token of the account stands for (RFC 7662)",
         _json(
-            auth.Introspection,
+            credentials.Introspection,
             {
                 "active": True,
                 "scope": "inference:write",
@@ -369,7 +369,7 @@ OPERATIONS: tuple[Operation, ...] = (
                 "jti": "jti_0UySTdUKA1fM8QyJxWvC4Z",
             },
         ),
-        body=Body({JSON: auth.TokenBody, FORM: auth.TokenBody}, {"token": TOKEN}),
+        body=Body({JSON: credentials.TokenBody, FORM: credentials.TokenBody}, {"token": TOKEN}),
     ),
     Operation(
         "POST",
@@ -378,7 +378,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "tokens",
         "Decide about a request without making it, and say which check refuses",
         _json(
-            auth.Explanation,
+            credentials.Explanation,
             {
                 "allowed": False,
                 "code": "ip_not_allowed",
@@ -395,7 +395,7 @@ OPERATIONS: tuple[Operation, ...] = (
             },
         ),
         body=_json(
-            auth.ExplainRequest,
+            credentials.ExplainRequest,
             {"key": KEY_ID, "method": "POST", "path": "/v1/chat/completions", "ip": "198.51.100.7"},
         ),
         errors=("not_found",),

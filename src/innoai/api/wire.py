@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, overload
 from urllib.parse import parse_qs
 
 import msgspec
-from litestar import Response
+from litestar import Request, Response
 from msgspec import Meta
 
 from innoai import json_shapes
+from innoai.access.tokens import MAX_TOKEN_BYTES
 from innoai.errors import InnoError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from litestar import Request
-
 T = TypeVar("T", bound=msgspec.Struct)
+
+JsonRequest = Request[Any, Any, Any]
 
 MAX_BODY_BYTES = 1024 * 1024
 JSON = "application/json"
@@ -39,6 +40,7 @@ CustomerId = Annotated[
     ),
 ]
 Instant = Annotated[datetime, Meta(tz=True, description="an RFC 3339 instant with its offset")]
+Credential = Annotated[str, Meta(min_length=1, max_length=MAX_TOKEN_BYTES)]
 Limit = Annotated[int, Meta(ge=1, le=100, description="how many to list at most")]
 
 
@@ -61,7 +63,7 @@ def instant(seconds: float | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(int(seconds), UTC)
 
 
-async def raw_body(request: Request[Any, Any, Any]) -> bytes:
+async def raw_body(request: JsonRequest) -> bytes:
     """The body, at most MAX_BODY_BYTES.
 
     Raises:
@@ -79,7 +81,7 @@ async def raw_body(request: Request[Any, Any, Any]) -> bytes:
     return b"".join(pieces)
 
 
-async def json_body(request: Request[Any, Any, Any]) -> bytes:
+async def json_body(request: JsonRequest) -> bytes:
     """The body of a route that reads JSON alone. curl's -d calls it a form unless told otherwise: no matter.
 
     Raises:
@@ -90,7 +92,7 @@ async def json_body(request: Request[Any, Any, Any]) -> bytes:
     return await raw_body(request)
 
 
-async def read_body(request: Request[Any, Any, Any], shape: type[T], *, form: bool = False) -> T:
+async def read_body(request: JsonRequest, shape: type[T], *, form: bool = False) -> T:
     """The JSON body as `shape`; `form` says that the route also reads forms (RFC 7009, RFC 7662)."""
     content = await json_body(request)
     if form and _media_type(request) == FORM:
@@ -128,7 +130,7 @@ def decode_form(content: bytes, shape: type[T]) -> T:
     return _convert({name: values[0] for name, values in fields.items()}, shape)
 
 
-def read_query(request: Request[Any, Any, Any], shape: type[T]) -> T:
+def read_query(request: JsonRequest, shape: type[T]) -> T:
     """The query string as `shape`; what the shape does not name is not looked at.
 
     Raises:
@@ -150,7 +152,7 @@ def answer(content: msgspec.Struct | bytes, status: int = 200) -> Response[bytes
     return Response(body, status_code=status, media_type=JSON, headers={"cache-control": "no-store"})
 
 
-def _media_type(request: Request[Any, Any, Any]) -> str:
+def _media_type(request: JsonRequest) -> str:
     stated: str = request.headers.get("content-type", JSON)
     return stated.partition(";")[0].strip().lower()
 
