@@ -422,3 +422,16 @@ def test_what_was_rotated_and_revoked_stays_so_after_a_restart(
         retried = refresh(client, rotating["refresh_token"]).json()
         assert retried["refresh_token"] == second["refresh_token"]
         assert refresh(client, second["refresh_token"]).status_code == 200
+
+
+def test_a_keys_id_is_no_proof_and_revokes_nothing(admin: httpx.Client, anyone: httpx.Client) -> None:
+    key = create_key(admin)
+    assert anyone.post("/auth/revoke", json={"token": key["id"]}).json() == {}
+    assert admin.post("/auth/revoke", json={"token": key["id"]}).json() == {}
+    assert admin.get(f"/keys/{key['id']}").json()["status"] == "active"
+    assert anyone.get("/auth/validate", headers=bearer(key["key"])).status_code == 200
+
+
+def test_a_keys_id_is_not_introspected_as_if_it_were_the_key(admin: httpx.Client) -> None:
+    key = create_key(admin)
+    assert admin.post("/auth/introspect", json={"token": key["id"]}).json() == {"active": False}

@@ -8,7 +8,6 @@ import msgspec
 from litestar import Response, post
 from msgspec import Meta
 
-from innoai.access import keys as key_format
 from innoai.access.decide import STANDING, TENANCY
 from innoai.access.decide import Request as AccessRequest
 from innoai.access.networks import ADDRESS_PATTERN, parse_address
@@ -111,7 +110,7 @@ async def revoke_token(request: JsonRequest, services: Inside) -> Response[bytes
 async def introspect(request: JsonRequest, services: Inside, caller: Caller) -> Response[bytes]:
     """Say what a token of the caller's account stands for (RFC 7662)."""
     token = (await read_body(request, TokenBody, form=True)).token
-    principal = await _principal_of(services, token)
+    principal = await _holder(services, token)
     asked = AccessRequest(route_for("POST", "/v1/auth/introspect"), None)
     if isinstance(principal, Unauthenticated) or not _may_see(caller.principal, principal):
         return answer(Introspection(active=False))
@@ -129,7 +128,7 @@ async def explain(request: JsonRequest, services: Inside, caller: Caller) -> Res
     if route is None:
         message = f"No route takes {asked.method} {asked.path}. GET /v1/tiers lists the routes."
         raise InnoError("not_found", message)
-    principal = await _principal_of(services, asked.key)
+    principal = await _named(services, asked.key)
     if isinstance(principal, Principal) and not _may_see(caller.principal, principal):
         principal = Unauthenticated(STANDING, refusal("invalid_api_key"))
     target = asked.path.rsplit("/", 1)[-1] if route.own_key else None
@@ -147,12 +146,17 @@ async def explain(request: JsonRequest, services: Inside, caller: Caller) -> Res
     )
 
 
-async def _principal_of(services: Services, credential: str) -> Principal | Unauthenticated:
-    """Who a key, a key's id or a token of either use stands for."""
-    if credential.startswith("key_"):
-        return await services.keyring.key(credential) or Unauthenticated(
+async def _named(services: Services, key: str) -> Principal | Unauthenticated:
+    """Who is meant by a key's id, which names a key without proving anything, or by a credential."""
+    if key.startswith("key_"):
+        return await services.keyring.key(key) or Unauthenticated(
             STANDING, refusal("invalid_api_key", "No key has that id.")
         )
+    return await _holder(services, key)
+
+
+async def _holder(services: Services, credential: str) -> Principal | Unauthenticated:
+    """Who a key, or a token of either use, stands for."""
     claims = services.keyring.any_claims(credential)
     if claims is not None and claims.token_use == "refresh":
         return await services.keyring.bearer(claims)
@@ -167,10 +171,7 @@ def _may_see(caller: Principal, other: Principal) -> bool:
 
 
 async def _revoke(services: Services, asked: AccessRequest, token: str, account_id: str | None) -> None:
-    if token.startswith(key_format.PREFIX):
-        principal = await services.keyring.resolve(token)
-    else:
-        principal = await _principal_of(services, token)
+    principal = await _holder(services, token)
     if isinstance(principal, Unauthenticated):
         # Guessing is limited here as everywhere, but an unknown token is not an error (RFC 7009 §2.2).
         decision = await services.door.admit_principal(principal, asked)

@@ -132,6 +132,8 @@ class AnswerReading:
     lines: bytes
     content_type: bytes
     content_length: int | None
+    is_encoded: bool = False
+    """Whether the body is compressed, although that was not asked for."""
 
     @property
     def is_json(self) -> bool:
@@ -140,14 +142,14 @@ class AnswerReading:
 
     @property
     def is_stream(self) -> bool:
-        """Whether the body is server-sent events."""
-        return self.content_type.startswith(b"text/event-stream")
+        """Whether the body is server-sent events, and readable."""
+        return self.content_type.startswith(b"text/event-stream") and not self.is_encoded
 
 
 def read_answer(headers: Headers) -> AnswerReading:
     """Read an answer's headers, whose names are in lower case."""
     lines = []
-    content_type, content_length = b"", None
+    content_type, content_length, is_encoded = b"", None, False
     for name, value in headers:
         if name not in _NOT_RELAYED:
             if name.startswith(_RATE_LIMITS):
@@ -155,6 +157,8 @@ def read_answer(headers: Headers) -> AnswerReading:
             lines.append(b"%b: %b\r\n" % (name, value))
             if name == b"content-type":
                 content_type = value
+            elif name == b"content-encoding":
+                is_encoded = value.lower() != b"identity"
         elif name == b"content-length":
             content_length = int(value)
         elif name == b"connection" and not _options(value) <= _HARMLESS_OPTIONS:
@@ -162,7 +166,7 @@ def read_answer(headers: Headers) -> AnswerReading:
             return read_answer([header for header in headers if header[0] not in named])
         elif name == b"x-request-id":
             lines.append(b"x-upstream-request-id: %b\r\n" % value)
-    return AnswerReading(b"".join(lines), content_type, content_length)
+    return AnswerReading(b"".join(lines), content_type, content_length, is_encoded)
 
 
 def retry_after(headers: Headers) -> float | None:

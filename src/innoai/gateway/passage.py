@@ -12,8 +12,9 @@ from innoai.errors import ERRORS, InnoError, refusal
 from innoai.gateway.body import JsonBody
 from innoai.gateway.headers import read_answer, retry_after
 from innoai.gateway.sse import HiddenUsage
+from innoai.gateway.transport import NO_CALL
 from innoai.gateway.upstream import FailureKind
-from innoai.metering.usage import UsageReader, usage_of
+from innoai.metering.usage import TAIL_BYTES, UsageReader, usage_in_tail, usage_of
 from innoai.store.usage import UsageRecord
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class Passage:
         self._rate = rate
         self._candidates = gateway.models.candidates(body.model, visit.started)
         self._target: Target
-        self._call: Handle
+        self._call: Handle = NO_CALL
         self._reader: UsageReader
         self._hidden: HiddenUsage | None = None
         self._first_byte: float | None = None
@@ -106,9 +107,9 @@ class Passage:
 
     def hang_up(self) -> None:
         """The caller went away: so does the upstream request."""
-        self._connection = None
         self._call.cancel()
         self._record(CLIENT_CLOSED_REQUEST, "cancelled", self._usage() if self._status else None)
+        self._over()
 
     def pause(self) -> None:
         """Let the upstream wait for the caller."""
@@ -128,7 +129,8 @@ class Passage:
             return
         self._first_byte = self._gateway.monotonic()
         self._target.succeeded()
-        self._record(_OK, "complete", usage_of(body) if head.reading.is_json else None)
+        usage = usage_of(body) if head.reading.is_json else None
+        self._record(_OK, "complete", usage or usage_in_tail(body[-TAIL_BYTES:]))
         self._over()
         connection.answer_with(_OK, self._lines(head.reading.lines), body)
 
@@ -203,7 +205,7 @@ class Passage:
         """Let go of whatever refers back here, so that all of it is freed at once."""
         self._connection = None
         self._visit.passage = None
-        del self._call
+        self._call = NO_CALL
 
     # Asking.
 
@@ -218,6 +220,9 @@ class Passage:
             self._call = target.send(arrival, content, self)
         except ValueError as error:
             self._refuse(refusal("invalid_request", f"The request cannot be forwarded: {error}."))
+        except RuntimeError:
+            # The transport is closed, since the server is stopping.
+            self._refuse(refusal("service_unavailable"))
 
     def _ask_another_or(self, failed: Refusal) -> None:
         if self._candidates:
@@ -265,8 +270,9 @@ class Passage:
         return data
 
     def _refuse(self, refused: Refusal) -> None:
-        connection, self._connection = self._connection, None
+        connection = self._connection
         self._record(refused.kind.status, "failed", None)
+        self._over()
         if connection is not None:
             connection.refuse(InnoError.of(refused), self._visit.request_id)
 
@@ -276,13 +282,16 @@ class Passage:
         A stream ends with an error event, which OpenAI's clients raise as an error; anything else can
         only be cut.
         """
-        connection, self._connection = self._connection, None
+        connection = self._connection
         self._record(self._status, "failed", self._usage())
+        self._over()
         if connection is None:
             return
         if self._is_stream and self._length is None:
             event = msgspec.json.encode(failed.envelope(self._visit.request_id))
-            connection.end(self._take() + b"data: " + event + b"\n\n")
+            # Where no events are held back until they are whole, the last one may have been cut.
+            ended = b"" if self._hidden is not None else b"\n\n"
+            connection.end(b"%b%bdata: %b\n\n" % (self._take(), ended, event))
         else:
             connection.break_off()
 

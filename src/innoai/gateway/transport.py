@@ -21,6 +21,22 @@ class Handle(Protocol):
         """Give up; the listener hears nothing more."""
 
 
+class NoCall:
+    """The handle of no request."""
+
+    def pause(self) -> None:
+        """Nothing comes."""
+
+    def resume(self) -> None:
+        """Nothing comes."""
+
+    def cancel(self) -> None:
+        """There is nothing to give up."""
+
+
+NO_CALL: Handle = NoCall()
+
+
 class Transport(Protocol):
     """Sends requests."""
 

@@ -10,7 +10,7 @@ import structlog
 from innoai.access.decide import Request
 from innoai.access.routes import allowed_methods
 from innoai.door import admission
-from innoai.errors import InnoError, refusal
+from innoai.errors import InnoError, Refusal, refusal
 from innoai.gateway.arrival import JSON, MULTIPART
 from innoai.gateway.body import JsonBody, MultipartBody, read_json, read_multipart
 from innoai.gateway.passage import Passage
@@ -27,7 +27,7 @@ LARGE_BODY = 64 * 1024
 """Bytes above which a body is not read before the request has passed every check but model and rate."""
 
 
-Body = JsonBody | MultipartBody | InnoError
+Body = JsonBody | MultipartBody | Refusal
 
 log = structlog.get_logger()
 
@@ -135,7 +135,8 @@ class Visit:
                 model = parts.model
                 request = Request(arrival.route, arrival.address, model, model in gateway.models.targets)
             except InnoError as error:
-                body = error
+                # Not the exception: its traceback would hold this frame that holds it.
+                body = error.refusal
                 request = Request(arrival.route, arrival.address)
             decision = gateway.door.admit_now(arrival.headers.credential, request, arrival.seen)
             if decision is None:
@@ -156,9 +157,9 @@ class Visit:
         principal, rate = decision.principal, decision.rate
         if decision.refusal is not None or principal is None or rate is None:
             principal, rate = admission(decision)
-        if isinstance(body, InnoError):
-            raise body
-        if self._connection is not None:
+        if isinstance(body, Refusal):
+            self._refuse(InnoError.of(body))
+        elif self._connection is not None:
             self.passage = Passage(self._gateway, self._connection, self, body, principal, rate)
             self.passage.begin()
 
