@@ -435,3 +435,12 @@ def test_a_keys_id_is_no_proof_and_revokes_nothing(admin: httpx.Client, anyone: 
 def test_a_keys_id_is_not_introspected_as_if_it_were_the_key(admin: httpx.Client) -> None:
     key = create_key(admin)
     assert admin.post("/auth/introspect", json={"token": key["id"]}).json() == {"active": False}
+
+
+@pytest.mark.parametrize("members", [{"scopes": ["admin:full"]}, {"level": "admin"}])
+def test_a_customers_key_never_carries_admin(admin: httpx.Client, members: dict[str, Any]) -> None:
+    wanted = {"name": "A customer's", "customer_id": "bound-customer", **members}
+    refused(admin.post("/keys", json=wanted), "insufficient_permissions")
+    key = create_key(admin, customer_id="bound-customer")
+    changed = admin.patch(f"/keys/{key['id']}", json={"scopes": ["admin:full"]})
+    refused(changed, "insufficient_permissions")

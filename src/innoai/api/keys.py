@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from innoai.access import keys as key_format
 from innoai.access.networks import NETWORK_PATTERN, parse_networks
-from innoai.access.scopes import DEFAULT_SCOPES, LEVELS, SCOPES, in_order, level_of, scope_set
+from innoai.access.scopes import ADMIN_FULL, DEFAULT_SCOPES, LEVELS, SCOPES, in_order, level_of, scope_set
 from innoai.access.tiers import MAX_RATE_LIMIT
 from innoai.api.admission import Caller, Inside
 from innoai.api.customers import customer_or_create
@@ -40,7 +40,7 @@ from innoai.store import accounts, api_keys
 from innoai.store.api_keys import KeyRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -155,6 +155,7 @@ async def create_key(request: JsonRequest, services: Inside, caller: Caller) -> 
     account = caller.principal.account
     tier = services.tiers[account.tier]
     scopes = _scopes_of(wanted)
+    _keep_admin_from_customers(scopes, wanted.customer_id)
     record = KeyRecord(
         id=services.new_id("key"),
         account_id=account.id,
@@ -227,6 +228,7 @@ async def change_key(key_id: str, request: JsonRequest, services: Inside, caller
         record = await _own(connection, key_id, caller)
         if record.revoked_at is not None:
             raise InnoError("conflict", "The key is revoked, which is for good. Create a new key.")
+        _keep_admin_from_customers(values.get("scopes", ()), record.customer_id)
         if values:
             await api_keys.change(connection, key_id, values, now)
         record = await _own(connection, key_id, caller)
@@ -304,6 +306,15 @@ def _scopes_of(wanted: CreateKey) -> frozenset[str]:
     if wanted.level is not None:
         named |= LEVELS[wanted.level]
     return named or scope_set(DEFAULT_SCOPES)
+
+
+def _keep_admin_from_customers(scopes: Collection[str], customer_id: str | None) -> None:
+    if customer_id is not None and ADMIN_FULL in scopes:
+        raise InnoError(
+            "insufficient_permissions",
+            "A key that is bound to a customer never carries admin:full. Leave it out of scopes and level.",
+            required_scope=ADMIN_FULL,
+        )
 
 
 def _checked_scopes(scopes: Iterable[str]) -> frozenset[str]:
