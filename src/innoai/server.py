@@ -39,6 +39,7 @@ from innoai.store.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from types import FrameType
 
     from structlog.typing import Processor
 
@@ -171,6 +172,14 @@ class Server(uvicorn.Server):
             watch.cancel()
             for caught in signals:
                 loop.remove_signal_handler(caught)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin the end; whoever asks again does not wait for what is under way."""
+        if self.should_exit:
+            self.force_exit = True
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
+        self.should_exit = True
 
     async def _watch_callers(self) -> None:
         loop = asyncio.get_running_loop()
