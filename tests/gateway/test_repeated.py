@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, HttpResponseParser
-from hypothesis import assume, example, given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from innoai.gateway.repeated import RepeatedHead
@@ -23,11 +23,12 @@ ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nContent-Length:4\r\n\r
 
 
 class Reader:
-    """What a parser makes of some bytes: the messages that are whole, and whether one more has begun."""
+    """What a parser makes of some bytes: the messages that are whole, and what comes after them."""
 
     def __init__(self, make: Callable[[Reader], HttpRequestParser | HttpResponseParser]) -> None:
         self.whole: list[Message] = []
         self.under_way = False
+        self.is_kept = False
         self._parser = make(self)
         self._start = b""
         self._headers: list[Header] = []
@@ -62,6 +63,7 @@ class Reader:
         else:
             self._start += b"%d" % parser.get_status_code()
         self._start += parser.get_http_version().encode()
+        self.is_kept = parser.should_keep_alive()
 
     def on_body(self, body: bytes) -> None:
         self._body += body
@@ -90,10 +92,11 @@ def cut_and_changed(original: bytes) -> st.SearchStrategy[bytes]:
 def check(learnt: bytes, data: bytes, kind: type[HttpRequestParser | HttpResponseParser]) -> None:
     """The promise: what `body_of` gives is what a parser would have given, and nothing was left over."""
     reader = Reader(kind)
-    assume(reader.feed(learnt) and len(reader.whole) == 1 and not reader.under_way)
+    if not (reader.feed(learnt) and len(reader.whole) == 1 and reader.is_kept and not reader.under_way):
+        return
     head = RepeatedHead.learn(learnt)
-    assume(head is not None)
-    assert head is not None
+    if head is None:
+        return
     for _ in range(2):
         body = head.body_of(data)
         if body is None:
