@@ -43,16 +43,8 @@ async def _examine(settings: Settings) -> list[Finding]:
         return [*findings, Finding("store", False, f"{file} is not there", "run `innoai init`")]
     database = Database(settings.store.url)
     try:
-        reachable = await database.is_reachable()
-        findings.append(
-            Finding(
-                "store",
-                reachable,
-                without_password(settings.store.url),
-                None if reachable else "run `innoai init`, or correct store.url",
-            )
-        )
-        if reachable and findings[0].ok:
+        findings.append(await _examine_store(settings, database))
+        if all(finding.ok for finding in findings):
             findings.append(await _examine_signing_keys(settings, database))
     finally:
         await database.close()
@@ -70,6 +62,17 @@ def _examine_secret(settings: Settings) -> Finding:
     if settings.secret is None and Path(source).stat().st_mode & 0o077:
         return Finding("secret", False, f"{source} can be read by others", f"chmod 600 {source}")
     return Finding("secret", True, source)
+
+
+async def _examine_store(settings: Settings, database: Database) -> Finding:
+    shown = without_password(settings.store.url)
+    if not await database.is_reachable():
+        return Finding("store", False, shown, "run `innoai init`, or correct store.url")
+    try:
+        await database.check_version()
+    except ConfigError as error:
+        return Finding("store", False, str(error), "run that version, or a newer one")
+    return Finding("store", True, shown)
 
 
 async def _examine_signing_keys(settings: Settings, database: Database) -> Finding:

@@ -10,8 +10,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from alembic.util import CommandError
-
 from innoai.access import keys as key_format
 from innoai.access.scopes import ADMIN_FULL
 from innoai.access.tiers import FIRST_ACCOUNT_TIER
@@ -94,12 +92,8 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
     """The store, and what stands in its way as one line."""
     database = Database(settings.store.url)
     try:
+        await database.check_version()
         yield database
-    except CommandError as error:
-        raise ConfigError(
-            f"the store {without_password(settings.store.url)} was made by another version of innoai "
-            f"({error}); run that version, or a newer one"
-        ) from None
     except InnoError:
         raise ConfigError(
             f"the store {without_password(settings.store.url)} cannot be reached or written; "

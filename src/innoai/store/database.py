@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import event, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from innoai.config import ConfigError, without_password
 from innoai.errors import InnoError
 from innoai.store.tables import feed_head
 
@@ -35,6 +38,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.is_sqlite = url.startswith("sqlite:")
+        self._shown_url = without_password(url)
         self._engine = _sqlite_engine(url) if self.is_sqlite else _postgres_engine(url)
         # SQLite's transactions see one state by themselves.
         self._snapshots = (
@@ -43,6 +47,21 @@ class Database:
             else self._engine.execution_options(isolation_level="REPEATABLE READ")
         )
         self._writer = asyncio.Lock()
+
+    async def check_version(self) -> None:
+        """See that the schema is none of a version that this one does not know; an empty store is fine.
+
+        Raises:
+            ConfigError: a newer version of innoai has migrated the store.
+            InnoError: service_unavailable when the store cannot be reached.
+        """
+        async with self.read() as connection:
+            unknown = await connection.run_sync(_unknown_revisions)
+        if unknown:
+            raise ConfigError(
+                f"the store {self._shown_url} was made by another version of innoai (revision {unknown[0]}); "
+                "run that version, or a newer one"
+            )
 
     async def migrate(self) -> None:
         """Bring the schema to this version's; several replicas may start at once."""
@@ -148,6 +167,11 @@ def _postgres_engine(url: str) -> AsyncEngine:
     return create_async_engine(
         url.replace("postgresql:", "postgresql+asyncpg:", 1), pool_size=POOL_SIZE, pool_pre_ping=True
     )
+
+
+def _unknown_revisions(connection: Connection) -> list[str]:
+    known = {script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()}
+    return [head for head in MigrationContext.configure(connection).get_current_heads() if head not in known]
 
 
 def _upgrade(connection: Connection) -> None:
