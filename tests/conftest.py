@@ -10,6 +10,7 @@ import pytest
 
 from tests.support import server as servers
 from tests.support import upstream as upstreams
+from tests.support.redis import redis_url
 from tests.support.server import MODEL, Server
 from tests.support.settings import settings
 from tests.support.stores import (
@@ -27,7 +28,16 @@ if TYPE_CHECKING:
 
     from tests.support.upstream import Upstream
 
-__all__ = ["database", "empty_url", "kind", "new_postgres", "postgres_template", "sqlite_template", "url"]
+__all__ = [
+    "database",
+    "empty_url",
+    "kind",
+    "new_postgres",
+    "postgres_template",
+    "redis_url",
+    "sqlite_template",
+    "url",
+]
 
 UPSTREAM_KEY = "sk-upstream-of-the-operator"
 
@@ -61,6 +71,13 @@ def new_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
             return open_servers.enter_context(contextmanager(servers.running)(made))
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def new_replica() -> Iterator[Callable[[Server], Server]]:
+    """Second servers of an installation, running: the same settings and store, a port of their own."""
+    with ExitStack() as open_servers:
+        yield lambda first: open_servers.enter_context(contextmanager(servers.running)(first.replica()))
 
 
 @pytest.fixture(scope="session")

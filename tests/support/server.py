@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from tests.support.processes import Child
+from tests.support.processes import START_SECONDS, Child
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 INNOAI = str(Path(sys.executable).with_name("innoai"))
 MODEL = "inno-ai-boyong-4.5"
@@ -48,6 +48,10 @@ class Server:
         )
         assert made.returncode == 0, made.stderr
         return cls(directory, whole, json.loads(made.stdout)["api_key"])
+
+    def replica(self) -> Server:
+        """Another server of this installation, which is to have a port of its own."""
+        return Server(self.directory, self.environment, self.admin_key)
 
     @property
     def child(self) -> Child:
@@ -108,6 +112,15 @@ class Server:
         environment = clean_environment(
             INNOAI_BASE_URL=self.base_url, INNOAI_API_KEY=self.admin_key if key is None else key
         )
+        return self._run(arguments, environment, stdin)
+
+    def operator(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line beside this server, with the environment that it is started with."""
+        return self._run(arguments, {**self.environment, "INNOAI_SERVER_BIND": self.bind}, "")
+
+    def _run(
+        self, arguments: Sequence[str], environment: Mapping[str, str], stdin: str
+    ) -> subprocess.CompletedProcess[str]:
         ended = subprocess.run(
             [INNOAI, *arguments],
             cwd=self.directory,
@@ -116,6 +129,7 @@ class Server:
             capture_output=True,
             text=True,
             check=False,
+            timeout=START_SECONDS,
         )
         assert "Traceback" not in ended.stderr
         return ended
