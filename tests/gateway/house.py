@@ -8,7 +8,7 @@ import json
 import re
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import msgspec
 import uvicorn
@@ -115,8 +115,12 @@ class House:
 
     async def quiet(self) -> None:
         """Wait until no upstream connection is at work or being made."""
+        await self.until(lambda: not any(pool.connecting or pool.open != pool.idle for pool in self.pools))
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Let the loop run until something holds."""
         async with asyncio.timeout(PATIENCE):
-            while any(pool.connecting or pool.open != pool.idle for pool in self.pools):
+            while not holds():
                 await asyncio.sleep(0)
 
 
@@ -182,8 +186,18 @@ class Caller:
         except ConnectionResetError:
             return b""
 
+    def stop_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def read_on(self) -> None:
+        self._transport.resume_reading()
+
     def abort(self) -> None:
-        self.writer.transport.abort()
+        self._transport.abort()
+
+    @property
+    def _transport(self) -> asyncio.Transport:
+        return cast("asyncio.Transport", self.writer.transport)
 
 
 @asynccontextmanager
