@@ -414,6 +414,20 @@ def test_a_principals_scopes_are_its_tokens_or_else_its_keys():
     assert with_token(scope="inference:read").scopes == {"inference:read"}
 
 
+@pytest.mark.parametrize(
+    ("key", "token", "together"),
+    [
+        ("inference:read", "inference:read inference:write", {"inference:read"}),
+        ("customers:read", "inference:read", set()),
+        ("inference:read billing:read", "admin:full", {"inference:read", "billing:read"}),
+        ("admin:full", "inference:read", {"inference:read"}),
+        ("admin:full inference:read", "admin:full", {"admin:full"}),
+    ],
+)
+def test_a_tokens_scopes_count_only_as_far_as_its_key_has_them(key, token, together):
+    assert with_key(with_token(scope=token), scopes=scope_set(key.split())).scopes == together
+
+
 # Model
 
 

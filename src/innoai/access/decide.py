@@ -170,10 +170,9 @@ def _refuse_scope(principal: Principal, request: Request, _now: float) -> Refusa
     route = request.route
     if route.scope is None:
         return None
-    token = principal.token
-    if grants(principal.key.scopes, route.scope) and (token is None or grants(token.scopes, route.scope)):
+    if grants(principal.scopes, route.scope):
         return None
-    if route.own_key and token is None and request.target_key == principal.key.id:
+    if route.own_key and principal.token is None and request.target_key == principal.key.id:
         return None
     return refusal("insufficient_permissions", required_scope=route.scope)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from innoai.access.networks import Networks
+from innoai.access.scopes import both
 from innoai.access.tokens import Claims
 from innoai.errors import Refusal
 
@@ -51,8 +52,8 @@ class Principal(Struct, frozen=True):
 
     @property
     def scopes(self) -> frozenset[str]:
-        """The scopes that the credential names; a token's count only as far as its key still has them."""
-        return self.key.scopes if self.token is None else self.token.scopes
+        """What the credential may do: a token's scopes count only as far as its key still has them."""
+        return self.key.scopes if self.token is None else both(self.token.scopes, self.key.scopes)
 
 
 class Unauthenticated(Struct, frozen=True):

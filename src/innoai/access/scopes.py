@@ -82,6 +82,13 @@ def level_of(scopes: frozenset[str]) -> str | None:
     return next((level for level, preset in LEVELS.items() if preset == scopes), None)
 
 
+def both(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
+    """What two sets grant together: that which either alone would grant."""
+    if ADMIN_FULL in other:
+        return one
+    return other if ADMIN_FULL in one else one & other
+
+
 def grants(held: frozenset[str], required: str) -> bool:
     """Whether holding `held` suffices for `required`."""
     return required in held or ADMIN_FULL in held
