@@ -20,6 +20,7 @@ from innoai.api.customers import customer_or_create
 from innoai.api.idempotency import create_once
 from innoai.api.services import Services
 from innoai.api.wire import (
+    PRINTABLE,
     CustomerId,
     Instant,
     JsonRequest,
@@ -40,7 +41,7 @@ from innoai.store import accounts, api_keys
 from innoai.store.api_keys import KeyRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
 
 MAX_OVERLAP = 30 * 86_400
 DEFAULT_OVERLAP = 86_400
+WITH_OVERLAP = 2
+"""How many times the tier's keys may be live while old ones overlap with their successors."""
+
 LAST_INSTANT = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 Scope = Annotated[str, Meta(extra_json_schema={"enum": list(SCOPES)})]
 Scopes = Annotated[list[Scope], Meta(max_length=64, description="what the key may do")]
@@ -67,7 +71,7 @@ Status = Literal["active", "expired", "revoked"]
 LevelName = Annotated[str, Meta(extra_json_schema={"enum": list(get_args(Level))})]
 StatusName = Annotated[str, Meta(extra_json_schema={"enum": list(get_args(Status))})]
 RateLimit = Annotated[int, Meta(ge=1, le=MAX_RATE_LIMIT, description="requests a minute")]
-ModelName = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+ModelName = Annotated[str, Meta(min_length=1, max_length=200, pattern=PRINTABLE)]
 ModelNames = Annotated[list[ModelName], Meta(min_length=1, max_length=256, description="the only models")]
 
 
@@ -229,6 +233,8 @@ async def change_key(key_id: str, request: JsonRequest, services: Inside, caller
         if record.revoked_at is not None:
             raise InnoError("conflict", "The key is revoked, which is for good. Create a new key.")
         _keep_admin_from_customers(values.get("scopes", ()), record.customer_id)
+        if _lives_longer(record, values, now):
+            await _check_room(connection, record.account_id, tier, now, besides=key_id)
         if values:
             await api_keys.change(connection, key_id, values, now)
         record = await _own(connection, key_id, caller)
@@ -246,11 +252,15 @@ async def rotate_key(key_id: str, request: JsonRequest, services: Inside, caller
     now = services.clock()
 
     async def create(connection: AsyncConnection) -> bytes:
+        # First, so that of two rotations at once the second sees what the first has left of the old key.
+        await accounts.lock(connection, account.id)
         old = await _own(connection, key_id, caller)
         if old.status(now) != "active":
             raise InnoError("conflict", f"The key is {old.status(now)}. Create a new key instead.")
         ends = now + wanted.overlap
         expires_at = ends if old.expires_at is None else min(ends, old.expires_at)
+        if wanted.overlap:
+            await _check_room(connection, account.id, tier, now, times=WITH_OVERLAP)
         await api_keys.change(connection, key_id, {"expires_at": expires_at}, now)
         successor = replace(
             old,
@@ -292,13 +302,34 @@ async def _own(connection: AsyncConnection, key_id: str, caller: Admission) -> K
     return record
 
 
-async def _check_room(connection: AsyncConnection, account_id: str, tier: Tier, now: float) -> None:
+async def _check_room(
+    connection: AsyncConnection,
+    account_id: str,
+    tier: Tier,
+    now: float,
+    *,
+    times: int = 1,
+    besides: str | None = None,
+) -> None:
+    """Refuse one live key more than `times` what the tier allows; the key `besides` does not count."""
     await accounts.lock(connection, account_id)
-    if tier.max_keys is not None and await api_keys.count_live(connection, account_id, now) >= tier.max_keys:
+    if tier.max_keys is None:
+        return
+    live = await api_keys.count_live(connection, account_id, now, besides=besides)
+    if live >= times * tier.max_keys:
         raise InnoError(
             "conflict",
-            f"The account has {tier.max_keys} active keys, as many as tier {tier.name} allows. Revoke one.",
+            f"The account has {live} active keys; tier {tier.name} allows {tier.max_keys}, and as many more "
+            "for the overlap of rotations. Revoke one.",
         )
+
+
+def _lives_longer(record: KeyRecord, values: Mapping[str, Any], now: float) -> bool:
+    """Whether the change lets a key live on after its expiry, which takes room as a new key does."""
+    if record.expires_at is None or "expires_at" not in values:
+        return False
+    ends = values["expires_at"]
+    return ends is None or ends > max(record.expires_at, now)
 
 
 def _scopes_of(wanted: CreateKey) -> frozenset[str]:

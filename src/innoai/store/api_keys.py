@@ -99,9 +99,13 @@ async def page(
     return [_record(row) for row in rows]
 
 
-async def count_live(connection: AsyncConnection, account_id: str, now: float) -> int:
-    """How many of the account's keys are active, which is what a tier bounds."""
+async def count_live(
+    connection: AsyncConnection, account_id: str, now: float, *, besides: str | None = None
+) -> int:
+    """How many of the account's keys, besides one, are active, which is what a tier bounds."""
     query = select(func.count()).where(api_keys.c.account_id == account_id, _has_status("active", now))
+    if besides is not None:
+        query = query.where(api_keys.c.id != besides)
     return (await connection.execute(query)).scalar_one()
 
 
