@@ -113,8 +113,8 @@ class ControlPlane:
 
 
 def _is_canonical(path: str) -> bool:
-    """Whether a path is spelled as the matrix would; Litestar itself overlooks slashes too many."""
-    return path == "/" or not (path.endswith("/") or "//" in path)
+    """Whether a path is spelled as the matrix would; Litestar overlooks slashes too many, Postgres no NUL."""
+    return path == "/" or not (path.endswith("/") or "//" in path or "\0" in path)
 
 
 async def _send_refusal(send: Send, refused: Refusal, request_id: str) -> None:

@@ -28,14 +28,15 @@ FORM = "application/x-www-form-urlencoded"
 
 _is_number = re.compile(r"-?[0-9]{1,9}", re.ASCII).fullmatch
 
-PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
+# Python's $ also matches before a line feed at the end.
+PRINTABLE = r"^[^\x00-\x1f\x7f]+$(?!\n)"
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=PRINTABLE, description="a name for people")]
 CustomerId = Annotated[
     str,
     Meta(
         min_length=1,
         max_length=128,
-        pattern=r"^[A-Za-z0-9._~:@+=|-]+$",
+        pattern=r"^[A-Za-z0-9._~:@+=|-]+$(?!\n)",
         description="the account's own id of its customer",
     ),
 ]
