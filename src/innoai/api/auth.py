@@ -73,11 +73,15 @@ async def issue_token(request: JsonRequest, services: Inside) -> Response[bytes]
     """Mint an access token and a refresh token from an API key, for the account or for one customer."""
     wanted = await read_body(request, TokenRequest)
     caller = await _admit_key(request, services, wanted.api_key)
+    tier = services.tiers[caller.account.tier]
+    for_customer = caller.customer is not None or wanted.customer_id is not None
+    scopes = token_scopes(caller.key.scopes, wanted.scopes, for_customer=for_customer)
+    lifetime = token_lifetime(wanted.expires_in, tier)
+    # Last, since it may create the customer: what is refused leaves nothing behind.
     customer = await _customer_for(services, caller, wanted.customer_id)
-    scopes = token_scopes(caller.key.scopes, wanted.scopes, for_customer=customer is not None)
-    lifetime = token_lifetime(wanted.expires_in, services.tiers[caller.account.tier])
     pair = mint_pair(
         services,
+        tier,
         key_id=caller.key.id,
         customer=customer,
         scopes=scopes,
@@ -94,10 +98,12 @@ async def refresh_token(request: JsonRequest, services: Inside) -> Response[byte
     claims, principal = await _refresh_principal(services, presented)
     asked = access_request(request, services, route_for("POST", "/v1/auth/refresh"))
     admitted = admission(await services.door.admit_principal(principal, asked))
+    account = admitted.principal.account
+    tier = services.tiers[account.tier]
     if claims is None or claims.generation is None:
-        return answer(answer_for(services, _known(claims), presented))
-    following = await rotation.successor(services, claims, admitted.principal.account.id)
-    return answer(answer_for(services, following, mint(following, services.keyring.signing.current)))
+        return answer(answer_for(services, tier, _known(claims), presented))
+    following = await rotation.successor(services, claims, account.id)
+    return answer(answer_for(services, tier, following, mint(following, services.keyring.signing.current)))
 
 
 @get("/v1/auth/validate")

@@ -11,6 +11,7 @@ from innoai.access.tokens import REFRESH_LIFETIME, Claims, mint
 
 if TYPE_CHECKING:
     from innoai.access.principal import Customer
+    from innoai.access.tiers import Tier
     from innoai.api.services import Services
 
 
@@ -25,6 +26,7 @@ class TokenAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 def mint_pair(
     services: Services,
+    tier: Tier,
     *,
     key_id: str,
     customer: Customer | None,
@@ -50,13 +52,16 @@ def mint_pair(
         lifetime=lifetime,
         generation=0 if rotate else None,
     )
-    return answer_for(services, refresh, mint(refresh, services.keyring.signing.current))
+    return answer_for(services, tier, refresh, mint(refresh, services.keyring.signing.current))
 
 
-def answer_for(services: Services, refresh: Claims, refresh_token: str) -> TokenAnswer:
-    """A new access token of the family, beside the refresh token that may be used next."""
+def answer_for(services: Services, tier: Tier, refresh: Claims, refresh_token: str) -> TokenAnswer:
+    """A new access token of the family, beside the refresh token that may be used next.
+
+    It lives no longer than the tier allows now, which may be less than when the family began.
+    """
     now = int(services.clock())
-    lifetime = refresh.lifetime or 0
+    lifetime = min(refresh.lifetime or 0, tier.max_token_lifetime)
     access = msgspec.structs.replace(
         refresh,
         jti=services.new_id("jti"),
