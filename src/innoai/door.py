@@ -125,6 +125,11 @@ class Door:
         key = decision.principal.key
         return decision.rated(await self._limiter.peek(key.id, key.rate_limit))
 
+    def turned_away(self, request: Request) -> Unauthenticated | None:
+        """What an address is told that failed too often, before the store is asked; None for the others."""
+        rate = self._failures.peek_now(_bucket(request), self._failed_auth)
+        return None if rate.allowed else _too_many_failures(rate)
+
     def _concluded(self, decision: Decision, now: float) -> Decision:
         if decision.refusal is None and decision.principal is not None:
             self.decisions["allowed"] += 1
@@ -148,8 +153,7 @@ class Door:
         known = self._keyring.cached(credential)
         if known is not None:
             return known
-        rate = self._failures.peek_now(_bucket(request), self._failed_auth)
-        return await self._keyring.resolve(credential) if rate.allowed else _too_many_failures(rate)
+        return self.turned_away(request) or await self._keyring.resolve(credential)
 
 
 def _bucket(request: Request) -> str:

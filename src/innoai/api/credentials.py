@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 import msgspec
@@ -33,6 +34,9 @@ Address = Annotated[
     str,
     Meta(max_length=64, description="the caller's address", extra_json_schema={"pattern": ADDRESS_PATTERN}),
 ]
+
+
+_KEY_ID = re.compile(r"key_[0-9A-Za-z]{22}", re.ASCII)
 
 
 class TokenBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -128,9 +132,7 @@ async def explain(request: JsonRequest, services: Inside, caller: Caller) -> Res
     if route is None:
         message = f"No route takes {asked.method} {asked.path}. GET /v1/tiers lists the routes."
         raise InnoError("not_found", message)
-    principal = await _named(services, asked.key)
-    if isinstance(principal, Principal) and not _may_see(caller.principal, principal):
-        principal = Unauthenticated(STANDING, refusal("invalid_api_key"))
+    principal = await _named(services, caller.principal, asked.key)
     target = asked.path.rsplit("/", 1)[-1] if route.own_key else None
     served = asked.model is None or asked.model in services.settings.models
     decision = await services.door.explain(
@@ -146,13 +148,17 @@ async def explain(request: JsonRequest, services: Inside, caller: Caller) -> Res
     )
 
 
-async def _named(services: Services, key: str) -> Principal | Unauthenticated:
-    """Who is meant by a key's id, which names a key without proving anything, or by a credential."""
-    if key.startswith("key_"):
-        return await services.keyring.key(key) or Unauthenticated(
-            STANDING, refusal("invalid_api_key", "No key has that id.")
-        )
-    return await _holder(services, key)
+async def _named(services: Services, caller: Principal, key: str) -> Principal | Unauthenticated:
+    """Who is meant by a key's id, which names a key without proving anything, or by a credential.
+
+    What the caller may not see is answered as what is not there.
+    """
+    is_id = _KEY_ID.fullmatch(key) is not None
+    named = await services.keyring.key(key) if is_id else await _holder(services, key)
+    if named is None or (isinstance(named, Principal) and not _may_see(caller, named)):
+        message = "No key has that id." if is_id else None
+        return Unauthenticated(STANDING, refusal("invalid_api_key", message))
+    return named
 
 
 async def _holder(services: Services, credential: str) -> Principal | Unauthenticated:
@@ -171,7 +177,9 @@ def _may_see(caller: Principal, other: Principal) -> bool:
 
 
 async def _revoke(services: Services, asked: AccessRequest, token: str, account_id: str | None) -> None:
-    principal = await _holder(services, token)
+    # Whoever has shown a credential of their own is bounded by its rate.
+    turned_away = services.door.turned_away(asked) if account_id is None else None
+    principal = turned_away or await _holder(services, token)
     if isinstance(principal, Unauthenticated):
         # Guessing is limited here as everywhere, but an unknown token is not an error (RFC 7009 §2.2).
         decision = await services.door.admit_principal(principal, asked)
@@ -179,6 +187,9 @@ async def _revoke(services: Services, asked: AccessRequest, token: str, account_
             admission(decision)
         return
     if account_id is not None and account_id != principal.account.id:
+        return
+    if principal.key.revoked_at is not None:
+        # All that came from it is dead for good. Else whoever finds a dead key could go on writing with it.
         return
     now = services.clock()
     async with services.database.write() as connection:
@@ -217,7 +228,7 @@ def _introspection(principal: Principal, services: Services) -> Introspection:
         )
     return Introspection(
         active=True,
-        scope=claims.scope,
+        scope=" ".join(in_order(principal.scopes)),
         client_id=claims.client_id,
         sub=claims.sub,
         customer_id=claims.customer_id,
