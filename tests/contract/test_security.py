@@ -234,3 +234,15 @@ def test_making_and_rotating_keys_at_once_blocks_nobody(on_postgres: httpx.Clien
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda call: on_postgres.post(call[0], json=call[1]).status_code, calls))
     assert set(answers) == {201}
+
+
+def test_deleting_a_customer_and_changing_its_keys_at_once_blocks_nobody(on_postgres: httpx.Client) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(5):
+            keys = [create_key(on_postgres, customer_id="leaving")["id"] for _ in range(6)]
+            calls = [("PATCH", f"/keys/{key}", {"name": "Changed"}) for key in reversed(keys)]
+            calls.insert(1, ("DELETE", "/customers/leaving", {}))
+            answers = pool.map(
+                lambda call: on_postgres.request(call[0], call[1], json=call[2]).status_code, calls
+            )
+            assert set(answers) <= {200, 204, 409}

@@ -127,7 +127,10 @@ async def revoke_of_customer(connection: AsyncConnection, customer_pk: str, now:
     query = select(api_keys.c.id).where(
         api_keys.c.customer_pk == customer_pk, api_keys.c.revoked_at.is_(None)
     )
-    for key_id in (await connection.execute(query)).scalars().all():
+    # All at once and in the order of note_use: else who holds one key's row while it waits for the feed's
+    # would be waited for by this, which holds the feed's.
+    locked = query.order_by(api_keys.c.id).with_for_update()
+    for key_id in (await connection.execute(locked)).scalars().all():
         await revoke(connection, key_id, now)
 
 
