@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -66,6 +67,13 @@ async def test_a_broken_constraint_is_the_callers_to_explain(database: Database)
     with pytest.raises(IntegrityError):
         async with database.write() as connection:
             await accounts.create(connection, ACCOUNT)
+
+
+async def test_what_a_broken_constraint_says_holds_no_value(database: Database) -> None:
+    with pytest.raises(IntegrityError) as raised:
+        async with database.write() as connection:
+            await accounts.create(connection, replace(ACCOUNT, name="not for the log"))
+    assert "not for the log" not in str(raised.value)
 
 
 async def test_a_row_cannot_refer_to_an_account_that_is_not_there(database: Database) -> None:

@@ -138,6 +138,8 @@ def _sqlite_engine(url: str) -> AsyncEngine:
         pool_size=POOL_SIZE,
         max_overflow=0,
         connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
+        # What a statement carries stays out of exceptions, and so out of the log.
+        hide_parameters=True,
     )
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -165,7 +167,10 @@ def _sqlite_engine(url: str) -> AsyncEngine:
 
 def _postgres_engine(url: str) -> AsyncEngine:
     return create_async_engine(
-        url.replace("postgresql:", "postgresql+asyncpg:", 1), pool_size=POOL_SIZE, pool_pre_ping=True
+        url.replace("postgresql:", "postgresql+asyncpg:", 1),
+        pool_size=POOL_SIZE,
+        pool_pre_ping=True,
+        hide_parameters=True,
     )
 
 
