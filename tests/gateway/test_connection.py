@@ -469,7 +469,7 @@ def streaming(
 def is_listening(address: tuple[str, int]) -> bool:
     try:
         socket.create_connection(address).close()
-    except ConnectionRefusedError:
+    except ConnectionError:
         return False
     return True
 
