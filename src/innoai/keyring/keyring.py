@@ -12,6 +12,8 @@ import os
 from hashlib import blake2b
 from typing import TYPE_CHECKING, TypeVar
 
+import structlog
+
 from innoai.access import keys as key_format
 from innoai.access.networks import parse_networks
 from innoai.access.principal import Account, ApiKey, Customer, Principal, Unauthenticated
@@ -40,6 +42,8 @@ MAX_CUSTOMERS = 1_000_000
 MAX_TOKENS = 100_000
 _FILL_ATTEMPTS = 5
 _SEEN_BYTES = 32
+
+log = structlog.get_logger()
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -354,7 +358,11 @@ class Keyring:
                 # A key that outlived its customer is revoked anyway.
                 bound is None or bound.disabled,
             )
-        tier = self.tiers[account.tier]
+        tier = self.tiers.get(account.tier)
+        if tier is None:
+            # Moved there by an operator whose settings have a tier that this server's do not have yet.
+            log.error("an account is on a tier that the settings lack", account=account.id, tier=account.tier)
+            raise InnoError("service_unavailable")
         return Principal(
             Account(account.id, account.tier, account.disabled),
             ApiKey(
