@@ -18,7 +18,7 @@ from innoai.envelope import refusal_body, refusal_headers
 from innoai.errors import InnoError, refusal
 from innoai.gateway.arrival import ROUTES, Arrival
 from innoai.gateway.headers import caller_address, read_request
-from innoai.gateway.repeated import PATIENCE, RepeatedHead
+from innoai.gateway.repeated import RepeatedHead, is_worth_learning
 from innoai.gateway.visit import Visit
 
 if TYPE_CHECKING:
@@ -260,10 +260,10 @@ class Connection(HttpToolsProtocol):
         self.visit.begin(expects_continue=self.expect_100_continue)
 
     def _learn(self, arrival: Arrival) -> None:
-        """Know this head again, unless the caller's heads never repeat."""
+        """Know this head again, as long as the caller's heads do repeat."""
         self._repeated = None
-        if self._keep_alive and self._new_heads < PATIENCE:
-            self._new_heads += 1
+        self._new_heads += 1
+        if self._keep_alive and is_worth_learning(self._new_heads):
             self._arrival = arrival
             self._repeated = RepeatedHead.learn(self._first)
         self._first = b""
@@ -360,6 +360,12 @@ class Connection(HttpToolsProtocol):
         # uvicorn makes a new list with the new date each second.
         ((name, date),) = self.server_state.default_headers
         self._unsent = b"%b%b: %b\r\n%b%b\r\n" % (STATUS_LINE[status], name, date, fields, framing)
+
+    def send_head(self) -> None:
+        """Let the head go out by itself, where the body takes its time."""
+        if self._unsent:
+            head, self._unsent = self._unsent, b""
+            self.transport.write(head)
 
     def write(self, data: bytes) -> None:
         """Send a piece of the answer's body."""

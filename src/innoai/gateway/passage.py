@@ -173,6 +173,8 @@ class Passage:
         data = self._take()
         if data:
             self._connection.write(data)
+        else:
+            self._connection.send_head()
 
     def on_end(self) -> None:
         """The answer is whole. What it cost is on record before the caller has the end of it."""

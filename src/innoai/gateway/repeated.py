@@ -15,7 +15,13 @@ _CONTENT_LENGTH = re.compile(
     rb"\r\ncontent-length:[ \t]*([0-9]{1,%d})[ \t]*(?=\r\n)" % _MOST_DIGITS, re.IGNORECASE
 )
 PATIENCE = 8
-"""How many heads in a row may be new before a connection's heads are taken for ever-changing ones."""
+RETRY_EVERY = 32
+"""After so many new heads in a row on a connection, only each so-manieth is still learnt."""
+
+
+def is_worth_learning(new_heads: int) -> bool:
+    """Whether to learn a head, when so many in a row were new: heads that always differ are not worth it."""
+    return new_heads <= PATIENCE or new_heads % RETRY_EVERY == 0
 
 
 class RepeatedHead:

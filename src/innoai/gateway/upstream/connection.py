@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpResponseParser
 
-from innoai.gateway.repeated import PATIENCE, RepeatedHead
+from innoai.gateway.repeated import RepeatedHead, is_worth_learning
 from innoai.gateway.upstream.answer import AnswerHead
 from innoai.gateway.upstream.failures import Failure, FailureKind, Phase
 
@@ -331,10 +331,10 @@ class Connection(asyncio.Protocol):
         call.listener.on_head(self._head)
 
     def _learn(self) -> None:
-        """Know the head of this answer again, unless this server's heads never repeat."""
+        """Know the head of this answer again, as long as heads do repeat here."""
         self._repeated = None
-        if self._keep and self._new_heads < PATIENCE and self._head.status not in _WITHOUT_BODY:
-            self._new_heads += 1
+        self._new_heads += 1
+        if self._keep and self._head.status not in _WITHOUT_BODY and is_worth_learning(self._new_heads):
             self._repeated = RepeatedHead.learn(self._first)
         self._first = b""
 
