@@ -12,6 +12,7 @@ from innoai.access.networks import (
     NETWORK_PATTERN,
     Network,
     Networks,
+    caller_address,
     client_address,
     format_address,
     parse_address,
@@ -387,3 +388,17 @@ def test_a_site_is_an_ipv4_address_or_an_ipv6_64(address):
     else:
         expected = ipaddress.ip_network(f"{address}/64", strict=False).network_address
     assert site_of(number(address)) == parse_network(str(expected)).first
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"),
+    [
+        (("203.0.113.9", 4711), "203.0.113.9"),
+        (("10.0.0.1", 4711), "198.51.100.7"),
+        (("", 0), None),
+        (None, None),
+    ],
+)
+def test_a_callers_address_is_the_sockets_unless_a_trusted_proxy_names_another(peer, address):
+    expected = None if address is None else parse_address(address)
+    assert caller_address(peer, "198.51.100.7", parse_networks(TRUSTED)) == expected

@@ -2,11 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from innoai.access.networks import parse_address, parse_networks
+from innoai.access.networks import caller_address, parse_address, parse_networks
 from innoai.gateway.headers import (
     HOP_BY_HOP,
     bearer,
-    caller_address,
     read_answer,
     read_request,
     retry_after,

@@ -153,6 +153,15 @@ def client_address(peer: int | None, forwarded_for: str, trusted: Networks) -> i
     return address
 
 
+def caller_address(peer: tuple[str, int] | None, forwarded_for: str, trusted: Networks) -> int | None:
+    """The caller's address from the socket's and X-Forwarded-For; None where nobody can tell."""
+    try:
+        address = None if peer is None else parse_address(peer[0])
+    except ValueError:
+        return None
+    return client_address(address, forwarded_for, trusted)
+
+
 def _without_port(entry: str) -> str:
     if entry.startswith("["):
         return entry[1:].partition("]")[0]

@@ -13,7 +13,7 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.params import SkipValidation
 
 from innoai.access.decide import Request as AccessRequest
-from innoai.access.networks import client_address, parse_address
+from innoai.access.networks import caller_address
 from innoai.access.routes import route_for
 from innoai.api.services import Services
 from innoai.door import Admission, admission
@@ -65,22 +65,12 @@ def provide_caller(request: Request[Any, Any, Any]) -> Admission:
 
 def access_request(connection: Connection, services: Services, route: Route) -> AccessRequest:
     """What the decision needs of a control-plane request."""
+    forwarded = ",".join(connection.headers.getall("x-forwarded-for", []))
     return AccessRequest(
         route,
-        caller_address(connection, services),
+        caller_address(connection.scope["client"], forwarded, services.trusted_proxies),
         target_key=connection.path_params.get("key_id"),
     )
-
-
-def caller_address(connection: Connection, services: Services) -> int | None:
-    """The caller's address: the socket's, unless trusted proxies vouch for another."""
-    peer = connection.scope["client"]
-    try:
-        address = None if peer is None else parse_address(peer[0])
-    except ValueError:
-        return None
-    forwarded = ",".join(connection.headers.getall("x-forwarded-for", []))
-    return client_address(address, forwarded, services.trusted_proxies)
 
 
 def header_credential(connection: Connection) -> str | None:

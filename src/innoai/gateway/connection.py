@@ -14,10 +14,11 @@ import httptools
 import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from innoai.access.networks import caller_address
 from innoai.envelope import refusal_body, refusal_headers
 from innoai.errors import InnoError, refusal
 from innoai.gateway.arrival import ROUTES, Arrival
-from innoai.gateway.headers import caller_address, read_request
+from innoai.gateway.headers import read_request
 from innoai.gateway.repeated import RepeatedHead, is_worth_learning
 from innoai.gateway.visit import Visit
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from innoai.access.networks import client_address, parse_address
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from innoai.access.networks import Networks
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -173,12 +170,3 @@ def retry_after(headers: Headers) -> float | None:
     """The seconds of Retry-After, where it names seconds."""
     value = next((value for name, value in headers if name == b"retry-after"), b"")
     return float(value) if value.isdigit() else None
-
-
-def caller_address(peer: tuple[str, int] | None, forwarded_for: str, trusted: Networks) -> int | None:
-    """The caller's address from the socket's and X-Forwarded-For; None where nobody can tell."""
-    try:
-        address = None if peer is None else parse_address(peer[0])
-    except ValueError:
-        return None
-    return client_address(address, forwarded_for, trusted)
