@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from innoai.api.operations import MODEL
+from innoai.api.operations.operation import MODEL
 from tests.support.envelope import refused
 
 if TYPE_CHECKING:

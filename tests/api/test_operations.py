@@ -13,17 +13,9 @@ from innoai.access.routes import ROUTES
 from innoai.api import docs
 from innoai.api.admission import path_template
 from innoai.api.app import HANDLERS
-from innoai.api.operations import (
-    CUSTOMER_ID,
-    KEY_ID,
-    MODEL,
-    MULTIPART,
-    OPERATIONS,
-    PATH_PARAMETERS,
-    TAGS,
-    TOKEN,
-    Operation,
-)
+from innoai.api.operations import OPERATIONS, PATH_PARAMETERS, TAGS
+from innoai.api.operations.inference import MULTIPART
+from innoai.api.operations.operation import CUSTOMER_ID, KEY_ID, MODEL, TOKEN, Operation
 from innoai.api.wire import FORM, JSON
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from innoai.access.routes import Route
-    from innoai.api.operations import Body, Operation
+    from innoai.api.operations.operation import Body, Operation
 
 OPENAPI = "3.1.0"
 REF = "#/components/schemas/{name}"

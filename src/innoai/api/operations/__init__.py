@@ -1,0 +1,42 @@
+"""The operations: what each route takes and gives, as one table. The OpenAPI document is rendered from it.
+
+Every row of access.routes.ROUTES has one operation here, and the tests hold the two together. The
+few routes outside /v1 that programs call are here as well; the pages for people are not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec import Meta
+
+from innoai.api.operations.customers import CUSTOMERS
+from innoai.api.operations.inference import INFERENCE
+from innoai.api.operations.keys import KEYS
+from innoai.api.operations.operation import CUSTOMER_ID, KEY_ID, MODEL, Operation
+from innoai.api.operations.server import SERVER
+from innoai.api.operations.tokens import TOKENS
+from innoai.api.wire import CustomerId
+from innoai.inference import ModelName
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KeyId = Annotated[str, Meta(pattern="^key_[0-9A-Za-z]{22}$", description="the id of a key")]
+PATH_PARAMETERS: Mapping[str, tuple[Any, str]] = {
+    "key_id": (KeyId, KEY_ID),
+    "customer_id": (CustomerId, CUSTOMER_ID),
+    "model": (ModelName, MODEL),
+}
+"""Each parameter of a path template: its type and an example."""
+
+TAGS: Mapping[str, str] = {
+    "inference": "OpenAI's routes. Members that are not named here go to the model server as they are.",
+    "tokens": "Short-lived tokens: mint, refresh, validate, revoke, introspect, explain.",
+    "keys": "API keys: create, change, rotate with overlap, revoke.",
+    "customers": "The account's own end customers.",
+    "access": "The access-control matrix.",
+    "server": "Health, metrics and this document.",
+}
+
+OPERATIONS: tuple[Operation, ...] = (*INFERENCE, *TOKENS, *KEYS, *CUSTOMERS, *SERVER)

@@ -1,0 +1,71 @@
+"""/v1/customers: the account's own end customers."""
+
+from __future__ import annotations
+
+from innoai.api import customers
+from innoai.api.operations.operation import CUSTOMER_ID, Operation, json
+
+_CUSTOMER = {
+    "id": "cus_0UySTdUK9wD4TzX6GnRb2Y",
+    "object": "customer",
+    "customer_id": CUSTOMER_ID,
+    "name": "Acme",
+    "metadata": {"plan": "gold"},
+    "disabled": False,
+    "created_at": "2026-11-24T22:07:02Z",
+    "updated_at": "2026-11-24T22:07:02Z",
+}
+
+CUSTOMERS: tuple[Operation, ...] = (
+    Operation(
+        "POST",
+        "/v1/customers",
+        "create_customer",
+        "customers",
+        "Create a customer",
+        json(customers.Customer, _CUSTOMER),
+        status=201,
+        body=json(
+            customers.CreateCustomer,
+            {"customer_id": CUSTOMER_ID, "name": "Acme", "metadata": {"plan": "gold"}},
+        ),
+        errors=("conflict",),
+        idempotent=True,
+    ),
+    Operation(
+        "GET",
+        "/v1/customers",
+        "list_customers",
+        "customers",
+        "List customers, newest first",
+        json(customers.CustomerPage, {"object": "list", "data": [_CUSTOMER], "next_cursor": None}),
+        query=customers.CustomerQuery,
+        query_example={"limit": 20},
+    ),
+    Operation(
+        "GET",
+        "/v1/customers/{customer_id}",
+        "get_customer",
+        "customers",
+        "Show one customer",
+        json(customers.Customer, _CUSTOMER),
+    ),
+    Operation(
+        "PATCH",
+        "/v1/customers/{customer_id}",
+        "change_customer",
+        "customers",
+        "Change a customer; once disabled, its keys and tokens are refused",
+        json(customers.Customer, {**_CUSTOMER, "name": "Acme Ltd"}),
+        body=json(customers.ChangeCustomer, {"name": "Acme Ltd"}),
+    ),
+    Operation(
+        "DELETE",
+        "/v1/customers/{customer_id}",
+        "delete_customer",
+        "customers",
+        "Delete a customer; its keys and tokens end with it",
+        None,
+        status=204,
+    ),
+)

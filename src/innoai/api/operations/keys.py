@@ -1,0 +1,95 @@
+"""/v1/keys: API keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from innoai.api import keys
+from innoai.api.operations.operation import KEY_ID, SECRET, Operation, json
+
+_KEY: dict[str, Any] = {
+    "id": KEY_ID,
+    "object": "api_key",
+    "name": "Production",
+    "prefix": "sk-inno-",
+    "last4": "0hJx",
+    "scopes": ["inference:read", "inference:write"],
+    "level": None,
+    "allowed_ips": ["203.0.113.0/24"],
+    "rate_limit": 1000,
+    "models": None,
+    "customer_id": None,
+    "status": "active",
+    "created_at": "2026-11-24T22:07:02Z",
+    "expires_at": None,
+    "revoked_at": None,
+    "last_used_at": None,
+    "rotated_from": None,
+}
+_NEW_KEY = {**_KEY, "key": SECRET}
+_SUCCESSOR = {**_NEW_KEY, "rotated_from": "key_0UySTbGq5kXuPn3WLe7o1R"}
+
+KEYS: tuple[Operation, ...] = (
+    Operation(
+        "POST",
+        "/v1/keys",
+        "create_key",
+        "keys",
+        "Create an API key; the answer alone shows it",
+        json(keys.NewKey, _NEW_KEY),
+        status=201,
+        body=json(
+            keys.CreateKey,
+            {
+                "name": "Production",
+                "scopes": ["inference:read", "inference:write"],
+                "allowed_ips": ["203.0.113.0/24"],
+                "rate_limit": 1000,
+            },
+        ),
+        errors=("conflict", "not_found"),
+        idempotent=True,
+    ),
+    Operation(
+        "GET",
+        "/v1/keys",
+        "list_keys",
+        "keys",
+        "List the account's keys, newest first",
+        json(keys.KeyPage, {"object": "list", "data": [_KEY], "next_cursor": None}),
+        query=keys.KeyQuery,
+        query_example={"limit": 20, "status": "active"},
+    ),
+    Operation("GET", "/v1/keys/{key_id}", "get_key", "keys", "Show one key", json(keys.Key, _KEY)),
+    Operation(
+        "PATCH",
+        "/v1/keys/{key_id}",
+        "change_key",
+        "keys",
+        "Change a key, and with it every token minted from it",
+        json(keys.Key, {**_KEY, "rate_limit": 500}),
+        body=json(keys.ChangeKey, {"rate_limit": 500, "allowed_ips": ["203.0.113.0/24"]}),
+        errors=("conflict",),
+    ),
+    Operation(
+        "DELETE",
+        "/v1/keys/{key_id}",
+        "revoke_key",
+        "keys",
+        "Revoke a key for good; it stays listed as revoked",
+        None,
+        status=204,
+    ),
+    Operation(
+        "POST",
+        "/v1/keys/{key_id}/rotate",
+        "rotate_key",
+        "keys",
+        "Make a successor with the same rights; the old key expires after the overlap",
+        json(keys.NewKey, _SUCCESSOR),
+        status=201,
+        body=json(keys.RotateKey, {"overlap": 86400}, required=False),
+        errors=("conflict",),
+        idempotent=True,
+    ),
+)
