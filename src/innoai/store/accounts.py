@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
@@ -19,13 +19,22 @@ INVITE_LIFETIME = 7 * 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class AccountRecord:
-    """A row of accounts."""
+    """A row of accounts. None: what the installation uses."""
 
     id: str
     name: str
     tier: str
     disabled: bool
     created_at: float
+    currency: str | None = None
+    alert_thresholds: tuple[int, ...] | None = None
+
+
+def _record(row: Any) -> AccountRecord:
+    values: dict[str, Any] = dict(row._mapping)
+    if values["alert_thresholds"] is not None:
+        values["alert_thresholds"] = tuple(values["alert_thresholds"])
+    return AccountRecord(**values)
 
 
 async def create(connection: AsyncConnection, account: AccountRecord) -> None:
@@ -44,19 +53,19 @@ async def create(connection: AsyncConnection, account: AccountRecord) -> None:
 async def first(connection: AsyncConnection) -> AccountRecord | None:
     """The oldest account, which init made."""
     row = (await connection.execute(select(accounts).order_by(accounts.c.id).limit(1))).one_or_none()
-    return None if row is None else AccountRecord(**row._mapping)
+    return None if row is None else _record(row)
 
 
 async def get(connection: AsyncConnection, account_id: str) -> AccountRecord:
     """The account of an id that some row refers to."""
     row = (await connection.execute(select(accounts).where(accounts.c.id == account_id))).one()
-    return AccountRecord(**row._mapping)
+    return _record(row)
 
 
 async def everyone(connection: AsyncConnection) -> list[AccountRecord]:
     """All accounts, the oldest first."""
     rows = (await connection.execute(select(accounts).order_by(accounts.c.id))).all()
-    return [AccountRecord(**row._mapping) for row in rows]
+    return [_record(row) for row in rows]
 
 
 async def tiers_in_use(connection: AsyncConnection) -> set[str]:

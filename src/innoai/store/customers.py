@@ -29,6 +29,7 @@ class CustomerRecord:
     name: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     disabled: bool = False
+    rate_limit: int | None = None
 
 
 _COLUMNS = [customers.c[column.name] for column in fields(CustomerRecord)]

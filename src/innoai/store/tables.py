@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -19,7 +20,9 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
     UniqueConstraint,
+    false,
 )
 
 metadata = MetaData()
@@ -32,6 +35,10 @@ accounts = Table(
     Column("tier", String(64), nullable=False),
     Column("disabled", Boolean, nullable=False),
     Column("created_at", Double, nullable=False),
+    # None: the installation's.
+    Column("currency", String(3)),
+    # Percent of a budget at which an event is sent; None: the usual ones.
+    Column("alert_thresholds", JSON(none_as_null=True)),
 )
 
 members = Table(
@@ -40,6 +47,7 @@ members = Table(
     Column("id", String(32), primary_key=True),
     Column("account_id", String(32), ForeignKey("accounts.id"), nullable=False, index=True),
     Column("email", String(254), unique=True),
+    Column("name", String(200)),
     Column("role", String(16), nullable=False),
     Column("password_hash", String(255)),
     Column("invite_digest", LargeBinary, unique=True),
@@ -56,6 +64,8 @@ customers = Table(
     Column("customer_id", String(128), nullable=False),
     Column("name", String(200)),
     Column("metadata", JSON, nullable=False),
+    # Requests a minute of all its credentials together; None: no limit beside the keys' own.
+    Column("rate_limit", Integer),
     Column("disabled", Boolean, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
@@ -137,7 +147,13 @@ usage_records = Table(
     Column("started_at", Double, nullable=False),
     Column("first_byte_ms", Double),
     Column("duration_ms", Double, nullable=False),
-    Index("usage_by_account", "account_id", "started_at"),
+    # In billionths of the account's currency; None where the model has no price.
+    Column("cost", BigInteger),
+    # Whether the cost was worked out without the upstream's word on tokens.
+    Column("estimated", Boolean, nullable=False, server_default=false()),
+    Index("usage_by_account", "account_id", "started_at", "request_id"),
+    Index("usage_by_customer", "account_id", "customer_pk", "started_at", "request_id"),
+    Index("usage_by_key", "account_id", "key_id", "started_at", "request_id"),
 )
 
 idempotency = Table(
@@ -164,4 +180,174 @@ feed_head = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("sequence", Integer, nullable=False),
+)
+
+# Money. Amounts are whole billionths of the account's currency.
+
+budgets = Table(
+    "budgets",
+    metadata,
+    # The id of an account, a customer or a key: what the budget is for.
+    Column("subject", String(32), primary_key=True),
+    Column("period", String(8), primary_key=True),
+    Column("account_id", String(32), ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("amount", BigInteger, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    CheckConstraint("period IN ('monthly', 'total')", name="budgets_period"),
+)
+
+budget_holds = Table(
+    "budget_holds",
+    metadata,
+    Column("subject", String(32), primary_key=True),
+    # A month such as 2026-11, or total.
+    Column("period", String(8), primary_key=True),
+    # The process that may spend this without asking again.
+    Column("holder", String(32), primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+    Index("budget_holds_by_holder", "holder"),
+)
+
+spending = Table(
+    "spending",
+    metadata,
+    # The id of an account, a customer or a key, as in budgets.
+    Column("subject", String(32), primary_key=True),
+    Column("month", String(7), primary_key=True),
+    Column("account_id", String(32), nullable=False),
+    Column("requests", BigInteger, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("cost", BigInteger, nullable=False),
+    Index("spending_by_account", "account_id", "month", "subject"),
+)
+
+usage_hours = Table(
+    "usage_hours",
+    metadata,
+    Column("account_id", String(32), primary_key=True),
+    # Unix time in whole hours.
+    Column("hour", Integer, primary_key=True, autoincrement=False),
+    Column("key_id", String(32), primary_key=True),
+    # Empty where there is none: a part of a primary key is never null.
+    Column("customer_pk", String(32), primary_key=True),
+    Column("model", String(200), primary_key=True),
+    Column("customer_id", String(128)),
+    Column("requests", BigInteger, nullable=False),
+    Column("failures", BigInteger, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("cost", BigInteger, nullable=False),
+    Column("duration_ms", Double, nullable=False),
+    Index("usage_hours_by_customer", "account_id", "customer_pk", "hour"),
+)
+
+# What is said once.
+
+announced = Table(
+    "announced",
+    metadata,
+    # Such as budget/key_…/2026-11/80: whoever inserts it first says it.
+    Column("name", String(160), primary_key=True),
+    Column("at", Double, nullable=False),
+)
+
+# The audit log.
+
+audit_entries = Table(
+    "audit_entries",
+    metadata,
+    Column("account_id", String(32), ForeignKey("accounts.id"), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", String(32), nullable=False, unique=True),
+    Column("at", Double, nullable=False),
+    Column("actor_id", String(64)),
+    Column("action", String(64), nullable=False),
+    Column("target_id", String(160)),
+    # The entry as JSON, in the very bytes that were hashed.
+    Column("content", Text, nullable=False),
+    Column("previous_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Index("audit_by_time", "account_id", "at"),
+)
+
+audit_heads = Table(
+    "audit_heads",
+    metadata,
+    Column("account_id", String(32), ForeignKey("accounts.id"), primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+# Events and webhooks.
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("account_id", String(32), ForeignKey("accounts.id"), nullable=False),
+    Column("type", String(64), nullable=False),
+    # The body in the very text that is signed and sent.
+    Column("body", Text, nullable=False),
+    Column("created_at", Double, nullable=False, index=True),
+    Index("events_by_account", "account_id", "id"),
+)
+
+webhook_endpoints = Table(
+    "webhook_endpoints",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("account_id", String(32), ForeignKey("accounts.id"), nullable=False),
+    Column("url", String(2048), nullable=False),
+    Column("event_types", JSON, nullable=False),
+    Column("description", String(500)),
+    # Headers of the tenant's own, which may hold credentials.
+    Column("sealed_headers", LargeBinary, nullable=False),
+    Column("sealed_secret", LargeBinary, nullable=False),
+    Column("sealed_previous_secret", LargeBinary),
+    Column("previous_secret_ends_at", Double),
+    Column("disabled", Boolean, nullable=False),
+    # Why it was disabled when nobody asked for it: gone or failing.
+    Column("disabled_because", String(16)),
+    Column("failing_since", Double),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Index("webhook_endpoints_by_account", "account_id", "id"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("account_id", String(32), ForeignKey("accounts.id"), nullable=False),
+    Column("endpoint_id", String(32), ForeignKey("webhook_endpoints.id", ondelete="CASCADE"), nullable=False),
+    Column("event_id", String(32), ForeignKey("events.id"), nullable=False, index=True),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_at", Double),
+    Column("leased_by", String(32)),
+    Column("lease_ends_at", Double),
+    Column("created_at", Double, nullable=False),
+    Column("finished_at", Double),
+    CheckConstraint("state IN ('pending', 'succeeded', 'failed')", name="deliveries_state"),
+    Index("deliveries_due", "state", "next_attempt_at"),
+    Index("deliveries_by_account", "account_id", "id"),
+    Index("deliveries_by_endpoint", "endpoint_id", "id"),
+)
+
+delivery_attempts = Table(
+    "delivery_attempts",
+    metadata,
+    Column("delivery_id", String(32), ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", Double, nullable=False),
+    Column("duration_ms", Double, nullable=False),
+    Column("request_headers", JSON, nullable=False),
+    Column("status", Integer),
+    Column("response_headers", JSON),
+    Column("response_body", Text),
+    # What went wrong where there is no status.
+    Column("error", String(500)),
 )

@@ -22,7 +22,8 @@ class UsageRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """One inference request. Instants in Unix seconds, durations in milliseconds.
 
     `outcome` is `complete`, `cancelled` (the caller went away) or `failed` (the upstream did). Token
-    counts are the upstream's own; None where it gave none.
+    counts are the upstream's own; None where it gave none. `cost` in billionths of the account's currency,
+    None where the model has no price; `estimated` when it had to be worked out without the upstream's counts.
     """
 
     request_id: str
@@ -41,6 +42,8 @@ class UsageRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
     completion_tokens: int | None = None
+    cost: int | None = None
+    estimated: bool = False
 
 
 async def add(connection: AsyncConnection, records: Sequence[UsageRecord]) -> None:
