@@ -121,9 +121,11 @@ def _differences(page: str, stated: Mapping[str, str], true: Mapping[str, str]) 
 
 def _default(field: msgspec.structs.FieldInfo) -> str:
     """A setting's default as the table writes it."""
-    if field.default is msgspec.NODEFAULT:
+    if field.required:
         return "required"
-    return "none" if field.default is None else f"`{json.dumps(field.default)}`"
+    made = field.default_factory
+    default = field.default if made is msgspec.NODEFAULT else made()
+    return "none" if default is None else f"`{json.dumps(default)}`"
 
 
 def _is_command(name: str, subcommand: str) -> bool:

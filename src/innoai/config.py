@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -16,8 +17,9 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
+from innoai.access.budgets import DEFAULT_CURRENCY
 from innoai.access.networks import parse_networks
-from innoai.access.tiers import DEFAULT_TIERS, MAX_RATE_LIMIT, Tier
+from innoai.access.tiers import DEFAULT_TIERS, FEATURES, MAX_RATE_LIMIT, Tier
 from innoai.access.tokens import MAX_LIFETIME, MIN_LIFETIME
 
 if TYPE_CHECKING:
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 MIB = 1024 * 1024
 DEFAULT_FILE = "innoai.toml"
 MIN_SECRET_BYTES = 32
+MAX_PRICE = 1_000_000
+MIN_RATE = Decimal("0.000001")
+_CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 _ADDRESS = re.compile(r"https?://[^/?#]")
 
 
@@ -134,6 +139,43 @@ class CustomerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = True
 
 
+class BillingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """In which money usage is counted."""
+
+    currency: Annotated[str, Meta(description="the currency of the prices, as ISO 4217 writes it")] = (
+        DEFAULT_CURRENCY
+    )
+    rates: Annotated[
+        dict[str, Decimal],
+        Meta(description="what one of it is in other currencies, which an account may choose"),
+    ] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in (self.currency, *self.rates):
+            if _CURRENCY.fullmatch(name) is None:
+                raise ValueError(f"{name!r} is no currency; write three capital letters, such as EUR")
+        if any(
+            not rate.is_finite() or not Decimal("1e-6") <= rate <= MAX_PRICE for rate in self.rates.values()
+        ):
+            raise ValueError(f"rates: choose rates from 0.000001 to {MAX_PRICE}")
+
+
+class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How events are delivered."""
+
+    allowed_networks: Annotated[
+        tuple[str, ...],
+        Meta(description="CIDRs of private networks that endpoints may be in; public addresses always may"),
+    ] = ()
+    timeout: Annotated[float, Meta(gt=0, description="seconds that an endpoint has for its answer")] = 15.0
+
+    def __post_init__(self) -> None:
+        try:
+            parse_networks(self.allowed_networks)
+        except ValueError as error:
+            raise ValueError(f"allowed_networks: {error}") from None
+
+
 class MeteringSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where usage records wait until the store has them."""
 
@@ -167,10 +209,43 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"Upstream(base_url={self.base_url!r}, model={self.model!r})"
 
 
+class PriceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a model costs in the installation's currency, in decimals: 0.15 or "0.15"."""
+
+    prompt: Annotated[Decimal, Meta(description="a million tokens of prompts")] = Decimal(0)
+    cached: Annotated[
+        Decimal | None,
+        Meta(description="a million of those that the model server had cached; as prompt"),
+    ] = None
+    completion: Annotated[Decimal, Meta(description="a million tokens of answers")] = Decimal(0)
+    request: Annotated[Decimal, Meta(description="a request, whatever its tokens")] = Decimal(0)
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if value is not None and (not value.is_finite() or not 0 <= value <= MAX_PRICE):
+                raise ValueError(f"{name}: choose a price from 0 to {MAX_PRICE}")
+
+
 class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A public model name and the upstreams that serve it, in order of preference."""
 
     upstreams: Annotated[tuple[Upstream, ...], Meta(min_length=1, description="in order of preference")]
+    price: Annotated[
+        PriceSettings | None, Meta(description="what it costs; a well-known model has a price without this")
+    ] = None
+    max_output_tokens: Annotated[
+        int | None, Meta(description="the most tokens that an answer can have, which a budget has to cover")
+    ] = None
+    context_window: Annotated[
+        int | None, Meta(description="the most tokens that a prompt can have, which a budget has to cover")
+    ] = None
+
+    def __post_init__(self) -> None:
+        for name in ("max_output_tokens", "context_window"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name}: choose a positive number of tokens")
 
 
 Bound = Annotated[int, Meta(ge=1)] | Literal["unlimited"]
@@ -185,16 +260,23 @@ class TierSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_rate_limit: Annotated[int | None, Meta(description="the most that a key's rate_limit may be")] = None
     max_keys: Annotated[Bound | None, Meta(description="active keys, or unlimited")] = None
     max_customers: Annotated[Bound | None, Meta(description="customers, or unlimited")] = None
+    max_endpoints: Annotated[Bound | None, Meta(description="webhook endpoints, or unlimited")] = None
     max_token_lifetime: Annotated[int | None, Meta(description="seconds that an access token may live")] = (
         None
     )
     models: Annotated[tuple[str, ...] | None, Meta(description="the only models, by public name")] = None
+    features: Annotated[
+        tuple[str, ...] | None, Meta(description=f"what it includes, of {', '.join(FEATURES)}; all of them")
+    ] = None
 
     def __post_init__(self) -> None:
         for name in ("default_rate_limit", "max_rate_limit"):
             value = getattr(self, name)
             if value is not None and not 1 <= value <= MAX_RATE_LIMIT:
                 raise ValueError(f"{name}: choose from 1 to {MAX_RATE_LIMIT} requests a minute")
+        unknown = next((name for name in self.features or () if name not in FEATURES), None)
+        if unknown is not None:
+            raise ValueError(f"features: {unknown!r} is none; the features are {', '.join(FEATURES)}")
         lifetime = self.max_token_lifetime
         if lifetime is not None and not MIN_LIFETIME <= lifetime <= MAX_LIFETIME:
             raise ValueError(f"max_token_lifetime: choose from {MIN_LIFETIME} to {MAX_LIFETIME} seconds")
@@ -208,7 +290,9 @@ class TierSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             _bound(self.max_keys, tier.max_keys),
             _bound(self.max_customers, tier.max_customers),
             self.max_token_lifetime or tier.max_token_lifetime,
+            _bound(self.max_endpoints, tier.max_endpoints),
             tier.models if self.models is None else self.models,
+            tier.features if self.features is None else self.features,
         )
 
 
@@ -234,6 +318,8 @@ class Settings(msgspec.Struct, frozen=True):
     tokens: TokenSettings = TokenSettings()
     customers: CustomerSettings = CustomerSettings()
     metering: MeteringSettings = MeteringSettings()
+    billing: BillingSettings = BillingSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     models: dict[str, Model] = msgspec.field(default_factory=lambda: dict(ECHO_MODELS))
     tiers: dict[str, Tier] = msgspec.field(default_factory=lambda: dict(DEFAULT_TIERS))
     secret: str | None = None
@@ -253,6 +339,8 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "tokens": TokenSettings,
     "customers": CustomerSettings,
     "metering": MeteringSettings,
+    "billing": BillingSettings,
+    "webhooks": WebhookSettings,
 }
 
 
@@ -301,7 +389,8 @@ def _secret(variable: str, environ: Mapping[str, str]) -> str | None:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text("utf-8"))
+        # Prices are decimals, and 0.1 is no float.
+        return tomllib.loads(file.read_text("utf-8"), parse_float=Decimal)
     except FileNotFoundError:
         raise ConfigError(f"{file}: there is no such file; create it, or leave --config out") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -342,7 +431,8 @@ def _models(file: Path, given: object, environ: Mapping[str, str]) -> dict[str, 
     for name, model in _table(file, "models", given).items():
         where = f'{file}: models."{name}"'
         converted = _convert(where, model, Model, strict=True)
-        models[name] = Model(tuple(_with_key(where, upstream, environ) for upstream in converted.upstreams))
+        upstreams = tuple(_with_key(where, upstream, environ) for upstream in converted.upstreams)
+        models[name] = msgspec.structs.replace(converted, upstreams=upstreams)
     if not models:
         raise ConfigError(f"{file}: models: name at least one model, or leave the section out")
     return models
@@ -411,7 +501,9 @@ def _explain(error: str, struct: type[msgspec.Struct]) -> str:
 
 
 def _struct_at(struct: type[msgspec.Struct], key: str) -> type[msgspec.Struct]:
-    return Upstream if struct is Model and key else struct
+    if struct is Model and key.startswith(".upstreams"):
+        return Upstream
+    return PriceSettings if struct is Model and key.startswith(".price") else struct
 
 
 def _description(struct: type[msgspec.Struct], key: str) -> str | None:

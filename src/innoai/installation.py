@@ -15,7 +15,7 @@ from innoai.access.scopes import ADMIN_FULL
 from innoai.access.tiers import FIRST_ACCOUNT_TIER
 from innoai.config import ConfigError, without_password
 from innoai.errors import InnoError
-from innoai.ids import RANDOM_BYTES, new_id
+from innoai.fresh_ids import fresh_id
 from innoai.store import accounts, api_keys, signing_keys
 from innoai.store import secrets as store_secrets
 from innoai.store.accounts import AccountRecord
@@ -108,7 +108,7 @@ async def _first_account(
 ) -> Initialised:
     account, key = await new_account(connection, secrets, "First account", FIRST_ACCOUNT_TIER, now)
     invite = randomness.token_urlsafe(32)
-    await accounts.invite_owner(connection, _new_id("mem"), account.id, invite, now)
+    await accounts.invite_owner(connection, fresh_id("mem"), account.id, invite, now)
     return Initialised(key, f"{settings.server.url}/setup?invite={invite}", created=True)
 
 
@@ -117,10 +117,10 @@ async def new_account(
 ) -> tuple[AccountRecord, str]:
     """An account and its first admin key."""
     key = key_format.mint(os.urandom(key_format.SECRET_BYTES))
-    account = AccountRecord(_new_id("acc"), name, tier, disabled=False, created_at=now)
+    account = AccountRecord(fresh_id("acc"), name, tier, disabled=False, created_at=now)
     await accounts.create(connection, account)
     record = KeyRecord(
-        id=_new_id("key"),
+        id=fresh_id("key"),
         account_id=account.id,
         customer_pk=None,
         customer_id=None,
@@ -140,11 +140,7 @@ async def new_account(
 async def _new_signing_key(
     connection: AsyncConnection, secrets: Secrets, algorithm: Algorithm, now: float
 ) -> str:
-    kid = _new_id("sig")
+    kid = fresh_id("sig")
     secret = os.urandom(SIGNING_SECRET_BYTES)
     await signing_keys.rotate(connection, secrets, kid=kid, algorithm=algorithm, secret=secret, now=now)
     return kid
-
-
-def _new_id(prefix: str) -> str:
-    return new_id(prefix, int(time.time() * 1000), os.urandom(RANDOM_BYTES))

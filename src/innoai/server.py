@@ -25,10 +25,11 @@ from innoai.api.services import Services
 from innoai.config import ConfigError, split_bind
 from innoai.door import Door
 from innoai.errors import InnoError
+from innoai.fresh_ids import fresh_id
 from innoai.gateway.connection import IDLE_PATIENCE, Connection
 from innoai.gateway.gateway import Gateway
 from innoai.gateway.models import open_models
-from innoai.ids import RANDOM_BYTES, RequestIds, new_id
+from innoai.ids import RequestIds
 from innoai.keyring.feed import ChangeFeed
 from innoai.keyring.keyring import Keyring
 from innoai.limiter import open_limiter
@@ -88,6 +89,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         feed,
         tiers=settings.tiers,
         tokens=settings.tokens,
+        currency=settings.billing.currency,
         max_stale=settings.store.max_stale,
         clock=time.time,
     )
@@ -101,7 +103,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         clock=time.time,
         clock_ns=time.monotonic_ns,
     )
-    spool = Spool(Path(settings.metering.spool), lambda: _new_id("use"))
+    spool = Spool(Path(settings.metering.spool), lambda: fresh_id("use"))
     shipper = Shipper(spool, database)
     models = open_models(settings.models, time.time)
     proxies = parse_networks(settings.server.trusted_proxies)
@@ -282,7 +284,3 @@ def configure_logging() -> None:
 def _address_of(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _new_id(prefix: str) -> str:
-    return new_id(prefix, int(time.time() * 1000), os.urandom(RANDOM_BYTES))

@@ -22,6 +22,7 @@ from innoai.errors import Refusal, refusal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_ACCOUNT_ONLY = "This concerns the whole account, which a customer's own credential cannot. Use a key."
 _EXPIRED_REFRESH = "The refresh token has expired. Get new tokens from POST /v1/auth/token."
 
 Outcome = Literal["passed", "refused", "not_reached"]
@@ -168,9 +169,14 @@ def _tell_network(principal: Principal, request: Request) -> str:
 
 def _refuse_scope(principal: Principal, request: Request, _now: float) -> Refusal | None:
     route = request.route
-    if route.scope is None:
-        return None
-    if grants(principal.scopes, route.scope):
+    if route.account_only and principal.customer is not None:
+        return refusal("insufficient_permissions", _ACCOUNT_ONLY)
+    if route.feature is not None and route.feature not in principal.account.features:
+        return refusal(
+            "insufficient_permissions",
+            f"Tier {principal.account.tier} does not include {route.feature}. Ask the operator for another.",
+        )
+    if route.scope is None or grants(principal.scopes, route.scope):
         return None
     if route.own_key and principal.token is None and request.target_key == principal.key.id:
         return None

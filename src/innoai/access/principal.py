@@ -8,26 +8,36 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from innoai.access.budgets import DEFAULT_CURRENCY, Budget
 from innoai.access.networks import Networks
 from innoai.access.scopes import both
+from innoai.access.tiers import FEATURES
 from innoai.access.tokens import Claims
 from innoai.errors import Refusal
 
 
 class Account(Struct, frozen=True):
-    """A tenant of this installation."""
+    """A tenant of this installation. `features` are its tier's."""
 
     id: str
     tier: str
     disabled: bool
+    features: frozenset[str] = frozenset(FEATURES)
+    currency: str = DEFAULT_CURRENCY
+    budgets: tuple[Budget, ...] = ()
 
 
 class Customer(Struct, frozen=True):
-    """The account's own end customer: `id` is ours (`cus_…`), `customer_id` the account's."""
+    """The account's own end customer: `id` is ours (`cus_…`), `customer_id` the account's.
+
+    `rate_limit` in requests a minute, of all its credentials together; None is no limit of its own.
+    """
 
     id: str
     customer_id: str
     disabled: bool
+    rate_limit: int | None = None
+    budgets: tuple[Budget, ...] = ()
 
 
 class ApiKey(Struct, frozen=True):
@@ -40,6 +50,7 @@ class ApiKey(Struct, frozen=True):
     models: frozenset[str] | None
     expires_at: float | None
     revoked_at: float | None
+    budgets: tuple[Budget, ...] = ()
 
 
 class Principal(Struct, frozen=True):

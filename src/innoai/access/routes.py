@@ -1,7 +1,8 @@
 """The matrix: which scope each route asks for. The one table that guards, documents and is shown.
 
 `scope` None means that any live credential suffices. `own_key` marks the route that a key may
-always use on itself, whatever its scopes.
+always use on itself, whatever its scopes; `account_only` one that concerns the whole account, which
+a customer's credential may not use; `feature` one that the account's tier has to include.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class Route:
     path: str
     scope: str | None
     own_key: bool = False
+    account_only: bool = False
+    feature: str | None = None
 
 
 INFERENCE_POSTS = (

@@ -14,6 +14,19 @@ MAX_RATE_LIMIT = 100_000_000
 """Requests a minute beyond which no limit can be set."""
 
 
+WEBHOOKS = "webhooks"
+STATEMENTS = "statements"
+AUDIT = "audit"
+FEATURES: Mapping[str, str] = MappingProxyType(
+    {
+        WEBHOOKS: "Webhook endpoints and their deliveries",
+        STATEMENTS: "Monthly statements per customer",
+        AUDIT: "The audit log",
+    }
+)
+"""What a tier may leave out. None of it is left out unless the operator says so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tier:
     """`default_rate_limit` and `max_rate_limit` in requests a minute, `max_token_lifetime` in seconds."""
@@ -24,16 +37,18 @@ class Tier:
     max_keys: int | None
     max_customers: int | None
     max_token_lifetime: int
+    max_endpoints: int | None = None
     models: tuple[str, ...] | None = None
+    features: tuple[str, ...] = tuple(FEATURES)
 
 
 DEFAULT_TIERS: Mapping[str, Tier] = MappingProxyType(
     {
         tier.name: tier
         for tier in (
-            Tier("free", 60, 120, 5, 10, 3600),
-            Tier("startup", 1000, 10_000, 50, 1000, DAY),
-            Tier("business", 10_000, 100_000, 1000, 100_000, DAY),
+            Tier("free", 60, 120, 5, 10, 3600, 2),
+            Tier("startup", 1000, 10_000, 50, 1000, DAY, 10),
+            Tier("business", 10_000, 100_000, 1000, 100_000, DAY, 100),
             Tier("enterprise", 1_000_000, MAX_RATE_LIMIT, None, None, DAY),
         )
     }

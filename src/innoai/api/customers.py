@@ -29,6 +29,7 @@ from innoai.api.wire import (
 )
 from innoai.door import Admission
 from innoai.errors import InnoError
+from innoai.fresh_ids import fresh_id
 from innoai.store import accounts, customers
 from innoai.store.customers import CustomerRecord
 
@@ -198,7 +199,7 @@ async def create_customer(
     if most is not None and await customers.count(connection, account.id) >= most:
         raise InnoError("conflict", f"The account has {most} customers, as many as tier {tier.name} allows.")
     now = services.clock()
-    record = CustomerRecord(services.new_id("cus"), account.id, customer_id, now, now, name, metadata or {})
+    record = CustomerRecord(fresh_id("cus"), account.id, customer_id, now, now, name, metadata or {})
     await customers.create(connection, record)
     return record
 

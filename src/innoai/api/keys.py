@@ -36,6 +36,7 @@ from innoai.api.wire import (
 )
 from innoai.door import Admission
 from innoai.errors import InnoError
+from innoai.fresh_ids import fresh_id
 from innoai.keyring.keyring import effective_rate_limit
 from innoai.store import accounts, api_keys
 from innoai.store.api_keys import KeyRecord
@@ -161,7 +162,7 @@ async def create_key(request: JsonRequest, services: Inside, caller: Caller) -> 
     scopes = _scopes_of(wanted)
     _keep_admin_from_customers(scopes, wanted.customer_id)
     record = KeyRecord(
-        id=services.new_id("key"),
+        id=fresh_id("key"),
         account_id=account.id,
         customer_pk=None,
         customer_id=None,
@@ -264,7 +265,7 @@ async def rotate_key(key_id: str, request: JsonRequest, services: Inside, caller
         await api_keys.change(connection, key_id, {"expires_at": expires_at}, now)
         successor = replace(
             old,
-            id=services.new_id("key"),
+            id=fresh_id("key"),
             name=wanted.name or old.name,
             created_at=now,
             last_used_at=None,

@@ -8,6 +8,7 @@ import msgspec
 
 from innoai.access.scopes import in_order
 from innoai.access.tokens import REFRESH_LIFETIME, Claims, mint
+from innoai.fresh_ids import fresh_id
 
 if TYPE_CHECKING:
     from innoai.access.principal import Customer
@@ -36,7 +37,7 @@ def mint_pair(
 ) -> TokenAnswer:
     """A first access token and its refresh token: the beginning of a family. Nothing is written."""
     now = int(services.clock())
-    family = services.new_id("fam")
+    family = fresh_id("fam")
     refresh = Claims(
         iss=services.settings.tokens.issuer,
         aud=services.settings.tokens.audience,
@@ -64,7 +65,7 @@ def answer_for(services: Services, tier: Tier, refresh: Claims, refresh_token: s
     lifetime = min(refresh.lifetime or 0, tier.max_token_lifetime)
     access = msgspec.structs.replace(
         refresh,
-        jti=services.new_id("jti"),
+        jti=fresh_id("jti"),
         iat=now,
         exp=now + lifetime,
         token_use="access",

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from innoai.ids import RANDOM_BYTES, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,7 +39,3 @@ class Services:
     async def heed_changes(self) -> None:
         """Make a committed mutation effective here, before it is acknowledged."""
         await self.feed.catch_up(self.keyring)
-
-    def new_id(self, prefix: str) -> str:
-        """A new id of that prefix."""
-        return new_id(prefix, int(self.clock() * 1000), os.urandom(RANDOM_BYTES))

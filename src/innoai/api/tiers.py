@@ -21,8 +21,10 @@ class ShownTier(msgspec.Struct, frozen=True):
     max_rate_limit: int
     max_keys: int | None
     max_customers: int | None
+    max_endpoints: int | None
     max_token_lifetime: int
     models: tuple[str, ...] | None
+    features: tuple[str, ...]
 
 
 class ShownScope(msgspec.Struct, frozen=True):
@@ -69,8 +71,10 @@ async def show_matrix(services: Inside) -> Response[bytes]:
                     tier.max_rate_limit,
                     tier.max_keys,
                     tier.max_customers,
+                    tier.max_endpoints,
                     tier.max_token_lifetime,
                     tier.models,
+                    tier.features,
                 )
                 for tier in services.tiers.values()
             ],

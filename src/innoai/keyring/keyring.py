@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 
 from innoai.access import keys as key_format
+from innoai.access.budgets import DEFAULT_CURRENCY
 from innoai.access.networks import parse_networks
 from innoai.access.principal import Account, ApiKey, Customer, Principal, Unauthenticated
 from innoai.access.scopes import scope_set
@@ -60,6 +61,7 @@ class Keyring:
         *,
         tiers: Mapping[str, Tier],
         tokens: TokenSettings,
+        currency: str = DEFAULT_CURRENCY,
         max_stale: float,
         clock: Callable[[], float],
     ) -> None:
@@ -68,6 +70,7 @@ class Keyring:
         self._secrets = secrets
         self._feed = feed
         self._tokens = tokens
+        self._currency = currency
         self._max_stale = max_stale
         self._clock = clock
         # What was presented, by a digest under a secret of this process: no key stays readable in memory,
@@ -308,7 +311,7 @@ class Keyring:
                 del self._keys_of_customer[principal.customer.id]
 
     def _keep_customer(self, record: CustomerRecord) -> Customer:
-        customer = Customer(record.id, record.customer_id, record.disabled)
+        customer = Customer(record.id, record.customer_id, record.disabled, record.rate_limit)
         _put(self._customers, record.id, customer, MAX_CUSTOMERS)
         _put(self._customer_pks, (record.account_id, record.customer_id), record.id, MAX_CUSTOMERS)
         return customer
@@ -357,6 +360,7 @@ class Keyring:
                 record.customer_id or "",
                 # A key that outlived its customer is revoked anyway.
                 bound is None or bound.disabled,
+                None if bound is None else bound.rate_limit,
             )
         tier = self.tiers.get(account.tier)
         if tier is None:
@@ -364,7 +368,13 @@ class Keyring:
             log.error("an account is on a tier that the settings lack", account=account.id, tier=account.tier)
             raise InnoError("service_unavailable")
         return Principal(
-            Account(account.id, account.tier, account.disabled),
+            Account(
+                account.id,
+                account.tier,
+                account.disabled,
+                frozenset(tier.features),
+                account.currency or self._currency,
+            ),
             ApiKey(
                 id=record.id,
                 scopes=scope_set(record.scopes),

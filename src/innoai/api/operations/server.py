@@ -27,8 +27,10 @@ SERVER: tuple[Operation, ...] = (
                         "max_rate_limit": 10000,
                         "max_keys": 50,
                         "max_customers": 1000,
+                        "max_endpoints": 10,
                         "max_token_lifetime": 86400,
                         "models": None,
+                        "features": ["webhooks", "statements", "audit"],
                     }
                 ],
                 "scopes": [{"name": "inference:read", "description": "Access inference endpoints"}],

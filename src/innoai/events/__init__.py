@@ -1,0 +1,1 @@
+"""What happened, told to the tenant's systems: the outbox, webhook delivery, signing."""
