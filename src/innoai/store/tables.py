@@ -205,6 +205,7 @@ budget_holds = Table(
     # The process that may spend this without asking again.
     Column("holder", String(32), primary_key=True),
     Column("amount", BigInteger, nullable=False),
+    Column("updated_at", Double, nullable=False),
     Index("budget_holds_by_holder", "holder"),
 )
 

@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("period", sa.String(length=8), nullable=False),
         sa.Column("holder", sa.String(length=32), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("subject", "period", "holder"),
     )
     op.create_index("budget_holds_by_holder", "budget_holds", ["holder"], unique=False)
