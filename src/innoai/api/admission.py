@@ -28,6 +28,7 @@ Caller = NamedDependency[SkipValidation[Admission]]
 Inside = NamedDependency[SkipValidation[Services]]
 """The rooms below, for a handler to work with."""
 
+REQUEST_ID_KEY = "innoai.request_id"
 ADMISSION_KEY = "innoai.admission"
 CREDENTIAL_IN_BODY = {"credential_in_body": True}
 """Marks a handler that admits its caller itself, since the credential may be in the body."""
@@ -65,12 +66,21 @@ def provide_caller(request: Request[Any, Any, Any]) -> Admission:
 
 def access_request(connection: Connection, services: Services, route: Route) -> AccessRequest:
     """What the decision needs of a control-plane request."""
-    forwarded = ",".join(connection.headers.getall("x-forwarded-for", []))
     return AccessRequest(
-        route,
-        caller_address(connection.scope["client"], forwarded, services.trusted_proxies),
-        target_key=connection.path_params.get("key_id"),
+        route, address_of(connection, services), target_key=connection.path_params.get("key_id")
     )
+
+
+def address_of(connection: Connection, services: Services) -> int | None:
+    """Where the caller is, behind trusted proxies; None where nobody can tell."""
+    forwarded = ",".join(connection.headers.getall("x-forwarded-for", []))
+    return caller_address(connection.scope["client"], forwarded, services.trusted_proxies)
+
+
+def request_id_of(connection: Connection) -> str:
+    """The id of the request, which its answer carries too."""
+    request_id: str = _scope(connection)[REQUEST_ID_KEY]
+    return request_id
 
 
 def header_credential(connection: Connection) -> str | None:

@@ -11,7 +11,7 @@ from litestar.exceptions import HTTPException
 
 from innoai.access.routes import allowed_methods
 from innoai.api import auth, credentials, customers, docs, health, keys, models, tiers
-from innoai.api.admission import ADMISSION_KEY, guard, provide_caller
+from innoai.api.admission import ADMISSION_KEY, REQUEST_ID_KEY, guard, provide_caller
 from innoai.api.services import Services
 from innoai.envelope import rate_headers, refusal_body, refusal_headers
 from innoai.errors import InnoError, refusal
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     Receive = Callable[[], Awaitable[dict[str, Any]]]
     Send = Callable[[Any], Awaitable[None]]
 
-REQUEST_ID_KEY = "innoai.request_id"
 HANDLERS = (
     auth.issue_token,
     auth.refresh_token,

@@ -19,12 +19,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who did it, and from where. `id`: of the key, token or member; None for the operator and the system."""
+    """Who did it, and from where. `id`: of the key, token or member; None for the operator and the system.
+
+    `key_id`: the key itself, or the one that the token came from. `customer_id`: the customer, in the
+    account's own words, whose credential it is.
+    """
 
     kind: Literal["key", "token", "member", "operator", "system", "anonymous"]
     id: str | None = None
     address: str | None = None
     request_id: str | None = None
+    key_id: str | None = None
+    customer_id: str | None = None
 
 
 OPERATOR = Actor("operator")
@@ -54,7 +60,12 @@ async def record(
         "id": fresh_id("aud"),
         "object": "audit_entry",
         "at": datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "actor": {"kind": actor.kind, "id": actor.id},
+        "actor": {
+            "kind": actor.kind,
+            "id": actor.id,
+            "key_id": actor.key_id,
+            "customer_id": actor.customer_id,
+        },
         "action": action,
         "target_id": target_id,
         "address": actor.address,
