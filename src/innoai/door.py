@@ -62,6 +62,7 @@ class Door:
         failed_auth: int,
         clock: Callable[[], float],
         clock_ns: Callable[[], int],
+        on_burst: Callable[[int | None, Principal | None], None] | None = None,
     ) -> None:
         self._keyring = keyring
         self._limiter = limiter
@@ -69,6 +70,8 @@ class Door:
         self._clock = clock
         # Kept per process even where limits are shared: it protects this process and the store behind it.
         self._failures = MemoryLimiter(clock_ns)
+        # Told of an address that has used up its failures, and of whom the last one named if it is known.
+        self._on_burst = on_burst
         self.decisions: Counter[str] = Counter()
         """Decisions by the refusal's code; `allowed` for the others."""
 
@@ -149,6 +152,8 @@ class Door:
         """The refusal; a failed authentication beyond what the address may have becomes 429."""
         if decision.refusal is not None and decision.refusal.code == "invalid_api_key":
             rate = self._failures.take_now(_bucket(decision.request), self._failed_auth)
+            if rate.remaining == 0 and self._on_burst is not None:
+                self._on_burst(decision.request.address, decision.principal)
             if not rate.allowed:
                 decision = decide(_too_many_failures(rate), decision.request, 0.0)
         return self._concluded(decision, 0.0)

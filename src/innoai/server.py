@@ -25,6 +25,7 @@ from innoai.api.services import Services
 from innoai.config import ConfigError, split_bind
 from innoai.door import Door
 from innoai.errors import InnoError
+from innoai.events.bursts import Bursts
 from innoai.fresh_ids import fresh_id
 from innoai.gateway.connection import IDLE_PATIENCE, Connection
 from innoai.gateway.gateway import Gateway
@@ -96,12 +97,14 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
     await _check_tiers(settings, database)
     await feed.start(keyring)
     limiter = open_limiter(settings.limits.url, time.monotonic_ns)
+    bursts = Bursts(settings.limits.failed_auth, time.time)
     door = Door(
         keyring,
         limiter,
         failed_auth=settings.limits.failed_auth,
         clock=time.time,
         clock_ns=time.monotonic_ns,
+        on_burst=bursts.note,
     )
     spool = Spool(Path(settings.metering.spool), lambda: fresh_id("use"))
     shipper = Shipper(spool, database)
@@ -137,6 +140,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         for work in (
             feed.follow(keyring),
             shipper.run(),
+            bursts.record_all(database),
             _every(USE_FLUSH_SECONDS, keyring.flush_use),
             _every(TIDY_SECONDS, lambda: _tidy(database)),
             _every(TIDY_SECONDS, keyring.reload_signing_keys),
