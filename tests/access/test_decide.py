@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import replace as with_changes
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,7 +17,7 @@ from innoai.access.principal import Principal, Unauthenticated
 from innoai.access.routes import ROUTES, route_for
 from innoai.access.scopes import ADMIN_FULL, SCOPES, grants, scope_set
 from innoai.errors import ERRORS, refusal
-from tests.access.facts import CLAIMS, CUSTOMER, KEY_PRINCIPAL, NOW, TOKEN_PRINCIPAL
+from tests.access.facts import ACCOUNT, CLAIMS, CUSTOMER, KEY_PRINCIPAL, NOW, TOKEN_PRINCIPAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,8 +57,8 @@ def detail(decision: Decision, name: str) -> str:
 
 
 def test_the_checks_run_in_the_documented_order():
-    assert CHECKS == ("credential", "standing", "tenancy", "network", "scope", "model", "rate")
-    assert CHECKS[1:-1] == tuple(rule.name for rule in RULES)
+    assert CHECKS == ("credential", "standing", "tenancy", "network", "scope", "model", "budget", "rate")
+    assert CHECKS[1:-2] == tuple(rule.name for rule in RULES)
 
 
 @BOTH
@@ -478,5 +479,24 @@ def test_a_decision_with_an_empty_bucket_is_refused_by_rate_and_says_when_to_com
     decision = decide(KEY_PRINCIPAL, REQUEST, NOW).rated(take(first.tat, 0, 1))
     assert not decision.allowed
     assert decision.refusal == refusal("rate_limit_exceeded", retry_after=60)
-    assert list(outcomes(decision).values()) == ["passed"] * 6 + ["refused"]
+    assert list(outcomes(decision).values()) == ["passed"] * 7 + ["refused"]
     assert decision.checks[-1] == Check("rate", "refused", ERRORS["rate_limit_exceeded"].message)
+
+
+# Routes of the whole account, and what a tier includes
+
+
+def test_a_route_of_the_whole_account_takes_no_customers_credential():
+    request = replace(REQUEST, route=with_changes(CHAT, account_only=True))
+    decision = decide(KEY_PRINCIPAL, request, NOW)
+    assert (decision.refused_by, decision.refusal.code) == ("scope", "insufficient_permissions")
+    assert decide(replace(KEY_PRINCIPAL, customer=None), request, NOW).allowed
+
+
+def test_a_route_of_a_feature_asks_the_tier():
+    request = replace(REQUEST, route=with_changes(CHAT, feature="webhooks"))
+    without = replace(KEY_PRINCIPAL, account=replace(ACCOUNT, features=frozenset()))
+    decision = decide(without, request, NOW)
+    assert (decision.refused_by, decision.refusal.code) == ("scope", "insufficient_permissions")
+    assert "Tier startup does not include webhooks" in decision.refusal.message
+    assert decide(KEY_PRINCIPAL, request, NOW).allowed

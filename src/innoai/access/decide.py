@@ -1,17 +1,19 @@
 """The one door: facts of a request and a principal in, a Decision that can explain itself out.
 
 Every request passes here, whatever its credential and route. The checks run in the order of RULES
-and stop at the first that refuses. Rate comes last and is taken by the caller, since taking
-changes the bucket: `decide(…)` and then `.rated(…)`.
+and stop at the first that refuses. Budget and rate come last and are taken by the caller, since taking
+changes what is left: `decide(…)`, then `.budgeted(…)` and `.rated(…)`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
+from innoai.access.budgets import Quote, Reservation, Shortfall
 from innoai.access.limits import RateOutcome
 from innoai.access.networks import format_address
 from innoai.access.principal import Principal, Unauthenticated
@@ -19,9 +21,7 @@ from innoai.access.routes import Route
 from innoai.access.scopes import ADMIN_FULL, grants
 from innoai.errors import Refusal, refusal
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
+NO_BUDGET = "no budget applies"
 _ACCOUNT_ONLY = "This concerns the whole account, which a customer's own credential cannot. Use a key."
 _EXPIRED_REFRESH = "The refresh token has expired. Get new tokens from POST /v1/auth/token."
 
@@ -32,7 +32,8 @@ class Request(Struct, frozen=True):
     """What a decision needs of a request.
 
     `address` is the caller's, as networks.client_address found it; `model` the public model name in
-    the body and `model_served` whether this server has it; `target_key` the key id in the path.
+    the body and `model_served` whether this server has it; `target_key` the key id in the path;
+    `quote` says what it may cost, and is asked only where a budget applies.
     """
 
     route: Route
@@ -40,6 +41,7 @@ class Request(Struct, frozen=True):
     model: str | None = None
     model_served: bool = True
     target_key: str | None = None
+    quote: Callable[[Principal], Quote | None] | None = None
 
 
 class Rule(NamedTuple):
@@ -59,25 +61,38 @@ class Check(NamedTuple):
 
 
 class Decision(Struct, frozen=True):
-    """The answer: `refused_by` names the check that refused, `refusal` says why, `rate` what is left."""
+    """The answer: `refused_by` names the check that refused, `refusal` says why.
+
+    `reservation` is what was set aside of the budgets, `budget` a sentence on them, `rate` what is left.
+    """
 
     request: Request
     principal: Principal | None
     refused_by: str | None = None
     refusal: Refusal | None = None
     rate: RateOutcome | None = None
+    reservation: Reservation | None = None
+    budget: str = NO_BUDGET
 
     @property
     def allowed(self) -> bool:
         """Whether no check refused, so far as they were asked."""
         return self.refusal is None
 
+    def budgeted(self, outcome: Reservation | Shortfall | None, budget: str = NO_BUDGET) -> Decision:
+        """This decision after the budgets were asked; None where none applies."""
+        if isinstance(outcome, Shortfall):
+            return Decision(self.request, self.principal, BUDGET, outcome.refusal())
+        return Decision(self.request, self.principal, reservation=outcome, budget=budget)
+
     def rated(self, rate: RateOutcome) -> Decision:
         """This decision after the rate limit was asked, which is the last check."""
         if rate.allowed:
-            return Decision(self.request, self.principal, rate=rate)
+            return Decision(
+                self.request, self.principal, rate=rate, reservation=self.reservation, budget=self.budget
+            )
         refused = refusal("rate_limit_exceeded", retry_after=rate.retry_after)
-        return Decision(self.request, self.principal, RATE, refused, rate)
+        return Decision(self.request, self.principal, RATE, refused, rate, budget=self.budget)
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -99,13 +114,15 @@ class Decision(Struct, frozen=True):
             return (
                 "" if self.rate is None else f"{self.rate.remaining} of {self.rate.limit} a minute are left"
             )
+        if name == BUDGET:
+            return self.budget
         if name == CREDENTIAL or self.principal is None:
             return "the credential is well-formed"
         return next(rule for rule in RULES if rule.name == name).tell(self.principal, self.request)
 
 
 def decide(principal: Principal | Unauthenticated, request: Request, now: float) -> Decision:
-    """Whether the principal may make the request at `now` (Unix seconds), the rate limit aside."""
+    """Whether the principal may make the request at `now` (Unix seconds), budgets and rate aside."""
     if isinstance(principal, Unauthenticated):
         return Decision(request, None, principal.check, principal.refusal)
     for name, refuse, _ in RULES:
@@ -214,6 +231,7 @@ def _tell_model(principal: Principal, request: Request) -> str:
 CREDENTIAL = "credential"
 STANDING = "standing"
 TENANCY = "tenancy"
+BUDGET = "budget"
 RATE = "rate"
 RULES: tuple[Rule, ...] = (
     Rule(STANDING, _refuse_standing, _tell_standing),
@@ -222,4 +240,4 @@ RULES: tuple[Rule, ...] = (
     Rule("scope", _refuse_scope, _tell_scope),
     Rule("model", _refuse_model, _tell_model),
 )
-CHECKS = (CREDENTIAL, *(rule.name for rule in RULES), RATE)
+CHECKS = (CREDENTIAL, *(rule.name for rule in RULES), BUDGET, RATE)

@@ -62,6 +62,12 @@ class Principal(Struct, frozen=True):
     token: Claims | None = None
 
     @property
+    def budgets(self) -> tuple[Budget, ...]:
+        """Every budget that a request of this credential has to be within."""
+        customer = () if self.customer is None else self.customer.budgets
+        return self.account.budgets + customer + self.key.budgets
+
+    @property
     def scopes(self) -> frozenset[str]:
         """What the credential may do: a token's scopes count only as far as its key still has them."""
         return self.key.scopes if self.token is None else both(self.token.scopes, self.key.scopes)

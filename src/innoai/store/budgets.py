@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from innoai.access.budgets import TOTAL, Budget
+from innoai.access.budgets import MONTHLY, TOTAL, Budget
 from innoai.store import announced, changes
 from innoai.store.tables import budget_holds, budgets, spending
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from innoai.access.budgets import Pot
 
 KINDS = {"acc": changes.ACCOUNT, "cus": changes.CUSTOMER, "key": changes.KEY}
 ABANDONED = 7 * 86_400.0
@@ -42,14 +44,6 @@ class Standing:
     def free(self) -> int:
         """What may still be held."""
         return self.amount - self.spent - self.held
-
-
-@dataclass(frozen=True, slots=True)
-class Pot:
-    """A budget's period, such as `2026-11` or `total`."""
-
-    subject: str
-    period: str
 
 
 async def of(connection: AsyncConnection, subject: str) -> dict[str, int]:
@@ -91,7 +85,7 @@ async def remove(connection: AsyncConnection, subject: str) -> None:
 
 async def standing(connection: AsyncConnection, pot: Pot, *, lock: bool = False) -> Standing | None:
     """How a budget stands; None when there is none. `lock` keeps others from taking of it meanwhile."""
-    period = TOTAL if pot.period == TOTAL else "monthly"
+    period = TOTAL if pot.period == TOTAL else MONTHLY
     amount = select(budgets.c.amount).where(budgets.c.subject == pot.subject, budgets.c.period == period)
     if lock:
         amount = amount.with_for_update()
