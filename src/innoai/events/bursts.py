@@ -71,9 +71,11 @@ class Bursts:
 
     async def record_all(self, database: Database) -> None:
         """Record what is heard of until cancelled; while the store is down it waits."""
+        burst = await self._waiting.get()
         while True:
-            burst = await self._waiting.get()
-            while not await self._recorded(database, burst):
+            if await self._recorded(database, burst):
+                burst = await self._waiting.get()
+            else:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _recorded(self, database: Database, burst: Burst) -> bool:
