@@ -216,19 +216,22 @@ spending = Table(
     Column("subject", String(32), primary_key=True),
     Column("month", String(7), primary_key=True),
     Column("account_id", String(32), nullable=False),
+    # Of a customer alone, and there for as long as the account, though the customer may be deleted.
+    Column("customer_id", String(128)),
     Column("requests", BigInteger, nullable=False),
     Column("prompt_tokens", BigInteger, nullable=False),
     Column("cached_tokens", BigInteger, nullable=False),
     Column("completion_tokens", BigInteger, nullable=False),
     Column("cost", BigInteger, nullable=False),
-    Index("spending_by_account", "account_id", "month", "subject"),
+    Index("spending_by_month", "account_id", "month", "customer_id"),
+    Index("spending_by_customer", "account_id", "customer_id", "month"),
 )
 
 usage_hours = Table(
     "usage_hours",
     metadata,
     Column("account_id", String(32), primary_key=True),
-    # Unix time in whole hours.
+    # Whole hours since the epoch.
     Column("hour", Integer, primary_key=True, autoincrement=False),
     Column("key_id", String(32), primary_key=True),
     # Empty where there is none: a part of a primary key is never null.

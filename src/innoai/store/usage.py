@@ -1,14 +1,20 @@
-"""Usage records: what was served, to whom, and how much of it. One row a request, whatever happens."""
+"""Usage records: what was served, to whom, and how much of it. One row a request, whatever happens.
+
+What is read often is added up as records arrive, in their transaction: by hour, key, customer and
+model in usage_hours, and by month in spending for each account, customer and key.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from innoai.store.tables import usage_records
+from innoai.access.budgets import month_of
+from innoai.store.tables import spending, usage_hours, usage_records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +22,13 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 ROWS_PER_STATEMENT = 250
+HOUR = 3600
+"""Seconds of one of usage_hours' hours, which are counted since the epoch."""
+
+MAX_SUM = 2**63 - 1
+"""What a column holds. A sum of costs stops there, for one that did not fit would stop all shipping."""
+
+_FIRST_FAILURE = 400
 
 
 class UsageRecord(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -45,29 +58,145 @@ class UsageRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     cost: int | None = None
     estimated: bool = False
 
+    @property
+    def is_failure(self) -> bool:
+        """Whether the caller got an error or half an answer. Who goes away by itself met no failure."""
+        return self.outcome == "failed" or (self.outcome == "complete" and self.status >= _FIRST_FAILURE)
 
-async def add(connection: AsyncConnection, records: Sequence[UsageRecord]) -> None:
-    """Add records; one that is there already, by request id, stays as it is.
 
-    Many rows go in one statement: SQLite's driver takes the interpreter's lock anew for each one, and
-    next to a busy event loop that alone would make it a few hundred rows a second.
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """A table of sums: the columns that say of what, those that tell more of it, and those that grow."""
+
+    table: str
+    of: tuple[str, ...]
+    told: tuple[str, ...]
+    summed: tuple[str, ...]
+
+
+_HOURS = _Sums(
+    usage_hours.name,
+    ("account_id", "hour", "key_id", "customer_pk", "model"),
+    ("customer_id",),
+    (
+        "requests",
+        "failures",
+        "prompt_tokens",
+        "cached_tokens",
+        "completion_tokens",
+        "duration_ms",
+        "cost",
+    ),
+)
+_MONTHS = _Sums(
+    spending.name,
+    ("subject", "month"),
+    ("account_id", "customer_id"),
+    ("requests", "prompt_tokens", "cached_tokens", "completion_tokens", "cost"),
+)
+
+
+async def add(connection: AsyncConnection, records: Sequence[UsageRecord]) -> list[UsageRecord]:
+    """Add records and count them in the sums; gives those that are new.
+
+    One that is there already, by request id, stays as it is and is not counted again. Many rows go in one
+    statement: SQLite's driver takes the interpreter's lock anew for each one, and next to a busy event
+    loop that alone would make it a few hundred rows a second.
     """
+    added: list[UsageRecord] = []
     for start in range(0, len(records), ROWS_PER_STATEMENT):
         rows = records[start : start + ROWS_PER_STATEMENT]
         values = tuple(chain.from_iterable(map(msgspec.structs.astuple, rows)))
-        await connection.exec_driver_sql(_insert(len(rows), connection.dialect.paramstyle), values)
+        statement = _insert(len(rows), connection.dialect.paramstyle)
+        new = (await connection.exec_driver_sql(statement, values)).scalars().all()
+        # Of twins the store has kept the first.
+        by_id = {record.request_id: record for record in reversed(rows)}
+        added += [by_id[request_id] for request_id in new]
+    await _add_up(connection, _HOURS, _by_hour(added))
+    await _add_up(connection, _MONTHS, _by_month(added))
+    return added
+
+
+def _by_hour(records: Sequence[UsageRecord]) -> list[tuple[Any, ...]]:
+    sums: dict[tuple[Any, ...], list[Any]] = {}
+    for record in records:
+        of = (
+            record.account_id,
+            int(record.started_at // HOUR),
+            record.key_id,
+            record.customer_pk or "",
+            record.model or "",
+        )
+        row = sums.get(of)
+        if row is None:
+            row = sums[of] = [record.customer_id, 0, 0, 0, 0, 0, 0.0, 0]
+        row[1] += 1
+        row[2] += record.is_failure
+        row[3] += record.prompt_tokens or 0
+        row[4] += record.cached_tokens or 0
+        row[5] += record.completion_tokens or 0
+        row[6] += record.duration_ms
+        row[7] += record.cost or 0
+    return _in_order(sums)
+
+
+def _by_month(records: Sequence[UsageRecord]) -> list[tuple[Any, ...]]:
+    sums: dict[tuple[Any, ...], list[Any]] = {}
+    for record in records:
+        month = month_of(record.started_at)
+        for subject in (record.account_id, record.key_id, record.customer_pk):
+            if subject is None:
+                continue
+            row = sums.get((subject, month))
+            if row is None:
+                customer_id = record.customer_id if subject == record.customer_pk else None
+                row = sums[subject, month] = [record.account_id, customer_id, 0, 0, 0, 0, 0]
+            row[2] += 1
+            row[3] += record.prompt_tokens or 0
+            row[4] += record.cached_tokens or 0
+            row[5] += record.completion_tokens or 0
+            row[6] += record.cost or 0
+    return _in_order(sums)
+
+
+def _in_order(sums: dict[tuple[Any, ...], list[Any]]) -> list[tuple[Any, ...]]:
+    """The rows in the one order in which every shipper locks them, so that no two wait for each other."""
+    return [(*of, *rest[:-1], min(rest[-1], MAX_SUM)) for of, rest in sorted(sums.items())]
+
+
+async def _add_up(connection: AsyncConnection, sums: _Sums, rows: list[tuple[Any, ...]]) -> None:
+    for start in range(0, len(rows), ROWS_PER_STATEMENT):
+        batch = rows[start : start + ROWS_PER_STATEMENT]
+        statement = _upsert(sums, len(batch), connection.dialect.paramstyle)
+        await connection.exec_driver_sql(statement, tuple(chain.from_iterable(batch)))
 
 
 @lru_cache(maxsize=ROWS_PER_STATEMENT)
 def _insert(rows: int, paramstyle: str) -> str:
     columns = UsageRecord.__struct_fields__
-    if paramstyle == "qmark":
-        row = f"({', '.join('?' for _ in columns)})"
-        values = ", ".join(row for _ in range(rows))
-    else:
-        numbers = iter(range(1, rows * len(columns) + 1))
-        values = ", ".join(f"({', '.join(f'${next(numbers)}' for _ in columns)})" for _ in range(rows))
     return (
-        f"INSERT INTO {usage_records.name} ({', '.join(columns)}) VALUES {values} "  # noqa: S608 - names of ours
-        "ON CONFLICT (request_id) DO NOTHING"
+        f"INSERT INTO {usage_records.name} ({', '.join(columns)}) "  # noqa: S608 - names of ours
+        f"VALUES {_values(rows, len(columns), paramstyle)} "
+        "ON CONFLICT (request_id) DO NOTHING RETURNING request_id"
     )
+
+
+@lru_cache(maxsize=2 * ROWS_PER_STATEMENT)
+def _upsert(sums: _Sums, rows: int, paramstyle: str) -> str:
+    columns = (*sums.of, *sums.told, *sums.summed)
+    table = sums.table
+    grown = [f"{name} = {table}.{name} + excluded.{name}" for name in sums.summed if name != "cost"]
+    return (
+        f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608 - names of ours
+        f"VALUES {_values(rows, len(columns), paramstyle)} "
+        f"ON CONFLICT ({', '.join(sums.of)}) DO UPDATE SET {', '.join(grown)}, "
+        f"cost = CASE WHEN {table}.cost > {MAX_SUM} - excluded.cost THEN {MAX_SUM} "
+        f"ELSE {table}.cost + excluded.cost END"
+    )
+
+
+def _values(rows: int, columns: int, paramstyle: str) -> str:
+    if paramstyle == "qmark":
+        return ", ".join([f"({', '.join('?' * columns)})"] * rows)
+    numbers = iter(range(1, rows * columns + 1))
+    return ", ".join(f"({', '.join(f'${next(numbers)}' for _ in range(columns))})" for _ in range(rows))

@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.Column("subject", sa.String(length=32), nullable=False),
         sa.Column("month", sa.String(length=7), nullable=False),
         sa.Column("account_id", sa.String(length=32), nullable=False),
+        sa.Column("customer_id", sa.String(length=128), nullable=True),
         sa.Column("requests", sa.BigInteger(), nullable=False),
         sa.Column("prompt_tokens", sa.BigInteger(), nullable=False),
         sa.Column("cached_tokens", sa.BigInteger(), nullable=False),
@@ -40,7 +41,8 @@ def upgrade() -> None:
         sa.Column("cost", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("subject", "month"),
     )
-    op.create_index("spending_by_account", "spending", ["account_id", "month", "subject"], unique=False)
+    op.create_index("spending_by_customer", "spending", ["account_id", "customer_id", "month"], unique=False)
+    op.create_index("spending_by_month", "spending", ["account_id", "month", "customer_id"], unique=False)
     op.create_table(
         "usage_hours",
         sa.Column("account_id", sa.String(length=32), nullable=False),
@@ -240,7 +242,8 @@ def downgrade() -> None:
     op.drop_table("audit_entries")
     op.drop_index("usage_hours_by_customer", table_name="usage_hours")
     op.drop_table("usage_hours")
-    op.drop_index("spending_by_account", table_name="spending")
+    op.drop_index("spending_by_month", table_name="spending")
+    op.drop_index("spending_by_customer", table_name="spending")
     op.drop_table("spending")
     op.drop_index("budget_holds_by_holder", table_name="budget_holds")
     op.drop_table("budget_holds")
