@@ -268,6 +268,8 @@ audit_entries = Table(
     Column("id", String(32), nullable=False, unique=True),
     Column("at", Double, nullable=False),
     Column("actor_id", String(64)),
+    # The key that acted, or that the token which acted came from.
+    Column("key_id", String(32)),
     Column("action", String(64), nullable=False),
     Column("target_id", String(160)),
     # The entry as JSON, in the very bytes that were hashed.
@@ -275,6 +277,10 @@ audit_entries = Table(
     Column("previous_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
     Index("audit_by_time", "account_id", "at"),
+    Index("audit_by_action", "account_id", "action", "sequence"),
+    Index("audit_by_actor", "account_id", "actor_id", "sequence"),
+    Index("audit_by_key", "account_id", "key_id", "sequence"),
+    Index("audit_by_target", "account_id", "target_id", "sequence"),
 )
 
 audit_heads = Table(

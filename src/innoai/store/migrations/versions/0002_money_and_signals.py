@@ -70,6 +70,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("at", sa.Double(), nullable=False),
         sa.Column("actor_id", sa.String(length=64), nullable=True),
+        sa.Column("key_id", sa.String(length=32), nullable=True),
         sa.Column("action", sa.String(length=64), nullable=False),
         sa.Column("target_id", sa.String(length=160), nullable=True),
         sa.Column("content", sa.Text(), nullable=False),
@@ -83,6 +84,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("id"),
     )
     op.create_index("audit_by_time", "audit_entries", ["account_id", "at"], unique=False)
+    op.create_index("audit_by_action", "audit_entries", ["account_id", "action", "sequence"], unique=False)
+    op.create_index("audit_by_actor", "audit_entries", ["account_id", "actor_id", "sequence"], unique=False)
+    op.create_index("audit_by_key", "audit_entries", ["account_id", "key_id", "sequence"], unique=False)
+    op.create_index("audit_by_target", "audit_entries", ["account_id", "target_id", "sequence"], unique=False)
     op.create_table(
         "audit_heads",
         sa.Column("account_id", sa.String(length=32), nullable=False),
@@ -238,6 +243,10 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_budgets_account_id"), table_name="budgets")
     op.drop_table("budgets")
     op.drop_table("audit_heads")
+    op.drop_index("audit_by_target", table_name="audit_entries")
+    op.drop_index("audit_by_key", table_name="audit_entries")
+    op.drop_index("audit_by_actor", table_name="audit_entries")
+    op.drop_index("audit_by_action", table_name="audit_entries")
     op.drop_index("audit_by_time", table_name="audit_entries")
     op.drop_table("audit_entries")
     op.drop_index("usage_hours_by_customer", table_name="usage_hours")
