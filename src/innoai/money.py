@@ -11,20 +11,13 @@ PLACES = 9
 MAX_AMOUNT = 1_000_000_000 * NANO
 """A billion of the currency, the most that a budget may be: nine of them still fit a column of 64 bits."""
 
-AMOUNT_PATTERN = r"^(0|[1-9][0-9]{0,9})(\.[0-9]{1,9})?$(?!\n)"
-"""How an amount is written: digits, and at most nine behind the point."""
+AMOUNT_PATTERN = r"^((0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?|1000000000(\.0{1,9})?)$(?!\n)"
+"""How an amount up to MAX_AMOUNT is written: digits, and at most nine behind the point."""
 
 
 def parse(text: str) -> int:
-    """An amount that fits AMOUNT_PATTERN, in billionths.
-
-    Raises:
-        ValueError: it is above a billion.
-    """
-    amount = int(Decimal(text).scaleb(PLACES))
-    if amount > MAX_AMOUNT:
-        raise ValueError("an amount is at most 1000000000")
-    return amount
+    """An amount that fits AMOUNT_PATTERN, in billionths."""
+    return int(Decimal(text).scaleb(PLACES))
 
 
 def show(amount: int) -> str:

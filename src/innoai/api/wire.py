@@ -170,6 +170,9 @@ def _invalid(error: str) -> InnoError:
     problem, _, path = error.replace(" - at `key` in `$", " in a name - at `$").partition(" - at `$")
     member = path.strip("`.").removesuffix("[...]")
     problem = problem[:1].lower() + problem[1:]
+    if problem.startswith("expected `int | str") and problem.endswith("`float`"):
+        # An amount of money, which no float is exactly.
+        problem += '; write decimals as text, such as "12.50"'
     if not member:
         return InnoError("invalid_request", f"The request is not valid: {problem}.")
     return InnoError("invalid_request", f"{member}: {problem}.", param=member)
