@@ -19,6 +19,7 @@ from innoai.access.scopes import (
     INFERENCE_READ,
     INFERENCE_WRITE,
 )
+from innoai.access.tiers import AUDIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,6 +72,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/customers/{customer_id}", CUSTOMERS_READ),
     Route("PATCH", "/v1/customers/{customer_id}", CUSTOMERS_WRITE),
     Route("DELETE", "/v1/customers/{customer_id}", CUSTOMERS_DELETE),
+    Route("GET", "/v1/audit", ADMIN_FULL, account_only=True, feature=AUDIT),
     Route("GET", "/v1/tiers", None),
 )
 

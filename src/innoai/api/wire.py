@@ -137,7 +137,7 @@ def read_query(request: JsonRequest, shape: type[T]) -> T:
     Raises:
         InnoError: invalid_request with the parameter in `param`.
     """
-    known = {field.name: field.type for field in msgspec.structs.fields(shape)}
+    known = {field.encode_name: field.type for field in msgspec.structs.fields(shape)}
     values: dict[str, str | int] = {}
     for name, value in request.query_params.multi_items():
         if name in values:

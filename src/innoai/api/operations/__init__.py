@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta
 
+from innoai.api.operations.audit import AUDIT
 from innoai.api.operations.customers import CUSTOMERS
 from innoai.api.operations.inference import INFERENCE
 from innoai.api.operations.keys import KEYS
@@ -35,8 +36,9 @@ TAGS: Mapping[str, str] = {
     "tokens": "Short-lived tokens: mint, refresh, validate, revoke, introspect, explain.",
     "keys": "API keys: create, change, rotate with overlap, revoke.",
     "customers": "The account's own end customers.",
+    "audit": "The audit log: what was done, by whom, and from where.",
     "access": "The access-control matrix.",
     "server": "Health, metrics and this document.",
 }
 
-OPERATIONS: tuple[Operation, ...] = (*INFERENCE, *TOKENS, *KEYS, *CUSTOMERS, *SERVER)
+OPERATIONS: tuple[Operation, ...] = (*INFERENCE, *TOKENS, *KEYS, *CUSTOMERS, *AUDIT, *SERVER)
