@@ -17,6 +17,7 @@ from innoai.access.routes import route_for
 from innoai.access.scopes import SCOPES, in_order
 from innoai.access.tokens import MAX_LIFETIME, MIN_LIFETIME, mint
 from innoai.api import rotation
+from innoai.api.actors import actor_of, holder
 from innoai.api.admission import (
     CREDENTIAL_IN_BODY,
     Caller,
@@ -34,6 +35,7 @@ from innoai.errors import InnoError
 if TYPE_CHECKING:
     from innoai.access.principal import Customer
     from innoai.access.tokens import Claims
+    from innoai.events.journal import Actor
 
 Scope = Annotated[str, Meta(extra_json_schema={"enum": list(SCOPES)})]
 Scopes = Annotated[list[Scope], Meta(min_length=1, max_length=64, description="what it may do")]
@@ -78,7 +80,7 @@ async def issue_token(request: JsonRequest, services: Inside) -> Response[bytes]
     scopes = token_scopes(caller.key.scopes, wanted.scopes, for_customer=for_customer)
     lifetime = token_lifetime(wanted.expires_in, tier)
     # Last, since it may create the customer: what is refused leaves nothing behind.
-    customer = await _customer_for(services, caller, wanted.customer_id)
+    customer = await _customer_for(services, caller, wanted.customer_id, holder(request, caller))
     pair = mint_pair(
         services,
         tier,
@@ -102,7 +104,7 @@ async def refresh_token(request: JsonRequest, services: Inside) -> Response[byte
     tier = services.tiers[account.tier]
     if claims is None or claims.generation is None:
         return answer(answer_for(services, tier, _known(claims), presented))
-    following = await rotation.successor(services, claims, account.id)
+    following = await rotation.successor(services, claims, account.id, actor_of(request, admitted))
     return answer(answer_for(services, tier, following, mint(following, services.keyring.signing.current)))
 
 
@@ -140,7 +142,9 @@ async def _admit_key(request: JsonRequest, services: Services, in_body: str | No
     return admitted.principal
 
 
-async def _customer_for(services: Services, caller: Principal, customer_id: str | None) -> Customer | None:
+async def _customer_for(
+    services: Services, caller: Principal, customer_id: str | None, actor: Actor
+) -> Customer | None:
     """The customer that the token is for; created at first sight unless that is switched off."""
     bound = caller.customer
     if customer_id is None or (bound is not None and bound.customer_id == customer_id):
@@ -152,7 +156,7 @@ async def _customer_for(services: Services, caller: Principal, customer_id: str 
         )
     customer = await services.keyring.customer_of(caller.account.id, customer_id)
     if customer is None:
-        customer = await _first_seen(services, caller, customer_id)
+        customer = await _first_seen(services, caller, customer_id, actor)
     if customer.disabled:
         raise InnoError(
             "insufficient_permissions",
@@ -161,11 +165,11 @@ async def _customer_for(services: Services, caller: Principal, customer_id: str 
     return customer
 
 
-async def _first_seen(services: Services, caller: Principal, customer_id: str) -> Customer:
+async def _first_seen(services: Services, caller: Principal, customer_id: str, actor: Actor) -> Customer:
     # IntegrityError: a request beside this one created it first, which is as well.
     with suppress(IntegrityError):
         async with services.database.write() as connection:
-            await customer_or_create(services, connection, caller.account, customer_id)
+            await customer_or_create(services, connection, caller.account, customer_id, actor)
     await services.heed_changes()
     customer = await services.keyring.customer_of(caller.account.id, customer_id)
     if customer is None:

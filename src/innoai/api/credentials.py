@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from litestar import Response, post
@@ -16,7 +16,8 @@ from innoai.access.principal import Principal, Unauthenticated
 from innoai.access.routes import match, route_for
 from innoai.access.scopes import in_order
 from innoai.access.tokens import TokenUse
-from innoai.api import rotation
+from innoai.api import revocations, rotation
+from innoai.api.actors import actor_of, holder
 from innoai.api.admission import (
     CREDENTIAL_IN_BODY,
     Caller,
@@ -26,9 +27,15 @@ from innoai.api.admission import (
 )
 from innoai.api.services import Services
 from innoai.api.wire import Credential, JsonRequest, answer, read_body
-from innoai.door import admission
+from innoai.door import Admission, admission
 from innoai.errors import InnoError, refusal
-from innoai.store import api_keys, tokens
+from innoai.events import journal
+from innoai.store import accounts, api_keys, tokens
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from innoai.events.journal import Actor
 
 Address = Annotated[
     str,
@@ -36,6 +43,7 @@ Address = Annotated[
 ]
 
 
+_BY_HOLDER = "revoked by its holder"
 _KEY_ID = re.compile(r"key_[0-9A-Za-z]{22}", re.ASCII)
 
 
@@ -103,10 +111,15 @@ async def revoke_token(request: JsonRequest, services: Inside) -> Response[bytes
     token = (await read_body(request, TokenBody, form=True)).token
     credential = header_credential(request)
     asked = access_request(request, services, route_for("POST", "/v1/auth/revoke"))
-    account_id = None
+    caller = None
     if credential is not None:
-        account_id = admission(await services.door.admit(credential, asked)).principal.account.id
-    await _revoke(services, asked, token, account_id)
+        caller = admission(await services.door.admit(credential, asked))
+    principal = await _revocable(services, asked, token, caller)
+    if principal is not None:
+        actor = holder(request, principal) if caller is None else actor_of(request, caller)
+        async with services.database.write() as connection:
+            await _revoke(services, connection, principal, actor)
+        await services.heed_changes()
     return answer(Nothing())
 
 
@@ -176,40 +189,54 @@ def _may_see(caller: Principal, other: Principal) -> bool:
     return caller.customer is None or (other.customer is not None and other.customer.id == caller.customer.id)
 
 
-async def _revoke(services: Services, asked: AccessRequest, token: str, account_id: str | None) -> None:
+async def _revocable(
+    services: Services, asked: AccessRequest, token: str, caller: Admission | None
+) -> Principal | None:
+    """Who the token stands for, if there is anything to revoke and the caller may."""
     # Whoever has shown a credential of their own is bounded by its rate.
-    turned_away = services.door.turned_away(asked) if account_id is None else None
+    turned_away = services.door.turned_away(asked) if caller is None else None
     principal = turned_away or await _holder(services, token)
     if isinstance(principal, Unauthenticated):
         # Guessing is limited here as everywhere, but an unknown token is not an error (RFC 7009 §2.2).
         decision = await services.door.admit_principal(principal, asked)
         if decision.refusal is not None and decision.refusal.code == "rate_limit_exceeded":
             admission(decision)
-        return
-    if account_id is not None and account_id != principal.account.id:
-        return
-    if principal.key.revoked_at is not None:
-        # All that came from it is dead for good. Else whoever finds a dead key could go on writing with it.
-        return
+        return None
+    if caller is not None and caller.principal.account.id != principal.account.id:
+        return None
+    # All that came from a revoked key is dead for good. Else whoever finds one could go on writing with it.
+    return principal if principal.key.revoked_at is None else None
+
+
+async def _revoke(
+    services: Services, connection: AsyncConnection, principal: Principal, actor: Actor
+) -> None:
     now = services.clock()
-    async with services.database.write() as connection:
-        claims = principal.token
-        if claims is None:
-            await api_keys.revoke(connection, principal.key.id, now)
-        elif claims.token_use == "refresh":
-            await rotation.revoke_family(
-                connection, claims, principal.account.id, reason="revoked by its holder", now=now
-            )
-        else:
-            await tokens.revoke(
-                connection,
-                claims.jti,
-                principal.account.id,
-                reason="revoked by its holder",
-                now=now,
-                expires_at=float(claims.exp),
-            )
-    await services.heed_changes()
+    account, claims = principal.account, principal.token
+    await accounts.lock(connection, account.id)
+    if claims is None:
+        key = await api_keys.get(connection, principal.key.id, account.id)
+        if key is not None:
+            await revocations.revoke(connection, key, services.tiers[account.tier], actor, now)
+        return
+    if claims.token_use == "refresh":
+        action, subject = "token.family_revoked", claims.sid
+        revoked = await rotation.revoke_family(connection, claims, account.id, reason=_BY_HOLDER, now=now)
+    else:
+        action, subject = "token.revoked", claims.jti
+        revoked = await tokens.revoke(
+            connection, claims.jti, account.id, reason=_BY_HOLDER, now=now, expires_at=float(claims.exp)
+        )
+    if revoked:
+        await journal.record(
+            connection,
+            account.id,
+            action,
+            actor=actor,
+            now=now,
+            target_id=subject,
+            after={"key_id": claims.client_id, "customer_id": claims.customer_id, "family_id": claims.sid},
+        )
 
 
 def _introspection(principal: Principal, services: Services) -> Introspection:

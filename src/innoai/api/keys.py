@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from litestar import Response, delete, get, patch, post
@@ -13,11 +13,15 @@ from msgspec import UNSET, Meta, UnsetType
 
 from innoai.access import keys as key_format
 from innoai.access.networks import NETWORK_PATTERN, parse_networks
-from innoai.access.scopes import ADMIN_FULL, DEFAULT_SCOPES, LEVELS, SCOPES, in_order, level_of, scope_set
-from innoai.access.tiers import MAX_RATE_LIMIT
+from innoai.access.scopes import ADMIN_FULL, DEFAULT_SCOPES, LEVELS, in_order, scope_set
+from innoai.api import rates, revocations
+from innoai.api.actors import actor_of
 from innoai.api.admission import Caller, Inside
 from innoai.api.customers import customer_or_create
 from innoai.api.idempotency import create_once
+from innoai.api.money import SetBudgets, budgets_by_subject, budgets_of, set_budgets
+from innoai.api.objects import Key, Level, Scope, Status, show_key
+from innoai.api.rates import RateLimit
 from innoai.api.services import Services
 from innoai.api.wire import (
     PRINTABLE,
@@ -28,17 +32,17 @@ from innoai.api.wire import (
     Name,
     Page,
     answer,
+    as_shown,
     decode_json,
-    instant,
     json_body,
     read_body,
     read_query,
 )
 from innoai.door import Admission
 from innoai.errors import InnoError
+from innoai.events import journal
 from innoai.fresh_ids import fresh_id
-from innoai.keyring.keyring import effective_rate_limit
-from innoai.store import accounts, api_keys
+from innoai.store import accounts, api_keys, budgets
 from innoai.store.api_keys import KeyRecord
 
 if TYPE_CHECKING:
@@ -54,7 +58,6 @@ WITH_OVERLAP = 2
 """How many times the tier's keys may be live while old ones overlap with their successors."""
 
 LAST_INSTANT = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
-Scope = Annotated[str, Meta(extra_json_schema={"enum": list(SCOPES)})]
 Scopes = Annotated[list[Scope], Meta(max_length=64, description="what the key may do")]
 Network = Annotated[
     str,
@@ -67,11 +70,6 @@ Network = Annotated[
 Networks = Annotated[
     list[Network], Meta(max_length=256, description="where it may be used from; [] is anywhere")
 ]
-Level = Literal["read", "write", "delete", "admin"]
-Status = Literal["active", "expired", "revoked"]
-LevelName = Annotated[str, Meta(extra_json_schema={"enum": list(get_args(Level))})]
-StatusName = Annotated[str, Meta(extra_json_schema={"enum": list(get_args(Status))})]
-RateLimit = Annotated[int, Meta(ge=1, le=MAX_RATE_LIMIT, description="requests a minute")]
 ModelName = Annotated[str, Meta(min_length=1, max_length=200, pattern=PRINTABLE)]
 ModelNames = Annotated[list[ModelName], Meta(min_length=1, max_length=256, description="the only models")]
 
@@ -87,6 +85,7 @@ class CreateKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expires_at: Instant | None = None
     models: ModelNames | None = None
     customer_id: CustomerId | None = None
+    budgets: SetBudgets | None = None
 
 
 class ChangeKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,6 +97,7 @@ class ChangeKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rate_limit: RateLimit | UnsetType | None = UNSET
     expires_at: Instant | UnsetType | None = UNSET
     models: ModelNames | UnsetType | None = UNSET
+    budgets: SetBudgets | UnsetType = UNSET
 
 
 class RotateKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,28 +118,6 @@ class KeyQuery(msgspec.Struct, frozen=True):
     customer_id: CustomerId | None = None
 
 
-class Key(msgspec.Struct, frozen=True, kw_only=True):
-    """An API key without its secret."""
-
-    id: str
-    object: Literal["api_key"] = "api_key"
-    name: str
-    prefix: str = key_format.PREFIX
-    last4: str
-    scopes: tuple[Scope, ...]
-    level: LevelName | None
-    allowed_ips: tuple[str, ...]
-    rate_limit: int
-    models: tuple[str, ...] | None
-    customer_id: str | None
-    status: StatusName
-    created_at: Instant
-    expires_at: Instant | None
-    revoked_at: Instant | None
-    last_used_at: Instant | None
-    rotated_from: str | None
-
-
 class NewKey(Key, frozen=True, kw_only=True):
     """An API key with its secret, which is shown this once."""
 
@@ -158,6 +136,7 @@ async def create_key(request: JsonRequest, services: Inside, caller: Caller) -> 
     content = await json_body(request)
     wanted = decode_json(content, CreateKey)
     account = caller.principal.account
+    actor = actor_of(request, caller)
     tier = services.tiers[account.tier]
     scopes = _scopes_of(wanted)
     _keep_admin_from_customers(scopes, wanted.customer_id)
@@ -170,7 +149,7 @@ async def create_key(request: JsonRequest, services: Inside, caller: Caller) -> 
         last4="",
         scopes=in_order(scopes),
         allowed_ips=_networks(wanted.allowed_ips or ()),
-        rate_limit=_rate_limit(wanted.rate_limit, tier),
+        rate_limit=rates.within(tier, wanted.rate_limit),
         models=None if wanted.models is None else tuple(wanted.models),
         created_at=services.clock(),
         expires_at=_future(wanted.expires_at, services.clock()),
@@ -180,9 +159,19 @@ async def create_key(request: JsonRequest, services: Inside, caller: Caller) -> 
         await _check_room(connection, account.id, tier, record.created_at)
         owned = record
         if wanted.customer_id is not None:
-            customer = await customer_or_create(services, connection, account, wanted.customer_id)
-            owned = replace(record, customer_pk=customer.id, customer_id=customer.customer_id)
-        return await _issue(services, connection, owned, tier)
+            pk = await customer_or_create(services, connection, account, wanted.customer_id, actor)
+            owned = replace(record, customer_pk=pk, customer_id=wanted.customer_id)
+        made = await _issue(services, connection, owned, tier, wanted.budgets or SetBudgets())
+        await journal.record(
+            connection,
+            account.id,
+            "key.created",
+            actor=actor,
+            now=record.created_at,
+            target_id=made.id,
+            after=as_shown(_without_secret(made)),
+        )
+        return msgspec.json.encode(made)
 
     created = await create_once(services, request, account.id, content, create)
     await services.heed_changes()
@@ -204,11 +193,12 @@ async def list_keys(request: JsonRequest, services: Inside, caller: Caller) -> R
             customer_id=query.customer_id,
             now=now,
         )
-    shown = found[: query.limit]
+        shown = found[: query.limit]
+        budgets_of_key = await budgets_by_subject(connection, [record.id for record in shown])
     tier = services.tiers[caller.principal.account.tier]
     return answer(
         KeyPage(
-            data=[_show(record, tier, now) for record in shown],
+            data=[show_key(record, budgets_of_key[record.id], tier, now) for record in shown],
             next_cursor=shown[-1].id if len(found) > query.limit else None,
         )
     )
@@ -217,30 +207,49 @@ async def list_keys(request: JsonRequest, services: Inside, caller: Caller) -> R
 @get("/v1/keys/{key_id:str}")
 async def get_key(key_id: str, services: Inside, caller: Caller) -> Response[bytes]:
     """Show one key."""
+    tier = services.tiers[caller.principal.account.tier]
     async with services.database.read() as connection:
         record = await _own(connection, key_id, caller)
-    return answer(_show(record, services.tiers[caller.principal.account.tier], services.clock()))
+        shown = await _show(connection, record, tier, services.clock())
+    return answer(shown)
 
 
 @patch("/v1/keys/{key_id:str}")
 async def change_key(key_id: str, request: JsonRequest, services: Inside, caller: Caller) -> Response[bytes]:
     """Change a key; effective for it and for every token minted from it when this is answered."""
     wanted = await read_body(request, ChangeKey)
-    tier = services.tiers[caller.principal.account.tier]
+    account = caller.principal.account
+    tier = services.tiers[account.tier]
     now = services.clock()
     values = _changed(wanted, tier)
     async with services.database.write() as connection:
+        await accounts.lock(connection, account.id)
         record = await _own(connection, key_id, caller)
         if record.revoked_at is not None:
             raise InnoError("conflict", "The key is revoked, which is for good. Create a new key.")
         _keep_admin_from_customers(values.get("scopes", ()), record.customer_id)
         if _lives_longer(record, values, now):
             await _check_room(connection, record.account_id, tier, now, besides=key_id)
+        before = await _show(connection, record, tier, now)
+        values = {name: value for name, value in values.items() if value != getattr(record, name)}
         if values:
             await api_keys.change(connection, key_id, values, now)
-        record = await _own(connection, key_id, caller)
+        if wanted.budgets is not UNSET:
+            await set_budgets(connection, account.id, key_id, wanted.budgets, now)
+        after = await _show(connection, await _own(connection, key_id, caller), tier, now)
+        if values or after.budgets != before.budgets:
+            await journal.record(
+                connection,
+                account.id,
+                "key.updated",
+                actor=actor_of(request, caller),
+                now=now,
+                target_id=key_id,
+                before=as_shown(before),
+                after=as_shown(after),
+            )
     await services.heed_changes()
-    return answer(_show(record, tier, now))
+    return answer(after)
 
 
 @post("/v1/keys/{key_id:str}/rotate", status_code=201)
@@ -249,6 +258,7 @@ async def rotate_key(key_id: str, request: JsonRequest, services: Inside, caller
     content = await json_body(request)
     wanted = decode_json(content or b"{}", RotateKey)
     account = caller.principal.account
+    actor = actor_of(request, caller)
     tier = services.tiers[account.tier]
     now = services.clock()
 
@@ -262,6 +272,7 @@ async def rotate_key(key_id: str, request: JsonRequest, services: Inside, caller
         expires_at = ends if old.expires_at is None else min(ends, old.expires_at)
         if wanted.overlap:
             await _check_room(connection, account.id, tier, now, times=WITH_OVERLAP)
+        before = await _show(connection, old, tier, now)
         await api_keys.change(connection, key_id, {"expires_at": expires_at}, now)
         successor = replace(
             old,
@@ -271,7 +282,19 @@ async def rotate_key(key_id: str, request: JsonRequest, services: Inside, caller
             last_used_at=None,
             rotated_from=old.id,
         )
-        return await _issue(services, connection, successor, tier)
+        made = await _issue(services, connection, successor, tier, await _inherited(connection, key_id))
+        after = await _show(connection, replace(old, expires_at=expires_at), tier, now)
+        await journal.record(
+            connection,
+            account.id,
+            "key.rotated",
+            actor=actor,
+            now=now,
+            target_id=key_id,
+            before=as_shown(before),
+            after={"key": as_shown(after), "successor": as_shown(_without_secret(made))},
+        )
+        return msgspec.json.encode(made)
 
     created = await create_once(services, request, account.id, content, create)
     await services.heed_changes()
@@ -279,21 +302,41 @@ async def rotate_key(key_id: str, request: JsonRequest, services: Inside, caller
 
 
 @delete("/v1/keys/{key_id:str}", status_code=204)
-async def revoke_key(key_id: str, services: Inside, caller: Caller) -> None:
+async def revoke_key(key_id: str, request: JsonRequest, services: Inside, caller: Caller) -> None:
     """Revoke a key for good, with every token minted from it. A key may always revoke itself."""
+    account = caller.principal.account
+    actor = actor_of(request, caller)
     async with services.database.write() as connection:
-        await _own(connection, key_id, caller)
-        await api_keys.revoke(connection, key_id, services.clock())
+        await accounts.lock(connection, account.id)
+        record = await _own(connection, key_id, caller)
+        await revocations.revoke(connection, record, services.tiers[account.tier], actor, services.clock())
     await services.heed_changes()
 
 
-async def _issue(services: Services, connection: AsyncConnection, record: KeyRecord, tier: Tier) -> bytes:
+async def _issue(
+    services: Services, connection: AsyncConnection, record: KeyRecord, tier: Tier, wanted: SetBudgets
+) -> NewKey:
     secret = key_format.mint(os.urandom(key_format.SECRET_BYTES))
     record = replace(record, last4=secret[-4:])
     current = services.secrets.current
     await api_keys.create(connection, record, key_format.digest(secret, current.pepper), current.version)
-    shown = msgspec.structs.asdict(_show(record, tier, record.created_at))
-    return msgspec.json.encode(NewKey(**shown, key=secret))
+    await set_budgets(connection, record.account_id, record.id, wanted, record.created_at)
+    shown = await _show(connection, record, tier, record.created_at)
+    return NewKey(**msgspec.structs.asdict(shown), key=secret)
+
+
+async def _inherited(connection: AsyncConnection, key_id: str) -> SetBudgets:
+    """The budgets of a key, for its successor, whose spending begins anew."""
+    shown = budgets_of(await budgets.of(connection, key_id))
+    return SetBudgets(shown.monthly, shown.total)
+
+
+async def _show(connection: AsyncConnection, record: KeyRecord, tier: Tier, now: float) -> Key:
+    return show_key(record, budgets_of(await budgets.of(connection, record.id)), tier, now)
+
+
+def _without_secret(made: NewKey) -> Key:
+    return Key(**{name: getattr(made, name) for name in Key.__struct_fields__})
 
 
 async def _own(connection: AsyncConnection, key_id: str, caller: Admission) -> KeyRecord:
@@ -363,16 +406,6 @@ def _networks(texts: Iterable[str]) -> tuple[str, ...]:
         raise InnoError("invalid_request", f"allowed_ips: {error}.", param="allowed_ips") from None
 
 
-def _rate_limit(wanted: int | None, tier: Tier) -> int | None:
-    if wanted is not None and wanted > tier.max_rate_limit:
-        raise InnoError(
-            "invalid_request",
-            f"rate_limit: tier {tier.name} allows at most {tier.max_rate_limit} requests a minute.",
-            param="rate_limit",
-        )
-    return wanted
-
-
 def _future(wanted: datetime | None, now: float) -> float | None:
     if wanted is None:
         return None
@@ -391,37 +424,18 @@ def _seconds(wanted: datetime) -> float:
 
 
 def _changed(wanted: ChangeKey, tier: Tier) -> dict[str, Any]:
+    """What a key record is to hold: columns, with lists as the record has them."""
     values: dict[str, Any] = {}
     if wanted.name is not UNSET:
         values["name"] = wanted.name
     if wanted.scopes is not UNSET:
-        values["scopes"] = list(in_order(_checked_scopes(wanted.scopes)))
+        values["scopes"] = in_order(_checked_scopes(wanted.scopes))
     if wanted.allowed_ips is not UNSET:
-        values["allowed_ips"] = list(_networks(wanted.allowed_ips or ()))
+        values["allowed_ips"] = _networks(wanted.allowed_ips or ())
     if wanted.rate_limit is not UNSET:
-        values["rate_limit"] = _rate_limit(wanted.rate_limit, tier)
+        values["rate_limit"] = rates.within(tier, wanted.rate_limit)
     if wanted.expires_at is not UNSET:
         values["expires_at"] = None if wanted.expires_at is None else _seconds(wanted.expires_at)
     if wanted.models is not UNSET:
-        values["models"] = wanted.models
+        values["models"] = None if wanted.models is None else tuple(wanted.models)
     return values
-
-
-def _show(record: KeyRecord, tier: Tier, now: float) -> Key:
-    return Key(
-        id=record.id,
-        name=record.name,
-        last4=record.last4,
-        scopes=record.scopes,
-        level=level_of(frozenset(record.scopes)),
-        allowed_ips=record.allowed_ips,
-        rate_limit=effective_rate_limit(record.rate_limit, tier),
-        models=record.models,
-        customer_id=record.customer_id,
-        status=record.status(now),
-        created_at=instant(record.created_at),
-        expires_at=instant(record.expires_at),
-        revoked_at=instant(record.revoked_at),
-        last_used_at=instant(record.last_used_at),
-        rotated_from=record.rotated_from,
-    )

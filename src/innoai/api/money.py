@@ -12,7 +12,7 @@ from innoai.money import AMOUNT_PATTERN, MAX_AMOUNT, NANO
 from innoai.store import budgets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -66,12 +66,26 @@ def budgets_of(amounts: Mapping[str, int]) -> Budgets:
     return Budgets(shown.get("monthly"), shown.get("total"))
 
 
+async def budgets_by_subject(connection: AsyncConnection, subjects: Iterable[str]) -> dict[str, Budgets]:
+    """The budgets of several accounts, customers or keys, for an answer; each of them has its own."""
+    amounts: dict[str, dict[str, int]] = {subject: {} for subject in subjects}
+    for budget in await budgets.of_many(connection, amounts):
+        amounts[budget.subject][budget.period] = budget.amount
+    return {subject: budgets_of(own) for subject, own in amounts.items()}
+
+
 async def set_budgets(
     connection: AsyncConnection, account_id: str, subject: str, wanted: SetBudgets, now: float
 ) -> None:
-    """Set and remove the budgets that the request names, of an account, a customer or a key."""
+    """Set and remove the budgets that the request names, of an account, a customer or a key.
+
+    One that stays as it is is left alone, and so are its alerts.
+    """
+    present = await budgets.of(connection, subject)
     for period in SetBudgets.__struct_fields__:
         amount: int | str | UnsetType | None = getattr(wanted, period)
-        if amount is not UNSET:
-            nanos = None if amount is None else amount_of(amount)
+        if amount is UNSET:
+            continue
+        nanos = None if amount is None else amount_of(amount)
+        if nanos != present.get(period):
             await budgets.set_amount(connection, account_id, subject, period, nanos, now)

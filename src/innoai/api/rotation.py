@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 
 from innoai.access.tokens import MAX_LIFETIME, REFRESH_LIFETIME
 from innoai.errors import InnoError
+from innoai.events import journal
 from innoai.store import tokens
 from innoai.store.tokens import Family
 
@@ -26,13 +27,14 @@ if TYPE_CHECKING:
 
     from innoai.access.tokens import Claims
     from innoai.api.services import Services
+    from innoai.events.journal import Actor
 
 RETRY_SECONDS = 30.0
 REUSE = "refresh token reuse"
 _ATTEMPTS = 3
 
 
-async def successor(services: Services, presented: Claims, account_id: str) -> Claims:
+async def successor(services: Services, presented: Claims, account_id: str, actor: Actor) -> Claims:
     """The claims of the refresh token that follows the presented one.
 
     Raises:
@@ -41,7 +43,7 @@ async def successor(services: Services, presented: Claims, account_id: str) -> C
     for _ in range(_ATTEMPTS):
         try:
             async with services.database.write() as connection:
-                family = await _advance(connection, presented, account_id, services.clock())
+                family = await _advance(connection, presented, account_id, actor, services.clock())
         except IntegrityError:
             # Another replica recorded the family's first use at the same instant: look again.
             continue
@@ -56,7 +58,7 @@ async def successor(services: Services, presented: Claims, account_id: str) -> C
 
 
 async def _advance(
-    connection: AsyncConnection, presented: Claims, account_id: str, now: float
+    connection: AsyncConnection, presented: Claims, account_id: str, actor: Actor, now: float
 ) -> Family | None:
     """The family as it stands after this use; None when the use was a replay and ended it."""
     if await tokens.is_revoked(connection, presented.sid):
@@ -77,16 +79,29 @@ async def _advance(
     )
     if is_retry:
         return family
-    await revoke_family(connection, presented, account_id, reason=REUSE, now=now)
+    if await revoke_family(connection, presented, account_id, reason=REUSE, now=now):
+        await journal.record(
+            connection,
+            account_id,
+            "token.reuse_detected",
+            actor=actor,
+            now=now,
+            target_id=presented.sid,
+            after={
+                "key_id": presented.client_id,
+                "customer_id": presented.customer_id,
+                "family_id": presented.sid,
+            },
+        )
     return None
 
 
 async def revoke_family(
     connection: AsyncConnection, claims: Claims, account_id: str, *, reason: str, now: float
-) -> None:
-    """Revoke all tokens of one mint, for as long as any of them could live."""
+) -> bool:
+    """Revoke all tokens of one mint, for as long as any of them could live; False when it was done before."""
     until = now + REFRESH_LIFETIME + MAX_LIFETIME
-    await tokens.revoke(connection, claims.sid, account_id, reason=reason, now=now, expires_at=until)
+    return await tokens.revoke(connection, claims.sid, account_id, reason=reason, now=now, expires_at=until)
 
 
 def _claims(presented: Claims, family: Family) -> Claims:

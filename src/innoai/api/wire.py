@@ -153,6 +153,12 @@ def answer(content: msgspec.Struct | bytes, status: int = 200) -> Response[bytes
     return Response(body, status_code=status, media_type=JSON, headers={"cache-control": "no-store"})
 
 
+def as_shown(content: msgspec.Struct) -> dict[str, Any]:
+    """What an answer says, as JSON values: what the audit log and events keep of an object."""
+    shown: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(content))
+    return shown
+
+
 def _media_type(request: JsonRequest) -> str:
     stated: str = request.headers.get("content-type", JSON)
     return stated.partition(";")[0].strip().lower()

@@ -23,6 +23,13 @@ class EventType(NamedTuple):
     example: Mapping[str, Any]
 
 
+class BudgetsData(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be spent in a calendar month (UTC), and altogether; null is no bound."""
+
+    monthly: Amount | None
+    total: Amount | None
+
+
 class KeyData(msgspec.Struct, frozen=True, kw_only=True):
     """The key, as GET /v1/keys/{key_id} shows it."""
 
@@ -37,6 +44,7 @@ class KeyData(msgspec.Struct, frozen=True, kw_only=True):
     rate_limit: int
     models: list[str] | None
     customer_id: str | None
+    budgets: BudgetsData
     status: str
     created_at: Instant
     expires_at: Instant | None
@@ -61,6 +69,7 @@ class CustomerData(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None
     metadata: dict[str, str]
     rate_limit: int | None
+    budgets: BudgetsData
     disabled: bool
     created_at: Instant
     updated_at: Instant
@@ -134,6 +143,7 @@ _KEY: Mapping[str, Any] = {
     "rate_limit": 1000,
     "models": None,
     "customer_id": None,
+    "budgets": {"monthly": None, "total": None},
     "status": "active",
     "created_at": "2026-11-24T22:07:02Z",
     "expires_at": None,
@@ -149,6 +159,7 @@ _CUSTOMER: Mapping[str, Any] = {
     "name": "Acme",
     "metadata": {"plan": "gold"},
     "rate_limit": None,
+    "budgets": {"monthly": "20", "total": None},
     "disabled": False,
     "created_at": "2026-11-24T22:07:02Z",
     "updated_at": "2026-11-24T22:07:02Z",

@@ -91,8 +91,10 @@ async def change(
 
 
 async def lock(connection: AsyncConnection, account_id: str) -> None:
-    """Let nobody else count and add within the account until this transaction ends."""
-    await connection.execute(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update())
+    """Let nobody else change anything within the account until this transaction ends."""
+    # Not the whole row: whoever adds a row that refers to the account, as the audit log does, goes on.
+    row = select(accounts.c.id).where(accounts.c.id == account_id).with_for_update(key_share=True)
+    await connection.execute(row)
 
 
 async def invite_owner(

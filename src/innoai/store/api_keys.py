@@ -115,23 +115,25 @@ async def change(connection: AsyncConnection, key_id: str, values: Mapping[str, 
     await changes.announce(connection, changes.KEY, key_id, now)
 
 
-async def revoke(connection: AsyncConnection, key_id: str, now: float) -> None:
-    """Revoke a key for good; revoking twice keeps the first instant."""
+async def revoke(connection: AsyncConnection, key_id: str, now: float) -> bool:
+    """Revoke a key for good; False when it was revoked before, which changes nothing."""
     query = update(api_keys).where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
-    await connection.execute(query.values(revoked_at=now))
+    if (await connection.execute(query.values(revoked_at=now))).rowcount == 0:
+        return False
     await changes.announce(connection, changes.KEY, key_id, now)
+    return True
 
 
-async def revoke_of_customer(connection: AsyncConnection, customer_pk: str, now: float) -> None:
-    """Revoke every key that is bound to a customer."""
-    query = select(api_keys.c.id).where(
-        api_keys.c.customer_pk == customer_pk, api_keys.c.revoked_at.is_(None)
-    )
+async def revoke_of_customer(connection: AsyncConnection, customer_pk: str, now: float) -> list[KeyRecord]:
+    """Revoke every key that is bound to a customer; gives them as they were before."""
+    query = select(*_COLUMNS).where(api_keys.c.customer_pk == customer_pk, api_keys.c.revoked_at.is_(None))
     # All at once and in the order of note_use: else who holds one key's row while it waits for the feed's
     # would be waited for by this, which holds the feed's.
     locked = query.order_by(api_keys.c.id).with_for_update()
-    for key_id in (await connection.execute(locked)).scalars().all():
-        await revoke(connection, key_id, now)
+    live = [_record(row) for row in (await connection.execute(locked)).all()]
+    for key in live:
+        await revoke(connection, key.id, now)
+    return live
 
 
 async def note_use(connection: AsyncConnection, used: Mapping[str, float]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, insert, select, update
 
-from innoai.store import api_keys, changes
+from innoai.store import api_keys, budgets, changes
 from innoai.store.tables import customers
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Select
     from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from innoai.store.api_keys import KeyRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +82,13 @@ async def change(connection: AsyncConnection, pk: str, values: Mapping[str, Any]
     await changes.announce(connection, changes.CUSTOMER, pk, now)
 
 
-async def remove(connection: AsyncConnection, pk: str, now: float) -> None:
-    """Delete a customer; its tokens die with the row, and the keys bound to it are revoked."""
-    await api_keys.revoke_of_customer(connection, pk, now)
+async def remove(connection: AsyncConnection, pk: str, now: float) -> list[KeyRecord]:
+    """Delete a customer; its tokens die with the row. Gives the keys that this revokes, as they were."""
+    revoked = await api_keys.revoke_of_customer(connection, pk, now)
+    await budgets.remove(connection, pk)
     await connection.execute(delete(customers).where(customers.c.id == pk))
     await changes.announce(connection, changes.CUSTOMER, pk, now)
+    return revoked
 
 
 async def _one(connection: AsyncConnection, query: Select[Any]) -> CustomerRecord | None:

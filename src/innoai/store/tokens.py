@@ -58,8 +58,8 @@ async def advance_family(connection: AsyncConnection, advanced: Family) -> None:
 
 async def revoke(
     connection: AsyncConnection, subject: str, account_id: str, *, reason: str, now: float, expires_at: float
-) -> None:
-    """Revoke a token by jti, or a family by sid, until it would have expired anyway; once is enough."""
+) -> bool:
+    """Revoke a token by jti, or a family by sid, until it would have expired; False when it was before."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     added = await connection.execute(
         dialect.insert(revocations)
@@ -67,8 +67,10 @@ async def revoke(
         .on_conflict_do_nothing(index_elements=["subject"])
         .returning(revocations.c.subject)
     )
-    if added.one_or_none() is not None:
-        await changes.announce(connection, changes.REVOCATION, subject, now)
+    if added.one_or_none() is None:
+        return False
+    await changes.announce(connection, changes.REVOCATION, subject, now)
+    return True
 
 
 async def is_revoked(connection: AsyncConnection, subject: str) -> bool:

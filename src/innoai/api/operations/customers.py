@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from innoai.api import customers
+from innoai.api import customers, objects
 from innoai.api.operations.operation import CUSTOMER_ID, Operation, json
 
 _CUSTOMER = {
@@ -11,6 +11,8 @@ _CUSTOMER = {
     "customer_id": CUSTOMER_ID,
     "name": "Acme",
     "metadata": {"plan": "gold"},
+    "rate_limit": None,
+    "budgets": {"monthly": "20", "total": None},
     "disabled": False,
     "created_at": "2026-11-24T22:07:02Z",
     "updated_at": "2026-11-24T22:07:02Z",
@@ -23,7 +25,7 @@ CUSTOMERS: tuple[Operation, ...] = (
         "create_customer",
         "customers",
         "Create a customer",
-        json(customers.Customer, _CUSTOMER),
+        json(objects.Customer, _CUSTOMER),
         status=201,
         body=json(
             customers.CreateCustomer,
@@ -48,7 +50,7 @@ CUSTOMERS: tuple[Operation, ...] = (
         "get_customer",
         "customers",
         "Show one customer",
-        json(customers.Customer, _CUSTOMER),
+        json(objects.Customer, _CUSTOMER),
     ),
     Operation(
         "PATCH",
@@ -56,7 +58,7 @@ CUSTOMERS: tuple[Operation, ...] = (
         "change_customer",
         "customers",
         "Change a customer; once disabled, its keys and tokens are refused",
-        json(customers.Customer, {**_CUSTOMER, "name": "Acme Ltd"}),
+        json(objects.Customer, {**_CUSTOMER, "name": "Acme Ltd"}),
         body=json(customers.ChangeCustomer, {"name": "Acme Ltd"}),
     ),
     Operation(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from innoai.api import keys
+from innoai.api import keys, objects
 from innoai.api.operations.operation import KEY_ID, SECRET, Operation, json
 
 _KEY: dict[str, Any] = {
@@ -19,6 +19,7 @@ _KEY: dict[str, Any] = {
     "rate_limit": 1000,
     "models": None,
     "customer_id": None,
+    "budgets": {"monthly": None, "total": None},
     "status": "active",
     "created_at": "2026-11-24T22:07:02Z",
     "expires_at": None,
@@ -60,14 +61,14 @@ KEYS: tuple[Operation, ...] = (
         query=keys.KeyQuery,
         query_example={"limit": 20, "status": "active"},
     ),
-    Operation("GET", "/v1/keys/{key_id}", "get_key", "keys", "Show one key", json(keys.Key, _KEY)),
+    Operation("GET", "/v1/keys/{key_id}", "get_key", "keys", "Show one key", json(objects.Key, _KEY)),
     Operation(
         "PATCH",
         "/v1/keys/{key_id}",
         "change_key",
         "keys",
         "Change a key, and with it every token minted from it",
-        json(keys.Key, {**_KEY, "rate_limit": 500}),
+        json(objects.Key, {**_KEY, "rate_limit": 500}),
         body=json(keys.ChangeKey, {"rate_limit": 500, "allowed_ips": ["203.0.113.0/24"]}),
         errors=("conflict",),
     ),
