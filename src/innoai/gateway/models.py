@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from innoai.config import ConfigError
+from innoai.config import BillingSettings, ConfigError
 from innoai.gateway.echo import Echo
 from innoai.gateway.upstream import Origin, Pool, RequestHead, Timeouts
+from innoai.metering.prices import open_tariffs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from innoai.gateway.headers import Headers
     from innoai.gateway.transport import Handle, Transport
     from innoai.gateway.upstream import Listener
+    from innoai.metering.prices import Tariff
 
 COOL_DOWN = 5.0
 LONGEST_COOL_DOWN = 60.0
@@ -67,9 +69,10 @@ class Target:
 
 @dataclass(slots=True)
 class Models:
-    """The models that are served, by public name."""
+    """The models that are served, and what they cost, by public name."""
 
     targets: dict[str, tuple[Target, ...]]
+    tariffs: dict[str, Tariff]
     created: int
     transports: list[Transport] = field(default_factory=list)
 
@@ -90,7 +93,11 @@ class Models:
             await transport.close()
 
 
-def open_models(models: Mapping[str, Model], clock: Callable[[], float]) -> Models:
+def open_models(
+    models: Mapping[str, Model],
+    clock: Callable[[], float],
+    billing: BillingSettings = BillingSettings(),  # noqa: B008 - frozen
+) -> Models:
     """Build the registry; upstreams at one origin with equal patience share their connections.
 
     Raises:
@@ -101,7 +108,7 @@ def open_models(models: Mapping[str, Model], clock: Callable[[], float]) -> Mode
         name: tuple(_target(name, upstream, pools, clock) for upstream in model.upstreams)
         for name, model in models.items()
     }
-    return Models(targets, int(clock()), list(pools.values()))
+    return Models(targets, open_tariffs(models, billing), int(clock()), list(pools.values()))
 
 
 def _target(

@@ -14,6 +14,7 @@ from innoai.gateway.headers import read_answer, retry_after
 from innoai.gateway.sse import HiddenUsage
 from innoai.gateway.transport import NO_CALL
 from innoai.gateway.upstream import FailureKind
+from innoai.metering import estimates
 from innoai.metering.usage import TAIL_BYTES, UsageReader, usage_in_tail, usage_of
 from innoai.store.usage import UsageRecord
 
@@ -28,12 +29,14 @@ if TYPE_CHECKING:
     from innoai.gateway.transport import Handle
     from innoai.gateway.upstream import AnswerHead, Failure
     from innoai.gateway.visit import Visit
+    from innoai.metering.prices import Tariff
     from innoai.metering.usage import Usage
 
 CLIENT_CLOSED_REQUEST = 499
 """What a record says of a request whose caller went away, as nginx does."""
 
 _OK = 200
+_FIRST_REDIRECT = 300
 _TOO_MANY_REQUESTS = 429
 _FAIL_OVER_STATUSES = frozenset((_TOO_MANY_REQUESTS, 500, 502, 503, 504))
 _CREDENTIAL_STATUSES = frozenset((401, 403))
@@ -41,6 +44,8 @@ _START = (
     b"%bx-request-id: %b\r\nx-ratelimit-limit-requests: %d\r\nx-ratelimit-remaining-requests: %d\r\n"
     b"x-ratelimit-reset-requests: %b\r\n"
 )
+
+_UNPRICED = (None, False)
 
 log = structlog.get_logger()
 
@@ -108,6 +113,9 @@ class Passage:
     def hang_up(self) -> None:
         """The caller went away: so does the upstream request."""
         self._call.cancel()
+        if self._status:
+            # What had arrived was served, too, and may be where the usage is told.
+            self._take()
         self._record(CLIENT_CLOSED_REQUEST, "cancelled", self._usage() if self._status else None)
         self._over()
 
@@ -130,7 +138,13 @@ class Passage:
         self._first_byte = self._gateway.monotonic()
         self._target.succeeded()
         usage = usage_of(body) if head.reading.is_json else None
-        self._record(_OK, "complete", usage or usage_in_tail(body[-TAIL_BYTES:]))
+        usage = usage or usage_in_tail(body[-TAIL_BYTES:])
+        self._status = _OK
+        if usage is None:
+            # Only what the answer may have cost is left to be read of it.
+            self._reader = UsageReader(head.reading.content_type)
+            self._reader.feed(body)
+        self._record(_OK, "complete", usage)
         self._over()
         connection.answer_with(_OK, self._lines(head.reading.lines), body)
 
@@ -227,6 +241,10 @@ class Passage:
             self._refuse(refusal("service_unavailable"))
 
     def _ask_another_or(self, failed: Refusal) -> None:
+        # Nothing of an answer that broke before any of it was relayed counts as served.
+        self._status = 0
+        self._hidden = self._length = None
+        self._pending = []
         if self._candidates:
             self._ask(self._candidates.pop(0))
         else:
@@ -267,7 +285,7 @@ class Passage:
         pending, self._pending = self._pending, []
         data = pending[0] if len(pending) == 1 else b"".join(pending)
         if self._hidden is not None:
-            return self._hidden.feed(data)
+            data = self._hidden.feed(data)
         self._reader.feed(data)
         return data
 
@@ -285,6 +303,7 @@ class Passage:
         only be cut.
         """
         connection = self._connection
+        data = self._take()
         self._record(self._status, "failed", self._usage())
         self._over()
         if connection is None:
@@ -293,7 +312,7 @@ class Passage:
             event = msgspec.json.encode(failed.envelope(self._visit.request_id))
             # Where no events are held back until they are whole, the last one may have been cut.
             ended = b"" if self._hidden is not None else b"\n\n"
-            connection.end(b"%b%bdata: %b\n\n" % (self._take(), ended, event))
+            connection.end(b"%b%bdata: %b\n\n" % (data, ended, event))
         else:
             connection.break_off()
 
@@ -307,6 +326,8 @@ class Passage:
         customer = principal.customer
         started, now = visit.started, gateway.monotonic()
         first_byte = self._first_byte
+        tariff = gateway.models.tariffs[self._body.model]
+        cost, estimated = self._cost(tariff, usage) if tariff.prices else _UNPRICED
         gateway.spool.append(
             UsageRecord(
                 visit.request_id,
@@ -325,8 +346,25 @@ class Passage:
                 None if usage is None else usage.prompt_tokens,
                 None if usage is None else usage.cached_tokens,
                 None if usage is None else usage.completion_tokens,
+                cost,
+                estimated,
             )
         )
+
+    def _cost(self, tariff: Tariff, usage: Usage | None) -> tuple[int | None, bool]:
+        """What the request costs in the account's currency, and whether that had to be estimated."""
+        price = tariff.prices.get(self._principal.account.currency)
+        if price is None:
+            return _UNPRICED
+        if not _OK <= self._status < _FIRST_REDIRECT:
+            return 0, False
+        if usage is not None:
+            return price.cost(usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens), False
+        body = self._body
+        prompt = estimates.prompt_tokens(body.members.values()) if isinstance(body, JsonBody) else 0
+        if tariff.context_window is not None:
+            prompt = min(prompt, tariff.context_window)
+        return price.cost(prompt, 0, self._reader.estimated_tokens()), True
 
 
 def _refused_by(status: int) -> Refusal | None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta
 
+from innoai.metering import estimates
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -102,12 +104,14 @@ def _usage_at(data: bytes, start: int) -> Usage | None:
 class UsageReader:
     """Sees an answer's bytes pass, and keeps as many as it takes to know the usage."""
 
-    __slots__ = ("_is_json", "_kept", "_size")
+    __slots__ = ("_content_type", "_is_json", "_kept", "_let_go", "_size")
 
     def __init__(self, content_type: bytes) -> None:
+        self._content_type = content_type
         self._is_json = content_type.startswith(b"application/json")
         self._kept: list[bytes] = []
         self._size = 0
+        self._let_go = 0
 
     def feed(self, chunk: bytes) -> None:
         """The next bytes."""
@@ -115,16 +119,28 @@ class UsageReader:
         self._size += len(chunk)
         limit = WHOLE_BYTES if self._is_json else TAIL_BYTES
         while self._size - len(self._kept[0]) >= limit:
-            self._size -= len(self._kept.pop(0))
+            size = len(self._kept.pop(0))
+            self._size -= size
+            self._let_go += size
 
     def usage(self) -> Usage | None:
         """What the answer said, once it is whole."""
-        kept = self._kept[0] if len(self._kept) == 1 else b"".join(self._kept)
+        kept = self._joined()
         if self._is_json:
             usage = usage_of(kept)
             if usage is not None:
                 return usage
         return usage_in_tail(kept[-TAIL_BYTES:])
+
+    def estimated_tokens(self) -> int:
+        """About how many tokens have passed, where the answer did not say; none in images and sound."""
+        passed = self._size + self._let_go
+        if self._is_json or self._content_type.startswith(b"text/event-stream"):
+            return estimates.completion_tokens(self._joined(), passed)
+        return passed // estimates.BYTES_PER_TOKEN if self._content_type.startswith(b"text/") else 0
+
+    def _joined(self) -> bytes:
+        return self._kept[0] if len(self._kept) == 1 else b"".join(self._kept)
 
 
 def _usage(counts: _Counts) -> Usage | None:
