@@ -43,7 +43,7 @@ def next_attempt(made: int, now: float, chance: float, retry_after: float = 0.0)
     return now + delay * (1 + JITTER * chance)
 
 
-def asked_for(status: int, headers: Mapping[str, str], now: float) -> float:
+def asked_for(status: int | None, headers: Mapping[str, str], now: float) -> float:
     """The seconds of a Retry-After (RFC 9110 §10.2.3), 0 where there is none that counts."""
     text = headers.get("retry-after", "").strip()
     if status not in ASKING or not text:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, exists, insert, select
 
 from innoai.store.tables import deliveries, events, webhook_endpoints
 
@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection
+
+RETENTION = 30 * 86_400.0
+"""Seconds for which events and their deliveries are kept."""
+
+MOST_PRUNED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +53,12 @@ async def add(connection: AsyncConnection, event: EventRecord) -> None:
 
 
 async def subscriptions(connection: AsyncConnection, account_id: str) -> list[Subscription]:
-    """What the account's endpoints that are not disabled want."""
+    """What the account's endpoints that are not disabled want; none of them can be deleted meanwhile."""
     query = select(webhook_endpoints.c.id, webhook_endpoints.c.event_types).where(
         webhook_endpoints.c.account_id == account_id, webhook_endpoints.c.disabled.is_(False)
     )
-    rows = (await connection.execute(query.order_by(webhook_endpoints.c.id))).all()
+    kept = query.order_by(webhook_endpoints.c.id).with_for_update(read=True, key_share=True)
+    rows = (await connection.execute(kept)).all()
     return [Subscription(row.id, tuple(row.event_types)) for row in rows]
 
 
@@ -75,3 +81,41 @@ async def deliver_to(
     ]
     if rows:
         await connection.execute(insert(deliveries), rows)
+
+
+async def get(connection: AsyncConnection, event_id: str, account_id: str) -> EventRecord | None:
+    """One event, if it is the account's."""
+    query = select(events).where(events.c.id == event_id, events.c.account_id == account_id)
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else EventRecord(**row._mapping)
+
+
+async def since(connection: AsyncConnection, account_id: str, instant: float) -> list[tuple[str, str]]:
+    """Id and type of the account's events that were created after an instant, in that order."""
+    query = select(events.c.id, events.c.type).where(
+        events.c.account_id == account_id, events.c.created_at > instant
+    )
+    rows = (await connection.execute(query.order_by(events.c.created_at, events.c.id))).all()
+    return [(row.id, row.type) for row in rows]
+
+
+async def bodies(connection: AsyncConnection, event_ids: Sequence[str]) -> dict[str, str]:
+    """The bodies of events by id."""
+    query = select(events.c.id, events.c.body).where(events.c.id.in_(event_ids))
+    return {row.id: row.body for row in (await connection.execute(query)).all()}
+
+
+async def prune(connection: AsyncConnection, now: float) -> None:
+    """Forget events past their retention with their deliveries; one that was replayed since stays."""
+    ends = now - RETENTION
+    old = select(events.c.id).where(events.c.created_at < ends).order_by(events.c.created_at)
+    # Locked before what refers to them is looked at, so that no replay comes between.
+    locked = old.limit(MOST_PRUNED).with_for_update(skip_locked=True)
+    ids = (await connection.execute(locked)).scalars().all()
+    await connection.execute(
+        delete(deliveries).where(
+            deliveries.c.event_id.in_(ids), deliveries.c.created_at < ends, deliveries.c.leased_by.is_(None)
+        )
+    )
+    referred = exists().where(deliveries.c.event_id == events.c.id)
+    await connection.execute(delete(events).where(events.c.id.in_(ids), ~referred))

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 
 metadata = MetaData()
@@ -302,7 +303,7 @@ events = Table(
     # The body in the very text that is signed and sent.
     Column("body", Text, nullable=False),
     Column("created_at", Double, nullable=False, index=True),
-    Index("events_by_account", "account_id", "id"),
+    Index("events_by_account", "account_id", "created_at", "id"),
 )
 
 webhook_endpoints = Table(
@@ -345,6 +346,13 @@ deliveries = Table(
     Index("deliveries_due", "state", "next_attempt_at"),
     Index("deliveries_by_account", "account_id", "id"),
     Index("deliveries_by_endpoint", "endpoint_id", "id"),
+    Index("deliveries_due_by_endpoint", "endpoint_id", "state", "next_attempt_at"),
+    Index(
+        "deliveries_leased",
+        "endpoint_id",
+        postgresql_where=text("leased_by IS NOT NULL"),
+        sqlite_where=text("leased_by IS NOT NULL"),
+    ),
 )
 
 delivery_attempts = Table(

@@ -127,7 +127,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("events_by_account", "events", ["account_id", "id"], unique=False)
+    op.create_index("events_by_account", "events", ["account_id", "created_at", "id"], unique=False)
     op.create_index(op.f("ix_events_created_at"), "events", ["created_at"], unique=False)
     op.create_table(
         "webhook_endpoints",
@@ -180,6 +180,20 @@ def upgrade() -> None:
     op.create_index("deliveries_by_account", "deliveries", ["account_id", "id"], unique=False)
     op.create_index("deliveries_by_endpoint", "deliveries", ["endpoint_id", "id"], unique=False)
     op.create_index("deliveries_due", "deliveries", ["state", "next_attempt_at"], unique=False)
+    op.create_index(
+        "deliveries_due_by_endpoint",
+        "deliveries",
+        ["endpoint_id", "state", "next_attempt_at"],
+        unique=False,
+    )
+    op.create_index(
+        "deliveries_leased",
+        "deliveries",
+        ["endpoint_id"],
+        unique=False,
+        postgresql_where=sa.text("leased_by IS NOT NULL"),
+        sqlite_where=sa.text("leased_by IS NOT NULL"),
+    )
     op.create_index(op.f("ix_deliveries_event_id"), "deliveries", ["event_id"], unique=False)
     op.create_table(
         "delivery_attempts",
@@ -231,6 +245,8 @@ def downgrade() -> None:
     op.drop_column("accounts", "currency")
     op.drop_table("delivery_attempts")
     op.drop_index(op.f("ix_deliveries_event_id"), table_name="deliveries")
+    op.drop_index("deliveries_leased", table_name="deliveries")
+    op.drop_index("deliveries_due_by_endpoint", table_name="deliveries")
     op.drop_index("deliveries_due", table_name="deliveries")
     op.drop_index("deliveries_by_endpoint", table_name="deliveries")
     op.drop_index("deliveries_by_account", table_name="deliveries")

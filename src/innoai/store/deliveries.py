@@ -1,0 +1,326 @@
+"""Deliveries of events to endpoints, their attempts, and the leases under which workers make these.
+
+    pending --> leased --> succeeded
+       ^           |  `--> failed
+       `-----------'
+
+A delivery that is due is leased to one worker at a time. The worker concludes the attempt, or gives the
+lease back; one that has died does neither, and its lease ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from sqlalchemy import and_, exists, func, insert, or_, select, update
+
+from innoai.store.tables import deliveries, delivery_attempts, events, webhook_endpoints
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+State = Literal["pending", "succeeded", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRecord:
+    """A row of deliveries, with the type of its event."""
+
+    id: str
+    endpoint_id: str
+    event_id: str
+    event_type: str
+    state: State
+    attempts: int
+    next_attempt_at: float | None
+    created_at: float
+    finished_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """A row of delivery_attempts: what was sent when, and what came of it."""
+
+    number: int
+    at: float
+    duration_ms: float
+    request_headers: Mapping[str, str]
+    status: int | None
+    response_headers: Mapping[str, str] | None
+    response_body: str | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A delivery that is this worker's to make, with all that it takes. `attempts`: those made before."""
+
+    id: str
+    account_id: str
+    endpoint_id: str
+    event_id: str
+    body: str
+    attempts: int
+    url: str
+    sealed_headers: bytes = field(repr=False)
+    sealed_secret: bytes = field(repr=False)
+    sealed_previous_secret: bytes | None = field(repr=False)
+    previous_secret_ends_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Endpoints that are failing, or those that are not, and how many attempts each may have at a time."""
+
+    failing: bool
+    per_endpoint: int
+
+
+_SHOWN = (
+    deliveries.c.id,
+    deliveries.c.endpoint_id,
+    deliveries.c.event_id,
+    events.c.type.label("event_type"),
+    deliveries.c.state,
+    deliveries.c.attempts,
+    deliveries.c.next_attempt_at,
+    deliveries.c.created_at,
+    deliveries.c.finished_at,
+)
+_LEASED = (
+    deliveries.c.id,
+    deliveries.c.account_id,
+    deliveries.c.endpoint_id,
+    deliveries.c.event_id,
+    events.c.body,
+    deliveries.c.attempts,
+    webhook_endpoints.c.url,
+    webhook_endpoints.c.sealed_headers,
+    webhook_endpoints.c.sealed_secret,
+    webhook_endpoints.c.sealed_previous_secret,
+    webhook_endpoints.c.previous_secret_ends_at,
+)
+
+
+# What the API shows.
+
+
+async def get(connection: AsyncConnection, delivery_id: str, account_id: str) -> DeliveryRecord | None:
+    """One delivery, if it is the account's."""
+    query = _shown(account_id).where(deliveries.c.id == delivery_id)
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else DeliveryRecord(**row._mapping)
+
+
+async def page(
+    connection: AsyncConnection,
+    account_id: str,
+    *,
+    limit: int,
+    before: str | None,
+    endpoint_id: str | None,
+    state: State | None,
+    event_type: str | None,
+) -> list[DeliveryRecord]:
+    """At most `limit` of the account's deliveries, newest first, those older than the id `before`."""
+    query = _shown(account_id)
+    if before is not None:
+        query = query.where(deliveries.c.id < before)
+    if endpoint_id is not None:
+        query = query.where(deliveries.c.endpoint_id == endpoint_id)
+    if state is not None:
+        query = query.where(deliveries.c.state == state)
+    if event_type is not None:
+        query = query.where(events.c.type == event_type)
+    rows = (await connection.execute(query.order_by(deliveries.c.id.desc()).limit(limit))).all()
+    return [DeliveryRecord(**row._mapping) for row in rows]
+
+
+async def attempts(connection: AsyncConnection, delivery_id: str) -> list[AttemptRecord]:
+    """The attempts of a delivery in order."""
+    query = select(delivery_attempts).where(delivery_attempts.c.delivery_id == delivery_id)
+    rows = (await connection.execute(query.order_by(delivery_attempts.c.number))).mappings().all()
+    return [
+        AttemptRecord(**{name: value for name, value in row.items() if name != "delivery_id"}) for row in rows
+    ]
+
+
+async def failed_events(connection: AsyncConnection, endpoint_id: str, since: float, limit: int) -> list[str]:
+    """The events of failed deliveries since an instant that the endpoint neither got nor is about to get."""
+    again = deliveries.alias()
+    taken = exists().where(
+        again.c.event_id == deliveries.c.event_id,
+        again.c.endpoint_id == endpoint_id,
+        again.c.state != "failed",
+    )
+    query = (
+        select(deliveries.c.event_id)
+        .where(
+            deliveries.c.endpoint_id == endpoint_id,
+            deliveries.c.state == "failed",
+            deliveries.c.created_at >= since,
+            ~taken,
+        )
+        .group_by(deliveries.c.event_id)
+        .order_by(func.min(deliveries.c.created_at), deliveries.c.event_id)
+        .limit(limit)
+    )
+    return list((await connection.execute(query)).scalars())
+
+
+async def add(
+    connection: AsyncConnection,
+    account_id: str,
+    endpoint_id: str,
+    new: Sequence[tuple[str, str]],
+    now: float,
+) -> None:
+    """Let events be delivered to an endpoint once more: pairs of a new delivery's id and an event's."""
+    rows = [
+        {
+            "id": delivery_id,
+            "account_id": account_id,
+            "endpoint_id": endpoint_id,
+            "event_id": event_id,
+            "state": "pending",
+            "attempts": 0,
+            "next_attempt_at": now,
+            "created_at": now,
+        }
+        for delivery_id, event_id in new
+    ]
+    if rows:
+        await connection.execute(insert(deliveries), rows)
+
+
+# What the worker does.
+
+
+async def any_due(connection: AsyncConnection, now: float) -> bool:
+    """Whether some delivery may be due, at the price of one look into an index."""
+    query = select(func.min(deliveries.c.next_attempt_at)).where(deliveries.c.state == "pending")
+    earliest = (await connection.execute(query)).scalar_one()
+    return earliest is not None and earliest <= now
+
+
+async def lease(
+    connection: AsyncConnection, worker: str, lane: Lane, *, now: float, ends: float, most: int
+) -> list[Leased]:
+    """Lease at most `most` due deliveries of a lane to a worker, those of who has waited longest first.
+
+    Rows that another worker is busy with are left to it, so that no worker waits for another.
+    """
+    chosen: list[str] = []
+    for endpoint_id in await _with_work(connection, lane, now, most):
+        room = min(lane.per_endpoint - await _leases(connection, endpoint_id, now), most - len(chosen))
+        if room > 0:
+            chosen += await _due(connection, endpoint_id, now, room)
+    if not chosen:
+        return []
+    await connection.execute(
+        update(deliveries).where(deliveries.c.id.in_(chosen)).values(leased_by=worker, lease_ends_at=ends)
+    )
+    query = select(*_LEASED).select_from(deliveries.join(events).join(webhook_endpoints))
+    rows = (await connection.execute(query.where(deliveries.c.id.in_(chosen)))).all()
+    return [Leased(**row._mapping) for row in rows]
+
+
+async def renew(connection: AsyncConnection, worker: str, delivery_ids: Sequence[str], ends: float) -> None:
+    """Let a worker's leases of some deliveries end later."""
+    own = select(deliveries.c.id).where(deliveries.c.id.in_(delivery_ids), deliveries.c.leased_by == worker)
+    # What another transaction holds is being concluded or deleted.
+    free = own.with_for_update(skip_locked=True)
+    await connection.execute(update(deliveries).where(deliveries.c.id.in_(free)).values(lease_ends_at=ends))
+
+
+async def give_back(connection: AsyncConnection, worker: str) -> None:
+    """End a worker's leases, whose deliveries are due as before."""
+    own = select(deliveries.c.id).where(deliveries.c.leased_by == worker).with_for_update(skip_locked=True)
+    await connection.execute(
+        update(deliveries).where(deliveries.c.id.in_(own)).values(leased_by=None, lease_ends_at=None)
+    )
+
+
+async def conclude(
+    connection: AsyncConnection,
+    delivery_id: str,
+    worker: str,
+    attempt: AttemptRecord,
+    *,
+    state: State,
+    next_attempt_at: float | None,
+    now: float,
+) -> bool:
+    """Write an attempt down and end its lease; False when the lease was not this worker's any more."""
+    own = and_(deliveries.c.id == delivery_id, deliveries.c.leased_by == worker)
+    values = {
+        "state": state,
+        "attempts": attempt.number,
+        "next_attempt_at": next_attempt_at,
+        "finished_at": None if state == "pending" else now,
+        "leased_by": None,
+        "lease_ends_at": None,
+    }
+    concluded = await connection.execute(update(deliveries).where(own).values(**values))
+    if concluded.rowcount == 0:
+        return False
+    await connection.execute(
+        insert(delivery_attempts).values(
+            delivery_id=delivery_id,
+            number=attempt.number,
+            at=attempt.at,
+            duration_ms=attempt.duration_ms,
+            request_headers=dict(attempt.request_headers),
+            status=attempt.status,
+            response_headers=None if attempt.response_headers is None else dict(attempt.response_headers),
+            response_body=attempt.response_body,
+            error=attempt.error,
+        )
+    )
+    return True
+
+
+async def _with_work(connection: AsyncConnection, lane: Lane, now: float, most: int) -> list[str]:
+    """Endpoints of the lane with a delivery that is due and room for it; they are locked."""
+    own = deliveries.c.endpoint_id == webhook_endpoints.c.id
+    waiting = select(func.min(deliveries.c.next_attempt_at)).where(own, _is_due(now)).scalar_subquery()
+    leased = select(func.count()).select_from(deliveries).where(own, _is_leased(now)).scalar_subquery()
+    failing = webhook_endpoints.c.failing_since
+    query = select(webhook_endpoints.c.id).where(
+        webhook_endpoints.c.disabled.is_(False),
+        failing.is_not(None) if lane.failing else failing.is_(None),
+        waiting <= now,
+        leased < lane.per_endpoint,
+    )
+    locked = query.order_by(waiting).limit(most).with_for_update(key_share=True, skip_locked=True)
+    return list((await connection.execute(locked)).scalars())
+
+
+async def _leases(connection: AsyncConnection, endpoint_id: str, now: float) -> int:
+    """How many attempts an endpoint has at the moment; its lock keeps that from growing."""
+    query = select(func.count()).where(deliveries.c.endpoint_id == endpoint_id, _is_leased(now))
+    return (await connection.execute(query)).scalar_one()
+
+
+async def _due(connection: AsyncConnection, endpoint_id: str, now: float, most: int) -> list[str]:
+    query = select(deliveries.c.id).where(deliveries.c.endpoint_id == endpoint_id, _is_due(now))
+    ordered = query.order_by(deliveries.c.next_attempt_at, deliveries.c.id).limit(most)
+    return list((await connection.execute(ordered.with_for_update(skip_locked=True))).scalars())
+
+
+def _is_due(now: float) -> ColumnElement[bool]:
+    free = or_(deliveries.c.leased_by.is_(None), deliveries.c.lease_ends_at <= now)
+    return and_(deliveries.c.state == "pending", deliveries.c.next_attempt_at <= now, free)
+
+
+def _is_leased(now: float) -> ColumnElement[bool]:
+    return and_(deliveries.c.leased_by.is_not(None), deliveries.c.lease_ends_at > now)
+
+
+def _shown(account_id: str) -> Select[Any]:
+    joined = deliveries.join(events, events.c.id == deliveries.c.event_id)
+    return select(*_SHOWN).select_from(joined).where(deliveries.c.account_id == account_id)
