@@ -12,7 +12,7 @@ import openai
 import pytest
 
 from innoai.sdk.errors import InvalidApiKey, ServiceUnavailable, TokenExpired
-from innoai.sdk.models import Token
+from innoai.sdk.models.auth import Token
 from innoai.sdk.tokens import AsyncTokenKeeper, Grant, TokenKeeper
 from tests.sdk.samples import tokens
 

@@ -11,17 +11,24 @@ from openai import DEFAULT_MAX_RETRIES, APIStatusError, AsyncOpenAI, NotGiven, O
 from openai._base_client import BaseClient
 from typing_extensions import override
 
-from innoai.sdk import calls
+from innoai.sdk.calls import auth, tiers
 from innoai.sdk.errors import InvalidApiKey, MissingApiKey, TokenExpired, typed_error
+from innoai.sdk.methods import send, send_async
 from innoai.sdk.resources import (
+    AsyncAudit,
     AsyncAuth,
+    AsyncBilling,
     AsyncCustomers,
     AsyncKeys,
+    AsyncMembers,
+    AsyncWebhooks,
+    Audit,
     Auth,
+    Billing,
     Customers,
     Keys,
-    send,
-    send_async,
+    Members,
+    Webhooks,
 )
 from innoai.sdk.tokens import AsyncTokenKeeper, Grant, TokenKeeper
 
@@ -29,7 +36,8 @@ if TYPE_CHECKING:
     import httpx2
     from openai._models import FinalRequestOptions
 
-    from innoai.sdk.models import AccessMatrix, Token
+    from innoai.sdk.models.auth import Token
+    from innoai.sdk.models.tiers import AccessMatrix
 
 KEY_VARIABLE = "INNOAI_API_KEY"
 BASE_URL_VARIABLE = "INNOAI_BASE_URL"
@@ -101,7 +109,7 @@ class _InnoAIClient(BaseClient[Any, Any]):
 
 
 class InnoAI(_InnoAIClient, OpenAI):
-    """A client of an innoai server: all of `openai.OpenAI`, and `auth`, `keys`, `customers`, `tiers()`.
+    """A client of an innoai server: all of `openai.OpenAI`, and the control plane's resources.
 
     api_key: INNOAI_API_KEY by default. base_url: with `/v1`, by default INNOAI_BASE_URL and without that
     http://127.0.0.1:8080/v1. With customer_id or scopes the client uses token auth: it mints tokens narrowed
@@ -165,9 +173,29 @@ class InnoAI(_InnoAIClient, OpenAI):
         """The account's end customers."""
         return Customers(self)
 
+    @cached_property
+    def members(self) -> Members:
+        """The people of the account."""
+        return Members(self)
+
+    @cached_property
+    def billing(self) -> Billing:
+        """What was used, what it cost, and what may be spent."""
+        return Billing(self)
+
+    @cached_property
+    def webhooks(self) -> Webhooks:  # type: ignore[override]  # openai's speak of OpenAI's events
+        """Where events are sent, and what became of them. `innoai.webhooks` verifies what they bring."""
+        return Webhooks(self)
+
+    @cached_property
+    def audit(self) -> Audit:
+        """The audit log: what was done, by whom, and from where."""
+        return Audit(self)
+
     def tiers(self) -> AccessMatrix:
         """The access-control matrix: tiers, scopes, levels and the scope that each route asks for."""
-        return send(self, calls.tiers())
+        return send(self, tiers.tiers())
 
     def as_customer(
         self,
@@ -268,9 +296,29 @@ class AsyncInnoAI(_InnoAIClient, AsyncOpenAI):
         """The account's end customers."""
         return AsyncCustomers(self)
 
+    @cached_property
+    def members(self) -> AsyncMembers:
+        """The people of the account."""
+        return AsyncMembers(self)
+
+    @cached_property
+    def billing(self) -> AsyncBilling:
+        """What was used, what it cost, and what may be spent."""
+        return AsyncBilling(self)
+
+    @cached_property
+    def webhooks(self) -> AsyncWebhooks:  # type: ignore[override]  # openai's speak of OpenAI's events
+        """Where events are sent, and what became of them. `innoai.webhooks` verifies what they bring."""
+        return AsyncWebhooks(self)
+
+    @cached_property
+    def audit(self) -> AsyncAudit:
+        """The audit log: what was done, by whom, and from where."""
+        return AsyncAudit(self)
+
     async def tiers(self) -> AccessMatrix:
         """The access-control matrix: tiers, scopes, levels and the scope that each route asks for."""
-        return await send_async(self, calls.tiers())
+        return await send_async(self, tiers.tiers())
 
     def as_customer(
         self,
@@ -314,19 +362,19 @@ class AsyncInnoAI(_InnoAIClient, AsyncOpenAI):
 
 
 def _mint(client: InnoAI, grant: Grant) -> Token:
-    return send(client, calls.token(grant.customer_id, grant.scopes, grant.expires_in))
+    return send(client, auth.token(grant.customer_id, grant.scopes, grant.expires_in))
 
 
 def _renew(client: InnoAI, refresh_token: str) -> Token:
-    return send(client, calls.refresh(refresh_token))
+    return send(client, auth.refresh(refresh_token))
 
 
 async def _mint_async(client: AsyncInnoAI, grant: Grant) -> Token:
-    return await send_async(client, calls.token(grant.customer_id, grant.scopes, grant.expires_in))
+    return await send_async(client, auth.token(grant.customer_id, grant.scopes, grant.expires_in))
 
 
 async def _renew_async(client: AsyncInnoAI, refresh_token: str) -> Token:
-    return await send_async(client, calls.refresh(refresh_token))
+    return await send_async(client, auth.refresh(refresh_token))
 
 
 def _usable_key(api_key: str | None) -> str:

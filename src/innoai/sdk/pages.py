@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from datetime import datetime  # noqa: TC003 (pydantic reads it)
+from typing import Generic, TypeVar
 
+from openai import BaseModel
 from openai._base_client import BaseAsyncPage, BasePage, BaseSyncPage, PageInfo
+from pydantic import Field
+
+from innoai.sdk.models.audit import AuditHead  # noqa: TC001 (pydantic reads it)
 
 ItemT = TypeVar("ItemT")
 
@@ -32,11 +37,29 @@ class AsyncPage(_Cursor[ItemT], BaseAsyncPage[ItemT], Generic[ItemT]):
     """`.data` is this page, `.next_cursor` names the next one; `async for item in page` walks them all."""
 
 
-def page_of(model: type[Any]) -> Any:
-    """The sync page class of that model, for openai's response parser."""
-    return Page[model]  # type: ignore[valid-type]
+class _OfUsage(BaseModel):
+    """What usage was asked for: from `from_` until `to`, costs in `currency`."""
+
+    from_: datetime = Field(alias="from")
+    to: datetime
+    currency: str
 
 
-def async_page_of(model: type[Any]) -> Any:
-    """The async page class of that model, for openai's response parser."""
-    return AsyncPage[model]  # type: ignore[valid-type]
+class UsagePage(Page[ItemT], _OfUsage, Generic[ItemT]):
+    """A page of usage; `from_`, `to` and `currency` say what it tells about."""
+
+
+class AsyncUsagePage(AsyncPage[ItemT], _OfUsage, Generic[ItemT]):
+    """A page of usage; `from_`, `to` and `currency` say what it tells about."""
+
+
+class _OfLog(BaseModel):
+    head: AuditHead
+
+
+class AuditPage(Page[ItemT], _OfLog, Generic[ItemT]):
+    """A page of the audit log; `head` is the latest entry of the whole."""
+
+
+class AsyncAuditPage(AsyncPage[ItemT], _OfLog, Generic[ItemT]):
+    """A page of the audit log; `head` is the latest entry of the whole."""

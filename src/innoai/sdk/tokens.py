@@ -19,7 +19,7 @@ import anyio
 from openai import APIStatusError
 
 if TYPE_CHECKING:
-    from innoai.sdk.models import Token
+    from innoai.sdk.models.auth import Token
 
 MAX_MARGIN = 60.0
 """Seconds before expiry at which a token is replaced, at most."""

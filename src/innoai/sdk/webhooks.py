@@ -1,7 +1,8 @@
 """Is this webhook from our server? Two signatures of the same secret; either alone proves the sender.
 
 `verify` checks `x-innoai-signature`; `verify_standard` the Standard Webhooks headers, which stop replays too.
-Both take the body's exact bytes and answer with a bool. Neither needs openai.
+Both take the body's exact bytes and answer with a bool. `sign` and `sign_standard` make what they check, for
+tests of a receiver. None needs openai.
 """
 
 from __future__ import annotations
@@ -26,9 +27,13 @@ def verify(payload: bytes | str, signature: str, secret: str) -> bool:
 
     Raises ValueError on an empty secret, with which anyone could sign.
     """
+    return hmac.compare_digest(_bytes(signature), sign(payload, secret).encode())
+
+
+def sign(payload: bytes | str, secret: str) -> str:
+    """The payload's `x-innoai-signature`. Raises ValueError on an empty secret."""
     _require(secret)
-    expected = hmac.digest(secret.encode(), _bytes(payload), "sha256").hex()
-    return hmac.compare_digest(_bytes(signature), expected.encode())
+    return hmac.digest(secret.encode(), _bytes(payload), "sha256").hex()
 
 
 def verify_standard(
@@ -45,7 +50,7 @@ def verify_standard(
     now: seconds since the epoch, the clock's by default. One good signature of several is enough, so that a
     secret can be changed. Raises ValueError on a secret that is not base64 or empty.
     """
-    key = _standard_key(secret)
+    _standard_key(secret)
     fields = {name.lower(): value for name, value in headers.items()}
     try:
         message_id, timestamp = fields["webhook-id"], fields["webhook-timestamp"]
@@ -55,9 +60,18 @@ def verify_standard(
         return False
     if abs(age) > tolerance:
         return False
-    signed = b".".join((_bytes(message_id), _bytes(timestamp), _bytes(payload)))
-    expected = f"{_SCHEME},{base64.b64encode(hmac.digest(key, signed, 'sha256')).decode()}".encode()
+    expected = sign_standard(payload, message_id, timestamp, secret).encode()
     return any(hmac.compare_digest(_bytes(signature), expected) for signature in signatures)
+
+
+def sign_standard(payload: bytes | str, message_id: str, timestamp: str, secret: str) -> str:
+    """The `webhook-signature` of a payload beside that webhook-id and webhook-timestamp (Unix seconds).
+
+    Raises ValueError on a secret that is not base64 or empty.
+    """
+    signed = b".".join((_bytes(message_id), _bytes(timestamp), _bytes(payload)))
+    digest = hmac.digest(_standard_key(secret), signed, "sha256")
+    return f"{_SCHEME},{base64.b64encode(digest).decode()}"
 
 
 def _standard_key(secret: str) -> bytes:
