@@ -73,6 +73,12 @@ async def tiers_in_use(connection: AsyncConnection) -> set[str]:
     return set((await connection.execute(select(accounts.c.tier).distinct())).scalars())
 
 
+async def currencies_in_use(connection: AsyncConnection) -> set[str]:
+    """The currencies that some account has chosen."""
+    query = select(accounts.c.currency).where(accounts.c.currency.is_not(None)).distinct()
+    return set((await connection.execute(query)).scalars())
+
+
 async def change(
     connection: AsyncConnection,
     account_id: str,
