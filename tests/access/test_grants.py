@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from innoai.access.grants import token_lifetime, token_scopes
+from innoai.access.grants import FOR_CUSTOMERS, token_lifetime, token_scopes
 from innoai.access.scopes import ADMIN_FULL, DEFAULT_SCOPES, SCOPES, grants, scope_set
 from innoai.access.tiers import DEFAULT_TIERS
 from innoai.errors import InnoError, Refusal
@@ -46,15 +46,32 @@ def test_a_token_is_never_wider_than_its_key(key_scopes, wanted, for_customer):
     assert not (for_customer and ADMIN_FULL in scopes)
 
 
-@given(SCOPE_SETS.filter(lambda scopes: ADMIN_FULL not in scopes), st.booleans())
-def test_a_token_without_a_wish_gets_its_keys_scopes(key_scopes, for_customer):
-    assert token_scopes(key_scopes, None, for_customer=for_customer) == key_scopes
+@given(SCOPE_SETS.filter(lambda scopes: ADMIN_FULL not in scopes))
+def test_a_token_without_a_wish_gets_its_keys_scopes(key_scopes):
+    assert token_scopes(key_scopes, None, for_customer=False) == key_scopes
 
 
-@given(st.frozensets(SCOPE), st.booleans())
-def test_an_admin_keys_token_without_a_wish_gets_inference_and_what_the_key_names(others, for_customer):
-    scopes = token_scopes(others | {ADMIN_FULL}, None, for_customer=for_customer)
-    assert scopes == (others - {ADMIN_FULL}) | set(DEFAULT_SCOPES)
+@given(SCOPE_SETS.filter(lambda scopes: ADMIN_FULL not in scopes))
+def test_a_customers_token_without_a_wish_gets_what_concerns_the_customer_itself(key_scopes):
+    if key_scopes & FOR_CUSTOMERS:
+        assert token_scopes(key_scopes, None, for_customer=True) == key_scopes & FOR_CUSTOMERS
+    else:
+        refused = refusal_of(token_scopes, key_scopes, None, for_customer=True)
+        assert refused.code == "invalid_request"
+        assert refused.details == {"param": "scopes"}
+        assert "Name the scopes" in refused.message
+
+
+@given(st.frozensets(SCOPE))
+def test_an_admin_keys_token_without_a_wish_gets_inference_and_what_the_key_names(others):
+    admin = others | {ADMIN_FULL}
+    unasked = (others - {ADMIN_FULL}) | set(DEFAULT_SCOPES)
+    assert token_scopes(admin, None, for_customer=False) == unasked
+    assert token_scopes(admin, None, for_customer=True) == unasked & FOR_CUSTOMERS
+
+
+def test_an_admin_keys_token_for_a_customer_gets_inference_alone():
+    assert token_scopes(scope_set([ADMIN_FULL]), None, for_customer=True) == set(DEFAULT_SCOPES)
 
 
 def test_a_token_gets_admin_full_only_by_name():

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from innoai.access.scopes import ADMIN_FULL, DEFAULT_SCOPES, grants, in_order, scope_set
+from innoai.access.scopes import (
+    ADMIN_FULL,
+    BILLING_READ,
+    CUSTOMERS_READ,
+    DEFAULT_SCOPES,
+    grants,
+    in_order,
+    scope_set,
+)
 from innoai.access.tokens import DEFAULT_LIFETIME, MAX_LIFETIME, MIN_LIFETIME
 from innoai.errors import InnoError
 
@@ -14,20 +22,24 @@ if TYPE_CHECKING:
     from innoai.access.tiers import Tier
 
 
+FOR_CUSTOMERS = frozenset((*DEFAULT_SCOPES, CUSTOMERS_READ, BILLING_READ))
+"""What a customer's token gets without asking: what concerns the customer itself."""
+
+
 def token_scopes(
     key_scopes: frozenset[str], wanted: Iterable[str] | None, *, for_customer: bool
 ) -> frozenset[str]:
     """The scopes of a token minted from a key with `key_scopes`.
 
-    None asks for the key's own; `admin:full`, which a token gets only by name, then stands for inference.
+    None asks for the key's own, for a customer for those of FOR_CUSTOMERS; `admin:full`, which a token
+    gets only by name, then stands for inference.
 
     Raises:
         InnoError: invalid_request for an unknown scope or for none at all, insufficient_permissions for
             one that the key lacks, or for `admin:full` in a customer's token.
     """
     if wanted is None:
-        own = key_scopes - {ADMIN_FULL}
-        return scope_set(own if own == key_scopes else own | set(DEFAULT_SCOPES))
+        return _unasked(key_scopes, for_customer=for_customer)
     try:
         scopes = scope_set(wanted)
     except ValueError as error:
@@ -46,6 +58,21 @@ def token_scopes(
             required_scope=ADMIN_FULL,
         )
     return scopes
+
+
+def _unasked(key_scopes: frozenset[str], *, for_customer: bool) -> frozenset[str]:
+    own = key_scopes - {ADMIN_FULL}
+    scopes = own if own == key_scopes else own | set(DEFAULT_SCOPES)
+    if not for_customer:
+        return scope_set(scopes)
+    if not scopes & FOR_CUSTOMERS:
+        raise InnoError(
+            "invalid_request",
+            "scopes: the key has none that a customer's token gets unasked "
+            f"({', '.join(in_order(FOR_CUSTOMERS))}). Name the scopes.",
+            param="scopes",
+        )
+    return scope_set(scopes & FOR_CUSTOMERS)
 
 
 def token_lifetime(wanted: int | None, tier: Tier) -> int:
