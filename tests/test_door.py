@@ -17,7 +17,7 @@ from tests.support.stores import NOW, SECRETS, new_key
 
 if TYPE_CHECKING:
     from innoai.access.limits import RateOutcome
-    from innoai.limiter import Limiter
+    from innoai.limiter import Bucket, Limiter
     from innoai.store.database import Database
 
 pytestmark = pytest.mark.parametrize("kind", ["sqlite"])
@@ -31,11 +31,13 @@ HOME, AWAY = parse_address("203.0.113.7"), parse_address("198.51.100.9")
 class Far(MemoryLimiter):
     """Limits that have to be awaited, as those in Redis."""
 
-    def take_now(self, _bucket: str, _limit: int) -> None:  # type: ignore[override]
+    def take_now(  # type: ignore[override]
+        self, _bucket: str, _limit: int, _outer: Bucket | None = None
+    ) -> None:
         return
 
-    async def take(self, bucket: str, limit: int) -> RateOutcome:
-        return super().take_now(bucket, limit)
+    async def take(self, bucket: str, limit: int, outer: Bucket | None = None) -> RateOutcome:
+        return super().take_now(bucket, limit, outer)
 
 
 @pytest.fixture
@@ -165,7 +167,16 @@ async def test_checks_come_in_their_order(here: Replica, door: Door) -> None:
     refused_by = [_made(await door.admit(new_key(number), asked)).refused_by for number in range(1, 6)]
     refused_by.append(_made(await door.admit(new_key(5), asked)).refused_by)
     assert refused_by == ["standing", "network", "scope", "model", None, "rate"]
-    assert list(CHECKS) == ["credential", "standing", "tenancy", "network", "scope", "model", "rate"]
+    assert list(CHECKS) == [
+        "credential",
+        "standing",
+        "tenancy",
+        "network",
+        "scope",
+        "model",
+        "budget",
+        "rate",
+    ]
 
 
 # Failed authentications.
@@ -284,7 +295,7 @@ async def test_an_explanation_says_what_the_door_says(here: Replica, door: Door)
     explained = await door.explain(principal, request())
     assert explained == await door.admit(new_key(1), request())
     outcomes = [check.outcome for check in explained.checks]
-    assert outcomes == ["passed"] * 4 + ["refused"] + ["not_reached"] * 2
+    assert outcomes == ["passed"] * 4 + ["refused"] + ["not_reached"] * 3
 
 
 # When nothing can be decided.

@@ -9,21 +9,25 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from innoai.access.budgets import Shortfall
 from innoai.access.decide import CREDENTIAL, Decision, decide
 from innoai.access.networks import site_of
 from innoai.access.principal import Unauthenticated
 from innoai.envelope import rate_headers
 from innoai.errors import InnoError, refusal
-from innoai.limiter import MemoryLimiter
+from innoai.limiter import Bucket, MemoryLimiter
+from innoai.money import show
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from innoai.access.budgets import Quote, Reservation
     from innoai.access.decide import Request
     from innoai.access.limits import RateOutcome
     from innoai.access.principal import Principal
     from innoai.keyring.keyring import Keyring
     from innoai.limiter import Limiter
+    from innoai.metering.budgets import Budgets
 
 MISSING = Unauthenticated(
     CREDENTIAL,
@@ -32,10 +36,11 @@ MISSING = Unauthenticated(
 
 
 class Admission(NamedTuple):
-    """Who was admitted, and what the rate limit leaves."""
+    """Who was admitted, what the rate limit leaves, and what was set aside of budgets."""
 
     principal: Principal
     rate: RateOutcome
+    reservation: Reservation | None = None
 
 
 def admission(decision: Decision) -> Admission:
@@ -48,7 +53,7 @@ def admission(decision: Decision) -> Admission:
         raise InnoError.of(decision.refusal, [] if decision.rate is None else rate_headers(decision.rate))
     if decision.principal is None or decision.rate is None:
         raise InnoError("internal_error")
-    return Admission(decision.principal, decision.rate)
+    return Admission(decision.principal, decision.rate, decision.reservation)
 
 
 class Door:
@@ -62,10 +67,12 @@ class Door:
         failed_auth: int,
         clock: Callable[[], float],
         clock_ns: Callable[[], int],
+        budgets: Budgets | None = None,
         on_burst: Callable[[int | None, Principal | None], None] | None = None,
     ) -> None:
         self._keyring = keyring
         self._limiter = limiter
+        self._budgets = budgets
         self._failed_auth = failed_auth
         self._clock = clock
         # Kept per process even where limits are shared: it protects this process and the store behind it.
@@ -94,7 +101,13 @@ class Door:
         decision = decide(principal, request, now)
         if decision.refusal is not None or decision.principal is None:
             return self._refused(decision)
-        key = decision.principal.key
+        key, customer = decision.principal.key, decision.principal.customer
+        if (
+            key.budgets
+            or decision.principal.account.budgets
+            or (customer is not None and customer.is_bounded)
+        ):
+            return self._admit_bounded_now(decision, decision.principal, now)
         rate = self._limiter.take_now(key.id, key.rate_limit)
         if rate is None:
             return None
@@ -117,28 +130,81 @@ class Door:
         """The same for a credential that was read from elsewhere than the header."""
         now = self._clock()
         decision = decide(principal, request, now)
-        if not decision.allowed or decision.principal is None:
+        if not decision.allowed or isinstance(principal, Unauthenticated):
             return self._refused(decision)
-        key = decision.principal.key
-        return self._concluded(decision.rated(await self._limiter.take(key.id, key.rate_limit)), now)
+        decision = await self._budgeted(decision, principal, now)
+        if not decision.allowed:
+            return self._concluded(decision, now)
+        try:
+            rate = await self._limiter.take(*_buckets(principal))
+        except BaseException:
+            self.let_go(decision.reservation)
+            raise
+        if not rate.allowed:
+            self.let_go(decision.reservation)
+        return self._concluded(decision.rated(rate), now)
+
+    def settle(self, reservation: Reservation, cost: int) -> None:
+        """An admitted request is over, and its record says that it costs this much (billionths)."""
+        if self._budgets is not None:
+            self._budgets.settle(reservation, cost)
+
+    def let_go(self, reservation: Reservation | None) -> None:
+        """What was set aside for an admitted request that does not happen after all is free again."""
+        if reservation is not None and self._budgets is not None:
+            self._budgets.release(reservation)
 
     async def preview(self, credential: str | None, request: Request) -> Decision:
-        """The decision without the rate limit, for a request whose large body is yet to be read."""
+        """The decision without budget and rate, for a request whose large body is yet to be read."""
         decision = decide(await self._authenticate(credential, request), request, self._clock())
         return decision if decision.allowed else self._refused(decision)
 
     async def explain(self, principal: Principal | Unauthenticated, request: Request) -> Decision:
         """What `admit_principal` would say, without taking from any limit or counting anything."""
         decision = decide(principal, request, self._clock())
-        if not decision.allowed or decision.principal is None:
+        if not decision.allowed or isinstance(principal, Unauthenticated):
             return decision
-        key = decision.principal.key
-        return decision.rated(await self._limiter.peek(key.id, key.rate_limit))
+        decision = await self._explained_budgets(decision, principal)
+        if not decision.allowed:
+            return decision
+        return decision.rated(await self._limiter.peek(*_buckets(principal)))
 
     def turned_away(self, request: Request) -> Unauthenticated | None:
         """What an address is told that failed too often, before the store is asked; None for the others."""
         rate = self._failures.peek_now(_bucket(request), self._failed_auth)
         return None if rate.allowed else _too_many_failures(rate)
+
+    def _admit_bounded_now(self, decision: Decision, principal: Principal, now: float) -> Decision | None:
+        """The same for a principal with budgets, or whose customer has a limit of its own."""
+        quote = _quote(decision, principal)
+        if quote is not None and self._budgets is not None:
+            reservation = self._budgets.reserve_now(principal, quote, now)
+            if reservation is None:
+                return None
+            decision = decision.budgeted(reservation)
+        rate = self._limiter.take_now(*_buckets(principal))
+        if rate is None or not rate.allowed:
+            self.let_go(decision.reservation)
+        return None if rate is None else self._concluded(decision.rated(rate), now)
+
+    async def _budgeted(self, decision: Decision, principal: Principal, now: float) -> Decision:
+        quote = _quote(decision, principal)
+        if quote is None or self._budgets is None:
+            return decision
+        return decision.budgeted(await self._budgets.reserve(principal, quote, now))
+
+    async def _explained_budgets(self, decision: Decision, principal: Principal) -> Decision:
+        if not principal.budgets or self._budgets is None:
+            return decision
+        left = await self._budgets.look(principal, self._clock())
+        spent = next((budget for budget, amount in left if amount <= 0), None)
+        if spent is not None:
+            return decision.budgeted(Shortfall(spent))
+        tell = [
+            f"{show(amount)} of the {budget.owner}'s {budget.period} {show(budget.amount)}"
+            for budget, amount in left
+        ]
+        return decision.budgeted(None, f"left are {', '.join(tell)} {principal.account.currency}")
 
     def _concluded(self, decision: Decision, now: float) -> Decision:
         if decision.refusal is None and decision.principal is not None:
@@ -166,6 +232,21 @@ class Door:
         if known is not None:
             return known
         return self.turned_away(request) or await self._keyring.resolve(credential)
+
+
+def _quote(decision: Decision, principal: Principal) -> Quote | None:
+    """What the request may cost, if a budget applies."""
+    if decision.request.quote is None or not principal.budgets:
+        return None
+    return decision.request.quote(principal)
+
+
+def _buckets(principal: Principal) -> tuple[str, int, Bucket | None]:
+    """The key's bucket, and its customer's where that has a limit of its own."""
+    key, customer = principal.key, principal.customer
+    if customer is None or customer.rate_limit is None:
+        return key.id, key.rate_limit, None
+    return key.id, key.rate_limit, Bucket(customer.id, customer.rate_limit)
 
 
 def _bucket(request: Request) -> str:

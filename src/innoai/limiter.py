@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
@@ -23,27 +23,49 @@ PATIENCE = 5.0
 _TAKE_SCRIPT = """
 local now = redis.call('TIME')
 local now_us = now[1] * 1000000 + now[2]
-local interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
-local used = math.max(tonumber(redis.call('GET', KEYS[1]) or now_us) - now_us, 0)
-if used + interval > burst then return {0, used} end
-used = used + interval
-if ARGV[3] == 'peek' then return {1, used} end
-redis.call('SET', KEYS[1], string.format('%.0f', now_us + used), 'PX', math.ceil(used / 1000) + 1)
-return {1, used}
+local allowed, used = 1, {}
+for number, key in ipairs(KEYS) do
+  local interval, burst = tonumber(ARGV[2 * number]), tonumber(ARGV[2 * number + 1])
+  used[number] = math.max(tonumber(redis.call('GET', key) or now_us) - now_us, 0)
+  if used[number] + interval > burst then allowed = 0 end
+end
+if allowed == 1 then
+  for number, key in ipairs(KEYS) do
+    used[number] = used[number] + tonumber(ARGV[2 * number])
+    if ARGV[1] == 'take' then
+      local ends = string.format('%.0f', now_us + used[number])
+      redis.call('SET', key, ends, 'PX', math.ceil(used[number] / 1000) + 1)
+    end
+  end
+end
+return {allowed, unpack(used)}
 """
-"""access.limits.take in microseconds, on the server's clock, so that replicas' clocks do not matter."""
+"""access.limits.take in microseconds, on the server's clock, so that replicas' clocks do not matter.
+
+Of several buckets it takes from all or from none.
+"""
+
+
+class Bucket(NamedTuple):
+    """A bucket that allows `limit` requests a minute."""
+
+    name: str
+    limit: int
 
 
 class Limiter(Protocol):
-    """Takes one request from a bucket that allows `limit` a minute."""
+    """Takes one request from a bucket, or from two at once, of which `outer` holds the inner ones of many.
 
-    def take_now(self, bucket: str, limit: int) -> RateOutcome | None:
+    The outcome is that of the bucket with less room.
+    """
+
+    def take_now(self, bucket: str, limit: int, outer: Bucket | None = None) -> RateOutcome | None:
         """The outcome, or None when it has to be awaited."""
 
-    async def take(self, bucket: str, limit: int) -> RateOutcome:
+    async def take(self, bucket: str, limit: int, outer: Bucket | None = None) -> RateOutcome:
         """The outcome. InnoError service_unavailable when the buckets cannot be reached."""
 
-    async def peek(self, bucket: str, limit: int) -> RateOutcome:
+    async def peek(self, bucket: str, limit: int, outer: Bucket | None = None) -> RateOutcome:
         """What `take` would say, without taking."""
 
     async def close(self) -> None:
@@ -58,27 +80,37 @@ class MemoryLimiter:
         self._arrivals: dict[str, int] = {}
         self._sweep_at = SWEEP_SIZE
 
-    def take_now(self, bucket: str, limit: int) -> RateOutcome:
+    def take_now(self, bucket: str, limit: int, outer: Bucket | None = None) -> RateOutcome:
         """Take one request; never waits."""
         now = self._clock_ns()
         outcome = take(self._arrivals.get(bucket, 0), now, limit)
+        if outer is not None:
+            beside = take(self._arrivals.get(outer.name, 0), now, outer.limit)
+            if outcome.allowed and beside.allowed:
+                self._arrivals[outer.name] = beside.tat
+                self._arrivals[bucket] = outcome.tat
+            return _tighter(outcome, beside)
         if outcome.allowed:
             self._arrivals[bucket] = outcome.tat
             if len(self._arrivals) > self._sweep_at:
                 self._sweep(now)
         return outcome
 
-    def peek_now(self, bucket: str, limit: int) -> RateOutcome:
+    def peek_now(self, bucket: str, limit: int, outer: Bucket | None = None) -> RateOutcome:
         """What take_now would say, without taking."""
-        return take(self._arrivals.get(bucket, 0), self._clock_ns(), limit)
+        now = self._clock_ns()
+        outcome = take(self._arrivals.get(bucket, 0), now, limit)
+        if outer is None:
+            return outcome
+        return _tighter(outcome, take(self._arrivals.get(outer.name, 0), now, outer.limit))
 
-    async def take(self, bucket: str, limit: int) -> RateOutcome:
+    async def take(self, bucket: str, limit: int, outer: Bucket | None = None) -> RateOutcome:
         """Take one request."""
-        return self.take_now(bucket, limit)
+        return self.take_now(bucket, limit, outer)
 
-    async def peek(self, bucket: str, limit: int) -> RateOutcome:
+    async def peek(self, bucket: str, limit: int, outer: Bucket | None = None) -> RateOutcome:
         """What `take` would say, without taking."""
-        return self.peek_now(bucket, limit)
+        return self.peek_now(bucket, limit, outer)
 
     async def close(self) -> None:
         """Nothing is held."""
@@ -102,36 +134,60 @@ class RedisLimiter:
         self._redis = Redis.from_pool(pool)
         self._script = self._redis.register_script(_TAKE_SCRIPT)
 
-    def take_now(self, _bucket: str, _limit: int) -> None:
+    def take_now(self, _bucket: str, _limit: int, _outer: Bucket | None = None) -> None:
         """Always has to be awaited."""
         return
 
-    async def take(self, bucket: str, limit: int) -> RateOutcome:
+    async def take(self, bucket: str, limit: int, outer: Bucket | None = None) -> RateOutcome:
         """Take one request from the shared bucket."""
-        return await self._run(bucket, limit, "take")
+        return await self._run("take", Bucket(bucket, limit), outer)
 
-    async def peek(self, bucket: str, limit: int) -> RateOutcome:
+    async def peek(self, bucket: str, limit: int, outer: Bucket | None = None) -> RateOutcome:
         """What `take` would say, without taking."""
-        return await self._run(bucket, limit, "peek")
+        return await self._run("peek", Bucket(bucket, limit), outer)
 
-    async def _run(self, bucket: str, limit: int, action: str) -> RateOutcome:
-        interval = -(-PERIOD_NS // (limit * 1000))
-        burst = interval * limit
+    async def _run(self, action: str, bucket: Bucket, outer: Bucket | None) -> RateOutcome:
+        buckets = [bucket] if outer is None else [bucket, outer]
+        keys = [f"innoai:limit:{bucket.name}" for bucket in buckets]
+        bounds = [bound for bucket in buckets for bound in _bounds(bucket.limit)]
         try:
-            allowed, used = await self._script(
-                keys=[f"innoai:limit:{bucket}"], args=[interval, burst, action]
-            )
+            allowed, *used = await self._script(keys=keys, args=[action, *bounds])
         except RedisError as error:
             raise InnoError(
                 "service_unavailable", "The rate limits cannot be checked right now. Try again shortly."
             ) from error
-        remaining = (burst - used) // interval if allowed else 0
-        retry = 0 if allowed else used + interval - burst
-        return RateOutcome(bool(allowed), limit, remaining, used * 1000, retry * 1000, 0)
+        first = _outcome(bucket.limit, used[0], taken=bool(allowed))
+        return (
+            first if outer is None else _tighter(first, _outcome(outer.limit, used[1], taken=bool(allowed)))
+        )
 
     async def close(self) -> None:
         """Close the connections."""
         await self._redis.aclose()
+
+
+def _bounds(limit: int) -> tuple[int, int]:
+    """Microseconds that one request takes of a bucket, and that the bucket holds."""
+    interval = -(-PERIOD_NS // (limit * 1000))
+    return interval, interval * limit
+
+
+def _outcome(limit: int, used: int, *, taken: bool) -> RateOutcome:
+    interval, burst = _bounds(limit)
+    if taken:
+        return RateOutcome(True, limit, (burst - used) // interval, used * 1000, 0, 0)
+    missing = used + interval - burst
+    if missing > 0:
+        return RateOutcome(False, limit, 0, used * 1000, missing * 1000, 0)
+    # The other bucket refused, so this one was only looked at.
+    return RateOutcome(True, limit, -missing // interval, used * 1000, 0, 0)
+
+
+def _tighter(one: RateOutcome, other: RateOutcome) -> RateOutcome:
+    """The outcome that says when the next request passes both."""
+    if one.allowed and other.allowed:
+        return one if one.remaining <= other.remaining else other
+    return one if one.retry_ns >= other.retry_ns else other
 
 
 def open_limiter(url: str, clock_ns: Callable[[], int]) -> Limiter:

@@ -34,6 +34,9 @@ from innoai.ids import RequestIds
 from innoai.keyring.feed import ChangeFeed
 from innoai.keyring.keyring import Keyring
 from innoai.limiter import open_limiter
+from innoai.metering.budgets import Budgets
+from innoai.metering.holders import Holders
+from innoai.metering.prices import currencies
 from innoai.metering.spool import Shipper, Spool
 from innoai.store import accounts, changes, idempotency, tokens
 from innoai.store import secrets as store_secrets
@@ -95,20 +98,24 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         clock=time.time,
     )
     await _check_tiers(settings, database)
+    await _check_currencies(settings, database)
     await feed.start(keyring)
     limiter = open_limiter(settings.limits.url, time.monotonic_ns)
     bursts = Bursts(settings.limits.failed_auth, time.time)
+    spool = Spool(Path(settings.metering.spool), lambda: fresh_id("use"))
+    holders = Holders(spool.directory, fresh_id("hld"))
+    budgets = Budgets(database, holders, clock=time.time, monotonic=time.monotonic)
     door = Door(
         keyring,
         limiter,
         failed_auth=settings.limits.failed_auth,
         clock=time.time,
         clock_ns=time.monotonic_ns,
+        budgets=budgets,
         on_burst=bursts.note,
     )
-    spool = Spool(Path(settings.metering.spool), lambda: fresh_id("use"))
-    shipper = Shipper(spool, database)
-    models = open_models(settings.models, time.time)
+    shipper = Shipper(spool, database, budgets, settings.billing.currency, time.time)
+    models = open_models(settings.models, time.time, settings.billing)
     proxies = parse_networks(settings.server.trusted_proxies)
     new_request_id = RequestIds(int(time.time() * 1000), os.urandom(5)).new
     gateway = Gateway(
@@ -154,7 +161,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         with contextlib.suppress(InnoError):
-            await shipper.ship()
+            await shipper.ship(leaving=True)
             await keyring.flush_use()
         spool.close()
         await limiter.close()
@@ -228,6 +235,17 @@ async def _check_tiers(settings: Settings, database: Database) -> None:
         raise ConfigError(
             f"tiers: accounts are on {', '.join(missing)}, which the settings do not have; "
             "put the tier back, or move them by `innoai accounts set-tier`"
+        )
+
+
+async def _check_currencies(settings: Settings, database: Database) -> None:
+    async with database.read() as connection:
+        missing = sorted(await accounts.currencies_in_use(connection) - set(currencies(settings.billing)))
+    if missing:
+        await database.close()
+        raise ConfigError(
+            f"billing: accounts are billed in {', '.join(missing)}, which the settings do not have; "
+            "put it back as billing.currency or into billing.rates"
         )
 
 

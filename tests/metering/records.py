@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from innoai.fresh_ids import fresh_id
+from innoai.metering.budgets import Budgets
+from innoai.metering.holders import Holders
+from innoai.metering.spool import Shipper
 from innoai.store.tables import usage_records
 from innoai.store.usage import UsageRecord
 from tests.support.stores import NOW
 
 if TYPE_CHECKING:
+    from innoai.metering.spool import Spool
     from innoai.store.database import Database
 
 
@@ -27,6 +33,14 @@ def record(number: int, *, process: int = 0, status: int = 200) -> UsageRecord:
         duration_ms=12.5,
         prompt_tokens=number,
     )
+
+
+def new_shipper(spool: Spool, database: Database) -> Shipper:
+    """What moves the spool's records into the store."""
+    budgets = Budgets(
+        database, Holders(spool.directory, fresh_id("hld")), clock=lambda: NOW, monotonic=time.monotonic
+    )
+    return Shipper(spool, database, budgets, "USD", lambda: NOW)
 
 
 async def stored(database: Database) -> dict[str, int]:

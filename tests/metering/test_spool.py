@@ -16,9 +16,9 @@ import pytest
 
 from innoai.errors import InnoError
 from innoai.metering import spool as spool_module
-from innoai.metering.spool import SEGMENT_BYTES, Shipper, Spool
+from innoai.metering.spool import SEGMENT_BYTES, Spool
 from tests.keyring.replica import Store
-from tests.metering.records import record, stored
+from tests.metering.records import new_shipper, record, stored
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -136,7 +136,7 @@ async def test_a_kill_in_the_middle_of_appending_loses_nothing_that_was_appended
     appended += (await process.stdout.read()).decode().split("\n")[:-1]
     assert await process.wait() == -signal.SIGKILL
     assert len(appended) < 100_000
-    await Shipper(new_spool(directory), database).ship()
+    await new_shipper(new_spool(directory), database).ship()
     assert set(appended) <= set(await stored(database))
     assert files(directory) == []
 
@@ -162,9 +162,9 @@ async def test_what_waited_for_a_full_disk_is_shipped_without_a_further_request(
         full.setattr(os, "posix_fallocate", no_room)
         for number in range(count):
             spool.append(record(number))
-        await Shipper(spool, database).ship()
+        await new_shipper(spool, database).ship()
         assert await stored(database) == {}
-    await Shipper(spool, database).ship()
+    await new_shipper(spool, database).ship()
     assert len(await stored(database)) == count
 
 
@@ -180,7 +180,7 @@ async def test_what_was_appended_is_shipped_and_its_segment_removed(
 ) -> None:
     spool.append(record(1))
     spool.append(record(2))
-    await Shipper(spool, database).ship()
+    await new_shipper(spool, database).ship()
     assert await stored(database) == {"req_0_1": 200, "req_0_2": 200}
     assert files(directory) == []
 
@@ -188,7 +188,7 @@ async def test_what_was_appended_is_shipped_and_its_segment_removed(
 async def test_records_can_be_appended_while_others_are_shipped(spool: Spool, database: Database) -> None:
     spool.append(record(1))
     store = Store(database)
-    shipper = Shipper(spool, store)
+    shipper = new_shipper(spool, store)
     shipping = asyncio.create_task(shipper.ship())
     await asyncio.sleep(0)
     spool.append(record(2))
@@ -202,7 +202,7 @@ async def test_a_store_that_is_down_delays_and_drops_nothing(
 ) -> None:
     store = Store(database)
     store.is_down = True
-    shipper = Shipper(spool, store)
+    shipper = new_shipper(spool, store)
     for number in range(3):
         spool.append(record(number))
         with pytest.raises(InnoError):
@@ -218,7 +218,7 @@ async def test_a_record_that_is_shipped_twice_counts_once(
 ) -> None:
     """As when the process dies between the commit and the removal of the segment."""
     spool.append(record(1))
-    shipper = Shipper(spool, database)
+    shipper = new_shipper(spool, database)
     await shipper.ship()
     spool.append(record(1, status=500))
     spool.append(record(2))
@@ -232,7 +232,7 @@ async def test_more_records_than_a_batch_all_arrive(
     monkeypatch.setattr(spool_module, "BATCH", 3)
     for number in range(10):
         spool.append(record(number))
-    await Shipper(spool, database).ship()
+    await new_shipper(spool, database).ship()
     assert len(await stored(database)) == 10
 
 
@@ -240,7 +240,7 @@ async def test_a_torn_last_line_is_left_out_and_the_rest_shipped(directory: Path
     spool = new_spool(directory)
     line = msgspec.json.encode(record(1))
     (directory / "use_torn.jsonl").write_bytes(line + b"\n" + line[: len(line) // 2] + bytes(100))
-    await Shipper(spool, database).ship()
+    await new_shipper(spool, database).ship()
     assert set(await stored(database)) == {"req_0_1"}
     assert files(directory) == []
 
@@ -254,7 +254,7 @@ async def test_a_segment_that_another_process_shipped_first_is_no_error(
     for segment in segments:
         segment.unlink()
     monkeypatch.setattr(spool, "closed_segments", lambda: segments)
-    await Shipper(spool, database).ship()
+    await new_shipper(spool, database).ship()
     assert await stored(database) == {}
     assert len(segments) == 1
 
@@ -266,7 +266,7 @@ async def test_a_dead_processes_segments_are_adopted(
     appended = {await said(process) for _ in range(2)}
     process.kill()
     await process.wait()
-    await Shipper(new_spool(directory), database).ship()
+    await new_shipper(new_spool(directory), database).ship()
     assert set(await stored(database)) == appended
 
 
@@ -276,12 +276,12 @@ async def test_a_living_processes_segment_is_left_to_it(
     process = await start(2)
     appended = {await said(process) for _ in range(2)}
     adopter = new_spool(directory)
-    await Shipper(adopter, database).ship()
+    await new_shipper(adopter, database).ship()
     assert await stored(database) == {}
     assert set(on_disk(directory)) == appended
     process.kill()
     await process.wait()
-    await Shipper(adopter, database).ship()
+    await new_shipper(adopter, database).ship()
     assert set(await stored(database)) == appended
 
 
@@ -289,7 +289,7 @@ async def test_shippers_on_one_directory_ship_everything_once(directory: Path, d
     spools = [new_spool(directory) for _ in range(3)]
     for number, spool in enumerate(spools):
         spool.append(record(number))
-    await asyncio.gather(*(Shipper(spool, database).ship() for spool in spools))
+    await asyncio.gather(*(new_shipper(spool, database).ship() for spool in spools))
     assert set(await stored(database)) == {"req_0_0", "req_0_1", "req_0_2"}
 
 
@@ -301,7 +301,7 @@ async def test_shipping_goes_on_by_itself_after_an_outage_and_after_an_unreadabl
     unreadable = directory / "use_0.jsonl"
     unreadable.mkdir()
     store.is_down = True
-    shipper = Shipper(spool, store)
+    shipper = new_shipper(spool, store)
     attempts, ship = asyncio.Queue[None](), shipper.ship
 
     async def counted() -> None:

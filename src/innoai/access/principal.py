@@ -39,6 +39,11 @@ class Customer(Struct, frozen=True):
     rate_limit: int | None = None
     budgets: tuple[Budget, ...] = ()
 
+    @property
+    def is_bounded(self) -> bool:
+        """Whether it has bounds beside those of the key."""
+        return self.rate_limit is not None or bool(self.budgets)
+
 
 class ApiKey(Struct, frozen=True):
     """What a decision needs of a key. Times in Unix seconds; `rate_limit` in requests a minute."""

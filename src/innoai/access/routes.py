@@ -72,6 +72,11 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/customers/{customer_id}", CUSTOMERS_READ),
     Route("PATCH", "/v1/customers/{customer_id}", CUSTOMERS_WRITE),
     Route("DELETE", "/v1/customers/{customer_id}", CUSTOMERS_DELETE),
+    Route("POST", "/v1/members", ADMIN_FULL, account_only=True),
+    Route("GET", "/v1/members", ADMIN_FULL, account_only=True),
+    Route("GET", "/v1/members/{member_id}", ADMIN_FULL, account_only=True),
+    Route("PATCH", "/v1/members/{member_id}", ADMIN_FULL, account_only=True),
+    Route("DELETE", "/v1/members/{member_id}", ADMIN_FULL, account_only=True),
     Route("GET", "/v1/audit", ADMIN_FULL, account_only=True, feature=AUDIT),
     Route("GET", "/v1/tiers", None),
 )

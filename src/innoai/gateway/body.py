@@ -52,8 +52,11 @@ class JsonBody(msgspec.Struct, frozen=True):
         """Whether a stream has to be asked for usage that the caller must not see."""
         return self.streamed and upstream.include_usage and not self.wants_usage
 
-    def encode(self, upstream: Upstream, *, usage_option: bool) -> bytes:
-        """The body for a model server: its name of the model; usage asked for where the route has that."""
+    def encode(self, upstream: Upstream, *, usage_option: bool, cap: tuple[str, int] | None = None) -> bytes:
+        """The body for a model server: its name of the model; usage asked for where the route has that.
+
+        `cap` is a member that bounds the answer, and its value.
+        """
         members = self.members
         if upstream.model is not None:
             members = members | {"model": msgspec.Raw(msgspec.json.encode(upstream.model))}
@@ -61,6 +64,8 @@ class JsonBody(msgspec.Struct, frozen=True):
             options = _stream_options(self.members) or {}
             with_usage = msgspec.Raw(msgspec.json.encode(options | {"include_usage": True}))
             members = members | {"stream_options": with_usage}
+        if cap is not None:
+            members = members | {cap[0]: msgspec.Raw(b"%d" % cap[1])}
         return msgspec.json.encode(members)
 
 

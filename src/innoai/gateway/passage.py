@@ -15,10 +15,12 @@ from innoai.gateway.sse import HiddenUsage
 from innoai.gateway.transport import NO_CALL
 from innoai.gateway.upstream import FailureKind
 from innoai.metering import estimates
+from innoai.metering.bounds import cap_member
 from innoai.metering.usage import TAIL_BYTES, UsageReader, usage_in_tail, usage_of
 from innoai.store.usage import UsageRecord
 
 if TYPE_CHECKING:
+    from innoai.access.budgets import Reservation
     from innoai.access.limits import RateOutcome
     from innoai.access.principal import Principal
     from innoai.errors import Refusal
@@ -57,6 +59,7 @@ class Passage:
     """
 
     __slots__ = (
+        "_answer_cap",
         "_body",
         "_call",
         "_candidates",
@@ -71,6 +74,7 @@ class Passage:
         "_principal",
         "_rate",
         "_reader",
+        "_reservation",
         "_start",
         "_status",
         "_target",
@@ -85,6 +89,8 @@ class Passage:
         body: JsonBody | MultipartBody,
         principal: Principal,
         rate: RateOutcome,
+        reservation: Reservation | None = None,
+        answer_cap: int | None = None,
     ) -> None:
         self._gateway = gateway
         self._connection: Connection | None = connection
@@ -92,6 +98,8 @@ class Passage:
         self._body = body
         self._principal = principal
         self._rate = rate
+        self._reservation = reservation
+        self._answer_cap = answer_cap
         self._candidates = gateway.models.candidates(body.model, visit.started)
         self._target: Target
         self._call: Handle = NO_CALL
@@ -229,7 +237,9 @@ class Passage:
         self._target = target
         arrival, body = self._visit.arrival, self._body
         if isinstance(body, JsonBody):
-            content = body.encode(target.upstream, usage_option=arrival.knows_usage_option)
+            content = body.encode(
+                target.upstream, usage_option=arrival.knows_usage_option, cap=self._cap_for(target)
+            )
         else:
             content = body.encode(target.upstream)
         try:
@@ -239,6 +249,13 @@ class Passage:
         except RuntimeError:
             # The transport is closed, since the server is stopping.
             self._refuse(refusal("service_unavailable"))
+
+    def _cap_for(self, target: Target) -> tuple[str, int] | None:
+        """What keeps the answer within the budget, where nothing else does."""
+        if self._answer_cap is None:
+            return None
+        member = cap_member(self._visit.arrival.route.path, target.upstream.base_url)
+        return member, self._answer_cap
 
     def _ask_another_or(self, failed: Refusal) -> None:
         # Nothing of an answer that broke before any of it was relayed counts as served.
@@ -328,6 +345,14 @@ class Passage:
         first_byte = self._first_byte
         tariff = gateway.models.tariffs[self._body.model]
         cost, estimated = self._cost(tariff, usage) if tariff.prices else _UNPRICED
+        started_at = gateway.clock() - (now - started)
+        reservation, self._reservation = self._reservation, None
+        if reservation is not None:
+            # An estimate is no reason to charge more than what was set aside.
+            cost = min(cost, reservation.amount) if cost is not None and estimated else cost
+            gateway.door.settle(reservation, cost or 0)
+            # Whose month is that of the reservation, too.
+            started_at = reservation.at
         gateway.spool.append(
             UsageRecord(
                 visit.request_id,
@@ -336,7 +361,7 @@ class Passage:
                 visit.arrival.route.path,
                 status,
                 outcome,
-                gateway.clock() - (now - started),
+                started_at,
                 (now - started) * 1000,
                 self._body.model,
                 self._target.upstream.base_url,

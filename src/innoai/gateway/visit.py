@@ -14,6 +14,7 @@ from innoai.errors import InnoError, Refusal, refusal
 from innoai.gateway.arrival import JSON, MULTIPART
 from innoai.gateway.body import JsonBody, MultipartBody, read_json, read_multipart
 from innoai.gateway.passage import Passage
+from innoai.gateway.quoting import Quoting
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -127,41 +128,50 @@ class Visit:
     def decide(self, content: bytes) -> None:
         """The body is `content`: decide, and let an admitted request pass."""
         arrival, gateway = self.arrival, self._gateway
+        quoting: Quoting | None = None
         try:
             # What is wrong with a body is said only to those who may ask at all, so it does not end this yet.
             try:
                 parts = _take_apart(content, arrival)
                 body: Body = parts
                 model = parts.model
-                request = Request(arrival.route, arrival.address, model, model in gateway.models.targets)
+                tariff = gateway.models.tariffs.get(model)
+                if tariff is not None and tariff.prices:
+                    quoting = Quoting(tariff, parts, arrival.route.path)
+                request = Request(arrival.route, arrival.address, model, tariff is not None, quote=quoting)
             except InnoError as error:
                 # Not the exception: its traceback would hold this frame that holds it.
                 body = error.refusal
                 request = Request(arrival.route, arrival.address)
             decision = gateway.door.admit_now(arrival.headers.credential, request, arrival.seen)
             if decision is None:
-                self._spawn(self._decide_later(body, request))
+                self._spawn(self._decide_later(body, request, quoting))
             else:
-                self._conclude(decision, body)
+                self._conclude(decision, body, quoting)
         except InnoError as error:
             self._refuse(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
             self._fail(error)
 
-    async def _decide_later(self, body: Body, request: Request) -> None:
+    async def _decide_later(self, body: Body, request: Request, quoting: Quoting | None) -> None:
         """The same, where the store or shared limits have to be asked."""
         credential = self.arrival.headers.credential
-        self._conclude(await self._gateway.door.admit(credential, request), body)
+        self._conclude(await self._gateway.door.admit(credential, request), body, quoting)
 
-    def _conclude(self, decision: Decision, body: Body) -> None:
-        principal, rate = decision.principal, decision.rate
+    def _conclude(self, decision: Decision, body: Body, quoting: Quoting | None) -> None:
+        principal, rate, reservation = decision.principal, decision.rate, decision.reservation
         if decision.refusal is not None or principal is None or rate is None:
-            principal, rate = admission(decision)
+            principal, rate, reservation = admission(decision)
         if isinstance(body, Refusal):
             self._refuse(InnoError.of(body))
         elif self._connection is not None:
-            self.passage = Passage(self._gateway, self._connection, self, body, principal, rate)
+            cap = None if reservation is None or quoting is None else quoting.answer_cap(reservation)
+            self.passage = Passage(
+                self._gateway, self._connection, self, body, principal, rate, reservation, cap
+            )
             self.passage.begin()
+        else:
+            self._gateway.door.let_go(reservation)
 
     # How it ends without a passage.
 

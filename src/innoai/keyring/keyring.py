@@ -21,13 +21,14 @@ from innoai.access.principal import Account, ApiKey, Customer, Principal, Unauth
 from innoai.access.scopes import scope_set
 from innoai.access.tokens import REFRESH_LIFETIME, is_token_shaped
 from innoai.errors import InnoError, refusal
-from innoai.store import accounts, api_keys, changes, customers, signing_keys, tokens
+from innoai.store import accounts, api_keys, budgets, changes, customers, signing_keys, tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from innoai.access.budgets import Budget
     from innoai.access.tiers import Tier
     from innoai.access.tokens import Claims, SigningKeys, TokenUse
     from innoai.config import TokenSettings
@@ -230,8 +231,10 @@ class Keyring:
         known = self._customers.get(pk)
         if known is not None:
             return known
-        record = await self._fresh(lambda connection: customers.get(connection, pk), _customer_subjects)
-        return None if record is None else self._keep_customer(record)
+        found = await self._fresh(
+            lambda connection: _with_budgets(connection, customers.get(connection, pk)), _customer_subjects
+        )
+        return None if found is None else self._keep_customer(*found)
 
     async def customer_of(self, account_id: str, customer_id: str) -> Customer | None:
         """The account's customer by the account's own id."""
@@ -239,10 +242,11 @@ class Keyring:
         known = None if pk is None else await self.customer(pk)
         if known is not None:
             return known
-        record = await self._fresh(
-            lambda connection: customers.find(connection, account_id, customer_id), _customer_subjects
+        found = await self._fresh(
+            lambda connection: _with_budgets(connection, customers.find(connection, account_id, customer_id)),
+            _customer_subjects,
         )
-        return None if record is None else self._keep_customer(record)
+        return None if found is None else self._keep_customer(*found)
 
     # When keys were last used.
 
@@ -310,8 +314,8 @@ class Keyring:
             if not siblings:
                 del self._keys_of_customer[principal.customer.id]
 
-    def _keep_customer(self, record: CustomerRecord) -> Customer:
-        customer = Customer(record.id, record.customer_id, record.disabled, record.rate_limit)
+    def _keep_customer(self, record: CustomerRecord, applying: tuple[Budget, ...]) -> Customer:
+        customer = Customer(record.id, record.customer_id, record.disabled, record.rate_limit, applying)
         _put(self._customers, record.id, customer, MAX_CUSTOMERS)
         _put(self._customer_pks, (record.account_id, record.customer_id), record.id, MAX_CUSTOMERS)
         return customer
@@ -352,6 +356,8 @@ class Keyring:
         if record is None:
             return None
         account = await accounts.get(connection, record.account_id)
+        subjects = [record.account_id, record.id, *([record.customer_pk] if record.customer_pk else [])]
+        applying = await budgets.of_many(connection, subjects)
         customer = None
         if record.customer_pk is not None:
             bound = await customers.get(connection, record.customer_pk)
@@ -361,6 +367,7 @@ class Keyring:
                 # A key that outlived its customer is revoked anyway.
                 bound is None or bound.disabled,
                 None if bound is None else bound.rate_limit,
+                _of(applying, record.customer_pk),
             )
         tier = self.tiers.get(account.tier)
         if tier is None:
@@ -374,6 +381,7 @@ class Keyring:
                 account.disabled,
                 frozenset(tier.features),
                 account.currency or self._currency,
+                _of(applying, account.id),
             ),
             ApiKey(
                 id=record.id,
@@ -383,9 +391,14 @@ class Keyring:
                 models=effective_models(record.models, tier),
                 expires_at=record.expires_at,
                 revoked_at=record.revoked_at,
+                budgets=_of(applying, record.id),
             ),
             customer,
         )
+
+
+def _of(applying: Iterable[Budget], subject: str) -> tuple[Budget, ...]:
+    return tuple(budget for budget in applying if budget.subject == subject)
 
 
 def effective_rate_limit(rate_limit: int | None, tier: Tier) -> int:
@@ -413,8 +426,15 @@ def _subjects(principal: Principal) -> frozenset[str]:
     return frozenset((principal.key.id, principal.account.id, *customer))
 
 
-def _customer_subjects(record: CustomerRecord) -> frozenset[str]:
-    return frozenset((record.id,))
+def _customer_subjects(found: tuple[CustomerRecord, tuple[Budget, ...]]) -> frozenset[str]:
+    return frozenset((found[0].id,))
+
+
+async def _with_budgets(
+    connection: AsyncConnection, reading: Awaitable[CustomerRecord | None]
+) -> tuple[CustomerRecord, tuple[Budget, ...]] | None:
+    record = await reading
+    return None if record is None else (record, tuple(await budgets.of_many(connection, (record.id,))))
 
 
 def _malformed() -> Unauthenticated:

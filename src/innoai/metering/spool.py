@@ -20,6 +20,7 @@ import msgspec
 import structlog
 
 from innoai.errors import InnoError
+from innoai.metering import alerts
 from innoai.store import usage
 from innoai.store.usage import UsageRecord
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from innoai.metering.budgets import Budgets
     from innoai.store.database import Database
 
 SHIP_SECONDS = 1.0
@@ -83,7 +85,7 @@ class Spool:
     """Appends to this process's segment, and hands closed segments over."""
 
     def __init__(self, directory: Path, new_name: Callable[[], str]) -> None:
-        self._directory = directory
+        self.directory = directory
         self._new_name = new_name
         self._segment: Segment | None = None
         self._homeless: list[bytes] = []
@@ -96,17 +98,18 @@ class Spool:
             self._homeless.append(line)
             self._find_room()
 
-    def close_segment(self) -> None:
-        """Let the present segment be shipped, if there is anything in it."""
+    def close_segment(self) -> bool:
+        """Let the present segment be shipped, if anything is in it; False while records wait for room."""
         if self._homeless:
             self._find_room()
         if self._segment is not None and not self._segment.is_empty:
             self._segment.close()
             self._segment = None
+        return not self._homeless
 
     def closed_segments(self) -> list[Path]:
         """Segments that no living process writes to, oldest first."""
-        return [path for path in sorted(self._directory.glob("*.jsonl")) if _is_closed(path)]
+        return [path for path in sorted(self.directory.glob("*.jsonl")) if _is_closed(path)]
 
     def close(self) -> None:
         """Close the segment for good."""
@@ -119,7 +122,7 @@ class Spool:
         while self._homeless:
             self.close()
             try:
-                segment = self._segment = Segment(self._directory / f"{self._new_name()}.jsonl")
+                segment = self._segment = Segment(self.directory / f"{self._new_name()}.jsonl")
             except OSError as error:
                 log.error("the usage spool is full", error=error.strerror, waiting=len(self._homeless))
                 return
@@ -128,11 +131,20 @@ class Spool:
 
 
 class Shipper:
-    """Moves closed segments into the store; a store that is down delays and never drops."""
+    """Moves closed segments into the store; a store that is down delays and never drops.
 
-    def __init__(self, spool: Spool, database: Database) -> None:
+    With the records goes what was set aside for them, and the word of thresholds that they reach.
+    `currency` is that of accounts which have not chosen another.
+    """
+
+    def __init__(
+        self, spool: Spool, database: Database, budgets: Budgets, currency: str, clock: Callable[[], float]
+    ) -> None:
         self._spool = spool
         self._database = database
+        self._budgets = budgets
+        self._currency = currency
+        self._clock = clock
 
     async def run(self) -> None:
         """Ship every second until cancelled."""
@@ -143,20 +155,28 @@ class Shipper:
             except (InnoError, OSError) as error:
                 log.warning("usage records wait", why=str(error), segments=len(self._spool.closed_segments()))
 
-    async def ship(self) -> None:
-        """Ship all there is.
+    async def ship(self, *, leaving: bool = False) -> None:
+        """Ship all there is; `leaving` when nothing follows.
 
         Raises:
             InnoError: service_unavailable when the store does not answer; nothing is lost.
             OSError: a segment cannot be read or removed; nothing is lost.
         """
-        self._spool.close_segment()
+        # First, so that all that they have left behind is among the closed segments.
+        departed = self._budgets.departed()
+        if self._spool.close_segment():
+            self._budgets.close()
         for path in self._spool.closed_segments():
             records = _read(path)
             for start in range(0, len(records), BATCH):
-                async with self._database.write() as connection:
-                    await usage.add(connection, records[start : start + BATCH])
+                await self._add(records[start : start + BATCH])
             path.unlink(missing_ok=True)
+        await self._budgets.shipped(departed, leaving=leaving)
+
+    async def _add(self, records: list[UsageRecord]) -> None:
+        async with self._database.write() as connection:
+            new = await usage.add(connection, records)
+            await alerts.thresholds(connection, new, self._currency, self._clock())
 
 
 def _read(path: Path) -> list[UsageRecord]:

@@ -1,0 +1,80 @@
+"""What a request may cost, worked out when a budget asks, and how long an answer its reservation covers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from innoai.access.budgets import Quote
+from innoai.gateway.body import JsonBody
+from innoai.metering import bounds
+
+if TYPE_CHECKING:
+    from innoai.access.budgets import Reservation
+    from innoai.access.principal import Principal
+    from innoai.gateway.body import MultipartBody
+    from innoai.metering.prices import Price, Tariff
+
+LEAST_ANSWER = 256
+"""Tokens of an answer below which it is not worth beginning, where the caller has not asked for so few."""
+
+
+class Quoting:
+    """Knows a request's body and its model's tariff. Called with whoever pays, it says what it may cost."""
+
+    __slots__ = ("_answers", "_body", "_cap", "_longest", "_path", "_price", "_prompt", "_tariff")
+
+    def __init__(self, tariff: Tariff, body: JsonBody | MultipartBody, path: str) -> None:
+        self._tariff = tariff
+        self._body = body
+        self._path = path
+        self._price: Price | None = None
+        self._prompt = self._longest = 0
+        self._answers = 1
+        self._cap: int | None = None
+
+    def __call__(self, principal: Principal) -> Quote | None:
+        """The quote in the account's currency; None for a model without a price."""
+        price = self._price = self._tariff.prices.get(principal.account.currency)
+        if price is None:
+            return None
+        self._read()
+        most = self._cost(price, self._longest)
+        if self._cap is not None or not bounds.can_be_capped(self._path):
+            return Quote(most, most)
+        return Quote(self._cost(price, min(LEAST_ANSWER, self._longest)), most)
+
+    def answer_cap(self, reservation: Reservation) -> int | None:
+        """The most tokens that the answer may have; None where it is bound anyway."""
+        price = self._price
+        if price is None or self._cap is not None or not bounds.can_be_capped(self._path):
+            return None
+        affordable = self._affordable(price, reservation.amount)
+        bound = self._tariff.max_output_tokens
+        if bound is not None and affordable >= bound:
+            return None
+        return min(affordable, self._longest)
+
+    def _affordable(self, price: Price, amount: int) -> int:
+        """Tokens of each answer that the amount covers beside the prompt."""
+        if price.completion == 0:
+            return self._longest
+        # The cost is rounded half up: `per // 2` is added before the division.
+        prompt = self._prompt * max(price.prompt, price.cached) + price.request + price.per // 2
+        return (amount * price.per - prompt) // (price.completion * self._answers)
+
+    def _read(self) -> None:
+        tariff, body = self._tariff, self._body
+        self._longest = bounds.longest_answer(self._path, tariff.max_output_tokens)
+        if not isinstance(body, JsonBody):
+            self._prompt = tariff.context_window or bounds.FILE_TOKENS
+            return
+        self._prompt = bounds.prompt_tokens(body.members, tariff.context_window)
+        self._answers = bounds.answers(body.members)
+        self._cap = bounds.stated_cap(body.members, self._path)
+        if self._cap is not None:
+            most = tariff.max_output_tokens
+            self._longest = self._cap if most is None else min(self._cap, most)
+
+    def _cost(self, price: Price, answer: int) -> int:
+        # All of the prompt may be cached or none of it, and either may cost more.
+        return max(price.cost(self._prompt, cached, answer * self._answers) for cached in (0, self._prompt))
