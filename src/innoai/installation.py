@@ -8,25 +8,33 @@ import secrets as randomness
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from innoai.access import keys as key_format
 from innoai.access.scopes import ADMIN_FULL
 from innoai.access.tiers import FIRST_ACCOUNT_TIER
+from innoai.api.members import INVITE_BYTES, show_member
+from innoai.api.money import Budgets
+from innoai.api.objects import show_key
+from innoai.api.wire import as_shown
 from innoai.config import ConfigError, without_password
 from innoai.errors import InnoError
+from innoai.events import journal
+from innoai.events.journal import OPERATOR
 from innoai.fresh_ids import fresh_id
-from innoai.store import accounts, api_keys, signing_keys
+from innoai.store import accounts, api_keys, members, signing_keys
 from innoai.store import secrets as store_secrets
 from innoai.store.accounts import AccountRecord
 from innoai.store.api_keys import KeyRecord
 from innoai.store.database import Database
+from innoai.store.members import INVITE_LIFETIME, OWNER, MemberRecord
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from innoai.access.tiers import Tier
     from innoai.access.tokens import Algorithm
     from innoai.config import Settings
     from innoai.store.secrets import Secrets
@@ -53,7 +61,7 @@ def initialise(settings: Settings) -> Initialised:
 
 
 def rotate_signing_key(settings: Settings) -> str:
-    """Let a new key sign tokens, in running servers too; returns its id.
+    """Let a new key sign tokens, in running servers too, and record it in the first account; returns its id.
 
     The former key verifies until what it signed has expired.
 
@@ -106,18 +114,40 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
 async def _first_account(
     connection: AsyncConnection, settings: Settings, secrets: Secrets, now: float
 ) -> Initialised:
-    account, key = await new_account(connection, secrets, "First account", FIRST_ACCOUNT_TIER, now)
-    invite = randomness.token_urlsafe(32)
-    await accounts.invite_owner(connection, fresh_id("mem"), account.id, invite, now)
+    tier = settings.tiers[FIRST_ACCOUNT_TIER]
+    account, key = await new_account(connection, secrets, "First account", tier, now)
+    invite = randomness.token_urlsafe(INVITE_BYTES)
+    await _invite_owner(connection, account.id, invite, now)
     return Initialised(key, f"{settings.server.url}/setup?invite={invite}", created=True)
 
 
+async def _invite_owner(connection: AsyncConnection, account_id: str, invite: str, now: float) -> None:
+    """Add the owner who is yet to choose an email and a password by the link that carries `invite`."""
+    owner = MemberRecord(
+        id=fresh_id("mem"),
+        account_id=account_id,
+        role=OWNER,
+        created_at=now,
+        invite_expires_at=now + INVITE_LIFETIME,
+    )
+    await members.invite(connection, owner, invite)
+    await journal.record(
+        connection,
+        account_id,
+        "member.invited",
+        actor=OPERATOR,
+        now=now,
+        target_id=owner.id,
+        after=as_shown(show_member(owner)),
+    )
+
+
 async def new_account(
-    connection: AsyncConnection, secrets: Secrets, name: str, tier: str, now: float
+    connection: AsyncConnection, secrets: Secrets, name: str, tier: Tier, now: float
 ) -> tuple[AccountRecord, str]:
-    """An account and its first admin key."""
+    """An account and its first admin key, both on record as the operator's doing."""
     key = key_format.mint(os.urandom(key_format.SECRET_BYTES))
-    account = AccountRecord(fresh_id("acc"), name, tier, disabled=False, created_at=now)
+    account = AccountRecord(fresh_id("acc"), name, tier.name, disabled=False, created_at=now)
     await accounts.create(connection, account)
     record = KeyRecord(
         id=fresh_id("key"),
@@ -134,7 +164,20 @@ async def new_account(
     )
     current = secrets.current
     await api_keys.create(connection, record, key_format.digest(key, current.pepper), current.version)
+    shown_key = show_key(record, Budgets(None, None), tier, now)
+    for action, target_id, shown in (
+        ("account.created", account.id, show_account(account)),
+        ("key.created", record.id, as_shown(shown_key)),
+    ):
+        await journal.record(
+            connection, account.id, action, actor=OPERATOR, now=now, target_id=target_id, after=shown
+        )
     return account, key
+
+
+def show_account(account: AccountRecord) -> dict[str, Any]:
+    """The account as `innoai accounts` and the audit log show it."""
+    return {"id": account.id, "name": account.name, "tier": account.tier, "disabled": account.disabled}
 
 
 async def _new_signing_key(
@@ -143,4 +186,15 @@ async def _new_signing_key(
     kid = fresh_id("sig")
     secret = os.urandom(SIGNING_SECRET_BYTES)
     await signing_keys.rotate(connection, secrets, kid=kid, algorithm=algorithm, secret=secret, now=now)
+    first = await accounts.first(connection)
+    if first is not None:
+        await journal.record(
+            connection,
+            first.id,
+            "signing_key.rotated",
+            actor=OPERATOR,
+            now=now,
+            target_id=kid,
+            after={"id": kid, "algorithm": algorithm},
+        )
     return kid

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from innoai.config import ConfigError
-from innoai.installation import new_account, opened
+from innoai.events import journal
+from innoai.events.journal import OPERATOR
+from innoai.installation import new_account, opened, show_account
 from innoai.store import accounts
 from innoai.store import secrets as store_secrets
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
     from innoai.config import Settings
     from innoai.store.accounts import AccountRecord
 
@@ -53,7 +58,7 @@ def set_disabled(settings: Settings, account_id: str, *, disabled: bool) -> Acco
 async def _create(settings: Settings, name: str, tier: str) -> tuple[AccountRecord, str]:
     secrets = store_secrets.load(settings, create=False)
     async with opened(settings) as database, database.write() as connection:
-        return await new_account(connection, secrets, name, tier, time.time())
+        return await new_account(connection, secrets, name, settings.tiers[tier], time.time())
 
 
 async def _everyone(settings: Settings) -> list[AccountRecord]:
@@ -61,14 +66,40 @@ async def _everyone(settings: Settings) -> list[AccountRecord]:
         return await accounts.everyone(connection)
 
 
-async def _change(
-    settings: Settings, account_id: str, *, tier: str | None = None, disabled: bool | None = None
-) -> AccountRecord:
+async def _change(settings: Settings, account_id: str, **values: str | bool) -> AccountRecord:
     async with opened(settings) as database, database.write() as connection:
-        changed = await accounts.change(connection, account_id, now=time.time(), tier=tier, disabled=disabled)
-    if changed is None:
-        raise ConfigError(f"there is no account {account_id}; `innoai accounts list` lists them")
-    return changed
+        await accounts.lock(connection, account_id)
+        before = await accounts.find(connection, account_id)
+        if before is None:
+            raise ConfigError(f"there is no account {account_id}; `innoai accounts list` lists them")
+        after = replace(before, **values)  # type: ignore[arg-type]
+        if after != before:
+            now = time.time()
+            await accounts.change(connection, account_id, values, now)
+            await _record(connection, before, after, now)
+    return after
+
+
+async def _record(
+    connection: AsyncConnection, before: AccountRecord, after: AccountRecord, now: float
+) -> None:
+    """Record the change that the operator made; a new tier is an event as well."""
+    action = "account.disabled" if after.disabled else "account.enabled"
+    event = None
+    if after.tier != before.tier:
+        action = "tier.changed"
+        event = {"before": before.tier, "after": after.tier}
+    await journal.record(
+        connection,
+        after.id,
+        action,
+        actor=OPERATOR,
+        now=now,
+        target_id=after.id,
+        before=show_account(before),
+        after=show_account(after),
+        event=event,
+    )
 
 
 def _check_tier(settings: Settings, tier: str) -> None:

@@ -15,7 +15,7 @@ from innoai.api.admission import path_template
 from innoai.api.app import HANDLERS
 from innoai.api.operations import OPERATIONS, PATH_PARAMETERS, TAGS
 from innoai.api.operations.inference import MULTIPART
-from innoai.api.operations.operation import CUSTOMER_ID, KEY_ID, MODEL, TOKEN, Operation
+from innoai.api.operations.operation import CUSTOMER_ID, KEY_ID, MEMBER_ID, MODEL, TOKEN, Operation
 from innoai.api.wire import FORM, JSON
 
 if TYPE_CHECKING:
@@ -124,6 +124,9 @@ def as_written(operation: Operation, caller: httpx.Client) -> Callable[[Any], An
     places = {CUSTOMER_ID: customer}
     if "{key_id}" in operation.path or operation.id == "explain_decision":
         places[KEY_ID] = made(caller, "/v1/keys", name="Named in an example")["id"]
+    if "{member_id}" in operation.path:
+        email = f"member-{next(_numbers)}@example.com"
+        places[MEMBER_ID] = made(caller, "/v1/members", email=email, name="Ana")["id"]
     if operation.body is not None and TOKEN in json.dumps(operation.body.example):
         minted = made(caller, "/v1/auth/token", customer_id=customer, scopes=["inference:write"])
         places[TOKEN] = minted["refresh_token" if operation.id == "refresh_token" else "access_token"]

@@ -10,7 +10,7 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
 from innoai.access.routes import allowed_methods
-from innoai.api import audit, auth, credentials, customers, docs, health, keys, models, tiers
+from innoai.api import audit, auth, credentials, customers, docs, health, keys, members, models, tiers
 from innoai.api.admission import ADMISSION_KEY, REQUEST_ID_KEY, guard, provide_caller
 from innoai.api.services import Services
 from innoai.envelope import rate_headers, refusal_body, refusal_headers
@@ -43,6 +43,11 @@ HANDLERS = (
     customers.get_customer,
     customers.change_customer,
     customers.delete_customer,
+    members.invite_member,
+    members.list_members,
+    members.get_member,
+    members.change_member,
+    members.remove_member,
     audit.show_log,
     tiers.show_matrix,
     models.list_models,

@@ -1,20 +1,19 @@
-"""Accounts, the tenants of this installation, and the members who act for them."""
+"""Accounts, the tenants of this installation."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
 from innoai.store import changes
-from innoai.store.tables import accounts, members
+from innoai.store.tables import accounts
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncConnection
+    from collections.abc import Mapping
 
-INVITE_LIFETIME = 7 * 86_400.0
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +61,12 @@ async def get(connection: AsyncConnection, account_id: str) -> AccountRecord:
     return _record(row)
 
 
+async def find(connection: AsyncConnection, account_id: str) -> AccountRecord | None:
+    """The account of an id that somebody gave."""
+    row = (await connection.execute(select(accounts).where(accounts.c.id == account_id))).one_or_none()
+    return None if row is None else _record(row)
+
+
 async def everyone(connection: AsyncConnection) -> list[AccountRecord]:
     """All accounts, the oldest first."""
     rows = (await connection.execute(select(accounts).order_by(accounts.c.id))).all()
@@ -79,21 +84,10 @@ async def currencies_in_use(connection: AsyncConnection) -> set[str]:
     return set((await connection.execute(query)).scalars())
 
 
-async def change(
-    connection: AsyncConnection,
-    account_id: str,
-    *,
-    now: float,
-    tier: str | None = None,
-    disabled: bool | None = None,
-) -> AccountRecord | None:
-    """Move an account to a tier, disable or enable it, and tell the feed; None if there is no such one."""
-    values = {name: value for name, value in (("tier", tier), ("disabled", disabled)) if value is not None}
-    changed = await connection.execute(update(accounts).where(accounts.c.id == account_id).values(**values))
-    if changed.rowcount == 0:
-        return None
+async def change(connection: AsyncConnection, account_id: str, values: Mapping[str, Any], now: float) -> None:
+    """Set columns of an account and tell the feed."""
+    await connection.execute(update(accounts).where(accounts.c.id == account_id).values(**values))
     await changes.announce(connection, changes.ACCOUNT, account_id, now)
-    return await get(connection, account_id)
 
 
 async def lock(connection: AsyncConnection, account_id: str) -> None:
@@ -101,19 +95,3 @@ async def lock(connection: AsyncConnection, account_id: str) -> None:
     # Not the whole row: whoever adds a row that refers to the account, as the audit log does, goes on.
     row = select(accounts.c.id).where(accounts.c.id == account_id).with_for_update(key_share=True)
     await connection.execute(row)
-
-
-async def invite_owner(
-    connection: AsyncConnection, member_id: str, account_id: str, invite: str, now: float
-) -> None:
-    """Add an owner who is yet to choose an email and a password by the link that carries `invite`."""
-    await connection.execute(
-        insert(members).values(
-            id=member_id,
-            account_id=account_id,
-            role="owner",
-            invite_digest=hashlib.sha256(invite.encode()).digest(),
-            invite_expires_at=now + INVITE_LIFETIME,
-            created_at=now,
-        )
-    )

@@ -14,7 +14,8 @@ from innoai.api.operations.audit import AUDIT
 from innoai.api.operations.customers import CUSTOMERS
 from innoai.api.operations.inference import INFERENCE
 from innoai.api.operations.keys import KEYS
-from innoai.api.operations.operation import CUSTOMER_ID, KEY_ID, MODEL, Operation
+from innoai.api.operations.members import MEMBERS
+from innoai.api.operations.operation import CUSTOMER_ID, KEY_ID, MEMBER_ID, MODEL, Operation
 from innoai.api.operations.server import SERVER
 from innoai.api.operations.tokens import TOKENS
 from innoai.api.wire import CustomerId
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KeyId = Annotated[str, Meta(pattern="^key_[0-9A-Za-z]{22}$", description="the id of a key")]
+MemberId = Annotated[str, Meta(pattern="^mem_[0-9A-Za-z]{22}$", description="the id of a member")]
 PATH_PARAMETERS: Mapping[str, tuple[Any, str]] = {
     "key_id": (KeyId, KEY_ID),
     "customer_id": (CustomerId, CUSTOMER_ID),
+    "member_id": (MemberId, MEMBER_ID),
     "model": (ModelName, MODEL),
 }
 """Each parameter of a path template: its type and an example."""
@@ -36,9 +39,10 @@ TAGS: Mapping[str, str] = {
     "tokens": "Short-lived tokens: mint, refresh, validate, revoke, introspect, explain.",
     "keys": "API keys: create, change, rotate with overlap, revoke.",
     "customers": "The account's own end customers.",
+    "members": "The people of the account, and their roles.",
     "audit": "The audit log: what was done, by whom, and from where.",
     "access": "The access-control matrix.",
     "server": "Health, metrics and this document.",
 }
 
-OPERATIONS: tuple[Operation, ...] = (*INFERENCE, *TOKENS, *KEYS, *CUSTOMERS, *AUDIT, *SERVER)
+OPERATIONS: tuple[Operation, ...] = (*INFERENCE, *TOKENS, *KEYS, *CUSTOMERS, *MEMBERS, *AUDIT, *SERVER)

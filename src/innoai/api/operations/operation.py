@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KEY_ID = "key_0UySTdUK83VqVcDhBZJZlb"
+MEMBER_ID = "mem_0UySTdUKD5xS3QnVyHkF9C"
 CUSTOMER_ID = "customer_12345"
 MODEL = "inno-ai-boyong-4.5"
 SECRET = "sk-inno-2mVb3xQ0sYc8LrTgKpNwEfHjUaZd5R7t9WoXiBqG1MvSk0hJx"
