@@ -19,6 +19,7 @@ import uvicorn
 import uvloop
 
 from innoai.access.networks import parse_networks
+from innoai.api import expiring
 from innoai.api.app import ControlPlane
 from innoai.api.metrics import open_registry
 from innoai.api.services import Services
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from innoai.config import Settings
 
 USE_FLUSH_SECONDS = 15.0
+EXPIRY_SECONDS = 60.0
 TIDY_SECONDS = 600.0
 GRACE_SECONDS = 30
 CALLER_WATCH_SECONDS = 1.0
@@ -149,6 +151,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             shipper.run(),
             bursts.record_all(database),
             _every(USE_FLUSH_SECONDS, keyring.flush_use),
+            _every(EXPIRY_SECONDS, lambda: expiring.announce(database, settings.tiers, time.time())),
             _every(TIDY_SECONDS, lambda: _tidy(database)),
             _every(TIDY_SECONDS, keyring.reload_signing_keys),
         )

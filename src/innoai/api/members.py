@@ -226,7 +226,7 @@ async def _own(connection: AsyncConnection, member_id: str, caller: Admission) -
 
 
 async def _keep_an_owner(connection: AsyncConnection, leaving: MemberRecord) -> None:
-    """Refuse to leave an account without an owner; an invitation does not take the place of one who joined."""
+    """Refuse to leave an account without an owner; an invitation does not replace one who joined."""
     if leaving.role != OWNER:
         return
     others = [

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from innoai.store.tables import announced
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+NAMES_AT_ONCE = 1000
+"""Names in one query; databases bound the parameters of a statement."""
 
 
 async def first(connection: AsyncConnection, name: str, now: float) -> bool:
@@ -23,6 +29,16 @@ async def first(connection: AsyncConnection, name: str, now: float) -> bool:
         .returning(announced.c.name)
     )
     return added.one_or_none() is not None
+
+
+async def said(connection: AsyncConnection, names: Sequence[str]) -> set[str]:
+    """Which of the names have been said."""
+    found: set[str] = set()
+    for start in range(0, len(names), NAMES_AT_ONCE):
+        some = names[start : start + NAMES_AT_ONCE]
+        query = select(announced.c.name).where(announced.c.name.in_(some))
+        found.update((await connection.execute(query)).scalars())
+    return found
 
 
 async def forget(connection: AsyncConnection, prefix: str) -> None:

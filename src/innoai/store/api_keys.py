@@ -99,6 +99,20 @@ async def page(
     return [_record(row) for row in rows]
 
 
+async def expiring(
+    connection: AsyncConnection, after: float, upto: float, *, made_before: float
+) -> list[KeyRecord]:
+    """The live keys of all accounts that expire within these instants and are not new, soonest first."""
+    query = select(*_COLUMNS).where(
+        api_keys.c.expires_at > after,
+        api_keys.c.expires_at <= upto,
+        api_keys.c.revoked_at.is_(None),
+        api_keys.c.created_at <= made_before,
+    )
+    rows = (await connection.execute(query.order_by(api_keys.c.expires_at, api_keys.c.id))).all()
+    return [_record(row) for row in rows]
+
+
 async def count_live(
     connection: AsyncConnection, account_id: str, now: float, *, besides: str | None = None
 ) -> int:

@@ -209,6 +209,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["delivery_id"], ["deliveries.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("delivery_id", "number"),
     )
+    op.create_index("api_keys_by_expiry", "api_keys", ["expires_at"], unique=False)
     op.add_column("accounts", sa.Column("currency", sa.String(length=3), nullable=True))
     op.add_column("accounts", sa.Column("alert_thresholds", sa.JSON(none_as_null=True), nullable=True))
     op.add_column("customers", sa.Column("rate_limit", sa.Integer(), nullable=True))
@@ -243,6 +244,7 @@ def downgrade() -> None:
     op.drop_column("customers", "rate_limit")
     op.drop_column("accounts", "alert_thresholds")
     op.drop_column("accounts", "currency")
+    op.drop_index("api_keys_by_expiry", table_name="api_keys")
     op.drop_table("delivery_attempts")
     op.drop_index(op.f("ix_deliveries_event_id"), table_name="deliveries")
     op.drop_index("deliveries_leased", table_name="deliveries")
