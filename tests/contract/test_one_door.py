@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
-from innoai.access.routes import INFERENCE_POSTS, ROUTES
+from innoai.access.routes import ROUTES
 from innoai.access.scopes import ADMIN_FULL, INFERENCE_READ, SCOPES
 from tests.contract.clients import HELLO, bearer, create_key, mint
+from tests.contract.walks import CALLS, HOME, Walker
 from tests.support.envelope import refused
 from tests.support.server import MODEL
 from tests.support.settings import settings
@@ -19,46 +19,14 @@ from tests.support.wire import exchange
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import httpx
+
     from innoai.access.routes import Route
     from tests.support.server import Server
     from tests.support.upstream import Upstream
 
-HOME = "203.0.113.7"
 ABROAD = "198.51.100.1"
 GARBAGE = "sk-inno-" + "0" * 49
-
-
-class Call(NamedTuple):
-    """A request that succeeds when it is admitted: `{…}` in the path is filled in."""
-
-    status: int
-    body: dict[str, Any] | None = None
-
-
-INFERENCE = Call(200, {**HELLO, "input": "Hello", "prompt": "Hello"})
-CALLS: dict[tuple[str, str], Call] = {
-    ("GET", "/v1/models"): Call(200),
-    ("GET", "/v1/models/{model}"): Call(200),
-    **{("POST", path): INFERENCE for path in INFERENCE_POSTS},
-    ("POST", "/v1/auth/token"): Call(200, {}),
-    ("POST", "/v1/auth/refresh"): Call(200, {"refresh_token": "{refresh_token}"}),
-    ("GET", "/v1/auth/validate"): Call(200),
-    ("POST", "/v1/auth/revoke"): Call(200, {"token": "{access_token}"}),
-    ("POST", "/v1/auth/introspect"): Call(200, {"token": "{access_token}"}),
-    ("POST", "/v1/auth/explain"): Call(200, {"key": "{key_id}", "method": "GET", "path": "/v1/models"}),
-    ("POST", "/v1/keys"): Call(201, {"name": "Made by a walk"}),
-    ("GET", "/v1/keys"): Call(200),
-    ("GET", "/v1/keys/{key_id}"): Call(200),
-    ("PATCH", "/v1/keys/{key_id}"): Call(200, {"name": "Changed by a walk"}),
-    ("DELETE", "/v1/keys/{key_id}"): Call(204),
-    ("POST", "/v1/keys/{key_id}/rotate"): Call(201, {}),
-    ("POST", "/v1/customers"): Call(201, {"customer_id": "{new_customer_id}"}),
-    ("GET", "/v1/customers"): Call(200),
-    ("GET", "/v1/customers/{customer_id}"): Call(200),
-    ("PATCH", "/v1/customers/{customer_id}"): Call(200, {"name": "Changed by a walk"}),
-    ("DELETE", "/v1/customers/{customer_id}"): Call(204),
-    ("GET", "/v1/tiers"): Call(200),
-}
 CREDENTIAL_IN_BODY = {"/v1/auth/token", "/v1/auth/refresh", "/v1/auth/revoke"}
 SCOPED = [route for route in ROUTES if route.scope is not None]
 HEADER_GUARDED = [route for route in ROUTES if route.path not in CREDENTIAL_IN_BODY]
@@ -66,58 +34,6 @@ HEADER_GUARDED = [route for route in ROUTES if route.path not in CREDENTIAL_IN_B
 
 def named(routes: list[Route] | tuple[Route, ...]) -> Any:
     return pytest.mark.parametrize("route", routes, ids=[f"{route.method} {route.path}" for route in routes])
-
-
-class Walker:
-    """Makes each route's request at a server behind a proxy, from an address of choice."""
-
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self.client = httpx.Client(base_url=server.origin, headers={"x-forwarded-for": HOME}, timeout=30)
-        self.admin = httpx.Client(base_url=server.base_url, headers=bearer(server.admin_key), timeout=30)
-        self._made = 0
-
-    def close(self) -> None:
-        self.client.close()
-        self.admin.close()
-
-    def key(self, **members: Any) -> str:
-        secret: str = create_key(self.admin, **members)["key"]
-        return secret
-
-    def walk(self, route: Route, credential: str | None, address: str = HOME) -> httpx.Response:
-        """The answer to a fresh request of the route, whose subject exists and is nobody's own."""
-        call = CALLS[route.method, route.path]
-        subject = self._subject()
-        path = route.path
-        for name, value in subject.items():
-            path = path.replace(f"{{{name}}}", value)
-        body = call.body
-        if body is not None:
-            body = {name: _filled(value, subject) for name, value in body.items()}
-        headers = {"x-forwarded-for": address}
-        if credential is not None:
-            headers |= bearer(credential)
-        return self.client.request(route.method, path, json=body, headers=headers)
-
-    def _subject(self) -> dict[str, str]:
-        self._made += 1
-        customer_id = f"walk-{self._made}"
-        key = create_key(self.admin, customer_id=customer_id)
-        pair = mint(self.admin, key["key"])
-        return {
-            "model": MODEL,
-            "key_id": key["id"],
-            "customer_id": customer_id,
-            "new_customer_id": f"new-{customer_id}",
-            **{name: pair[name] for name in ("access_token", "refresh_token")},
-        }
-
-
-def _filled(value: Any, subject: dict[str, str]) -> Any:
-    if isinstance(value, str) and value.startswith("{"):
-        return subject[value.strip("{}")]
-    return value
 
 
 @pytest.fixture(scope="module")

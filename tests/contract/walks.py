@@ -1,0 +1,114 @@
+"""A walk over the matrix: for each of its rows a request that succeeds when it is admitted."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import httpx
+
+from innoai.access.routes import INFERENCE_POSTS
+from tests.contract.clients import HELLO, bearer, create_key, mint
+from tests.support.server import MODEL
+
+if TYPE_CHECKING:
+    from innoai.access.routes import Route
+    from tests.support.server import Server
+
+HOME = "203.0.113.7"
+_numbers = itertools.count(1)
+
+
+class Call(NamedTuple):
+    """A request that succeeds when it is admitted: `{…}` in the path is filled in."""
+
+    status: int
+    body: dict[str, Any] | None = None
+
+
+INFERENCE = Call(200, {**HELLO, "input": "Hello", "prompt": "Hello"})
+CALLS: dict[tuple[str, str], Call] = {
+    ("GET", "/v1/models"): Call(200),
+    ("GET", "/v1/models/{model}"): Call(200),
+    **{("POST", path): INFERENCE for path in INFERENCE_POSTS},
+    ("POST", "/v1/auth/token"): Call(200, {}),
+    ("POST", "/v1/auth/refresh"): Call(200, {"refresh_token": "{refresh_token}"}),
+    ("GET", "/v1/auth/validate"): Call(200),
+    ("POST", "/v1/auth/revoke"): Call(200, {"token": "{access_token}"}),
+    ("POST", "/v1/auth/introspect"): Call(200, {"token": "{access_token}"}),
+    ("POST", "/v1/auth/explain"): Call(200, {"key": "{key_id}", "method": "GET", "path": "/v1/models"}),
+    ("POST", "/v1/keys"): Call(201, {"name": "Made by a walk"}),
+    ("GET", "/v1/keys"): Call(200),
+    ("GET", "/v1/keys/{key_id}"): Call(200),
+    ("PATCH", "/v1/keys/{key_id}"): Call(200, {"name": "Changed by a walk"}),
+    ("DELETE", "/v1/keys/{key_id}"): Call(204),
+    ("POST", "/v1/keys/{key_id}/rotate"): Call(201, {}),
+    ("POST", "/v1/customers"): Call(201, {"customer_id": "{new_customer_id}"}),
+    ("GET", "/v1/customers"): Call(200),
+    ("GET", "/v1/customers/{customer_id}"): Call(200),
+    ("PATCH", "/v1/customers/{customer_id}"): Call(200, {"name": "Changed by a walk"}),
+    ("DELETE", "/v1/customers/{customer_id}"): Call(204),
+    ("POST", "/v1/members"): Call(201, {"email": "{new_email}"}),
+    ("GET", "/v1/members"): Call(200),
+    ("GET", "/v1/members/{member_id}"): Call(200),
+    ("PATCH", "/v1/members/{member_id}"): Call(200, {"name": "Changed by a walk"}),
+    ("DELETE", "/v1/members/{member_id}"): Call(204),
+    ("GET", "/v1/audit"): Call(200),
+    ("GET", "/v1/tiers"): Call(200),
+}
+
+
+class Walker:
+    """Makes each route's request at a server behind a proxy, from an address of choice."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.client = httpx.Client(base_url=server.origin, headers={"x-forwarded-for": HOME}, timeout=30)
+        self.admin = httpx.Client(base_url=server.base_url, headers=bearer(server.admin_key), timeout=30)
+
+    def close(self) -> None:
+        self.client.close()
+        self.admin.close()
+
+    def key(self, **members: Any) -> str:
+        secret: str = create_key(self.admin, **members)["key"]
+        return secret
+
+    def walk(self, route: Route, credential: str | None, address: str = HOME) -> httpx.Response:
+        """The answer to a fresh request of the route, whose subject exists and is nobody's own."""
+        path, body = request_of(route, new_subject(self.admin))
+        headers = {"x-forwarded-for": address}
+        if credential is not None:
+            headers |= bearer(credential)
+        return self.client.request(route.method, path, json=body, headers=headers)
+
+
+def new_subject(admin: httpx.Client) -> dict[str, str]:
+    """Fresh objects of the account whose key `admin` has, by the names that paths and bodies give them."""
+    customer_id = f"walk-{next(_numbers)}"
+    key = create_key(admin, customer_id=customer_id)
+    pair = mint(admin, key["key"])
+    member = admin.post("/members", json={"email": f"{customer_id}@example.com"}).json()
+    return {
+        "model": MODEL,
+        "key_id": key["id"],
+        "customer_id": customer_id,
+        "new_customer_id": f"new-{customer_id}",
+        "member_id": member["id"],
+        "new_email": f"new-{customer_id}@example.com",
+        **{name: pair[name] for name in ("access_token", "refresh_token")},
+    }
+
+
+def request_of(route: Route, subject: dict[str, str]) -> tuple[str, dict[str, Any] | None]:
+    """The path and the body of the route's request about this subject."""
+    body = CALLS[route.method, route.path].body
+    if body is not None:
+        body = {name: _filled(value, subject) for name, value in body.items()}
+    return route.path.format(**subject), body
+
+
+def _filled(value: Any, subject: dict[str, str]) -> Any:
+    if isinstance(value, str) and value.startswith("{"):
+        return subject[value.strip("{}")]
+    return value
