@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from innoai.events import outbox
+from innoai.events.actions import ACTIONS
 from innoai.events.types import EVENT_TYPES
 from innoai.fresh_ids import fresh_id
 from innoai.store import audit
@@ -53,7 +54,12 @@ async def record(
 
     `before` and `after` are the object as the API shows it, without secrets. An action that is an event
     type is published too, with `event` as its data, else `after`.
+
+    Raises:
+        ValueError: the table of actions does not have it.
     """
+    if action not in ACTIONS:
+        raise ValueError(f"{action} is no action of events.actions.ACTIONS")
     if action in EVENT_TYPES:
         await outbox.publish(connection, account_id, action, event or after or {}, now)
     entry = {
