@@ -244,6 +244,21 @@ async def test_what_nobody_asks_for_goes_back_to_the_others(
     assert isinstance(await other.reserve(principal, 64 * COST - COST // 10), Reservation)
 
 
+async def test_what_is_settled_while_others_are_shipped_stays_held(
+    database: Database, process: Process
+) -> None:
+    principal = payer(await budget(database, 2 * COST))
+    first, second = await process.reserve(principal, COST), await process.reserve(principal, COST)
+    process.finish(first, COST)
+    process.spool.close_segment()
+    process.budgets.close()
+    process.finish(second, COST)
+    await process.budgets.shipped([])
+    assert await held(database) == COST
+    await process.shipper.ship()
+    assert (await spent(database), await held(database)) == (2 * COST, 0)
+
+
 async def test_near_the_limit_a_request_waits_for_what_another_gives_back(
     database: Database, process: Process
 ) -> None:
