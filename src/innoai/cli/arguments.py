@@ -6,16 +6,30 @@ import re
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import typer
+
+from innoai.sdk.audit import Head
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _SECONDS_BY_UNIT = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"(\d{1,12}[smhdw])+", re.ASCII)
 _DURATION_PART = re.compile(r"(\d+)([smhdw])", re.ASCII)
 _BARE_SECONDS = re.compile(r"\d{1,12}", re.ASCII)
 _KEY_ID = re.compile(r"key_[0-9A-Za-z]+", re.ASCII)
+_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
+_AMOUNT = re.compile(r"(0|[1-9]\d{0,9})(\.\d{1,9})?", re.ASCII)
+_HEAD = re.compile(r"(\d{1,18}):([0-9a-f]{64})", re.ASCII)
 _ROUTE = re.compile(r"([A-Za-z]+) +(/\S*)", re.ASCII)
 _VISIBLE_ASCII = re.compile(r"[!-~]+", re.ASCII)
+
+NONE = "none"
+"""What people write to take a bound away."""
 
 
 def duration(text: str) -> int:
@@ -58,6 +72,18 @@ def key_id(text: str) -> str:
     raise typer.BadParameter("that is no key id; `innoai keys list` shows them (key_…)")
 
 
+def other_id(text: str, *, prefix: str, what: str, command: str) -> str:
+    """The id of something else than a key or a customer."""
+    if re.fullmatch(rf"{prefix}_[0-9A-Za-z]+", text, re.ASCII):
+        return text
+    raise typer.BadParameter(f"that is no {what}'s id; `innoai {command}` shows them ({prefix}_…)")
+
+
+endpoint_id = partial(other_id, prefix="whe", what="endpoint", command="webhooks list")
+delivery_id = partial(other_id, prefix="dlv", what="delivery", command="webhooks deliveries")
+member_id = partial(other_id, prefix="mem", what="member", command="members list")
+
+
 def customer_id(text: str) -> str:
     """The account's own id for a customer: any text that can stand in an address as one segment."""
     if text in ("", ".", ".."):
@@ -81,6 +107,75 @@ def route(text: str) -> Route:
             f"{text!r} is no route; write a method and a path: 'POST /v1/chat/completions'"
         )
     return Route(match[1].upper(), match[2])
+
+
+def month(text: str) -> str:
+    """A calendar month."""
+    if _MONTH.fullmatch(text) is None:
+        raise typer.BadParameter(f"{text!r} is no month; write 2026-11")
+    return text
+
+
+def amount(text: str) -> str:
+    """An amount of money as it was typed, or NONE."""
+    if text != NONE and _AMOUNT.fullmatch(text) is None:
+        raise typer.BadParameter(f"{text!r} is no amount; write 20 or 0.50, or none for no budget")
+    return text
+
+
+def budgets(monthly: str | None, total: str | None) -> dict[str, str | None]:
+    """The budgets that were given; of NONE comes None, which removes one."""
+    amounts = given({"monthly": monthly, "total": total})
+    return {period: None if amount == NONE else amount for period, amount in amounts.items()}
+
+
+def rate_limit(text: str) -> str:
+    """Requests a minute as digits, or NONE."""
+    if text != NONE and (_BARE_SECONDS.fullmatch(text) is None or int(text) == 0):
+        raise typer.BadParameter(f"{text!r} is no rate limit; write a number of requests a minute, or none")
+    return text
+
+
+def head(text: str) -> Head:
+    """How far an audit log had come: a sequence and a hash, as `innoai audit verify` prints them."""
+    match = _HEAD.fullmatch(text)
+    if match is None:
+        raise typer.BadParameter("that is no head; write SEQUENCE:HASH as `innoai audit verify` printed it")
+    return Head(int(match[1]), match[2])
+
+
+def http_url(text: str) -> str:
+    """An address that HTTP requests can be sent to."""
+    if not is_http_url(text):
+        raise typer.BadParameter(f"{text!r} is no address; write http://127.0.0.1:3000/webhooks")
+    return text
+
+
+def is_http_url(text: str) -> bool:
+    """Whether HTTP requests can be sent there."""
+    try:
+        parts = urlsplit(text)
+        has_address = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port or an IPv6 address that is none
+        return False
+    return has_address and parts.scheme in ("http", "https") and text.isprintable() and " " not in text
+
+
+def headers(pairs: Iterable[str]) -> dict[str, str]:
+    """Header fields of `NAME=VALUE` each; for the value `-` a line of stdin, which no process list shows."""
+    fields = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            # Nothing of it is quoted: it may be the secret alone.
+            raise typer.BadParameter("that is no header; write NAME=VALUE or NAME=-", param_hint="--header")
+        fields[name] = sys.stdin.readline().strip() if value == "-" else value
+    return fields
+
+
+def given(members: dict[str, Any]) -> dict[str, Any]:
+    """Only what was asked for, so that the server's defaults apply to the rest."""
+    return {name: value for name, value in members.items() if value not in (None, [], {})}
 
 
 def metadata(pairs: list[str]) -> dict[str, str]:

@@ -7,6 +7,14 @@ from typing import Annotated, Any
 import typer
 
 from innoai.cli import arguments, output
+from innoai.cli.options import (
+    BudgetMonthlyOption,
+    BudgetTotalOption,
+    CursorOption,
+    IdempotencyKeyOption,
+    LimitOption,
+    YesOption,
+)
 from innoai.cli.session import Session, remote
 
 app = typer.Typer(help="Create, list, show, change, disable and delete your own customers.")
@@ -23,6 +31,14 @@ NameOption = Annotated[str | None, typer.Option(help="What people call the custo
 MetadataOption = Annotated[
     list[str] | None, typer.Option(metavar="NAME=VALUE", help="A member of its metadata. May be given again.")
 ]
+RateLimitOption = Annotated[
+    str | None,
+    typer.Option(
+        parser=arguments.rate_limit,
+        metavar="N",
+        help="Requests a minute of all its credentials together; none removes the limit.",
+    ),
+]
 
 
 @app.command()
@@ -32,13 +48,13 @@ def create(
     customer: CustomerArgument,
     name: NameOption = None,
     metadata: MetadataOption = None,
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(metavar="TEXT", help="Repeating the command with the same text is no conflict."),
-    ] = None,
+    rate_limit: RateLimitOption = None,
+    budget_monthly: BudgetMonthlyOption = None,
+    budget_total: BudgetTotalOption = None,
+    idempotency_key: IdempotencyKeyOption = None,
 ) -> None:
-    """Create a customer."""
-    wanted = _changes(name, metadata)
+    """Create a customer. A budget needs billing:write as well."""
+    wanted = _changes(name, metadata, rate_limit, arguments.budgets(budget_monthly, budget_total))
     if idempotency_key is not None:
         wanted["idempotency_key"] = idempotency_key
     session.answer(session.client().customers.create(customer_id=customer, **wanted), _show_customer)
@@ -46,17 +62,10 @@ def create(
 
 @app.command("list")
 @remote
-def list_customers(
-    session: Session,
-    limit: Annotated[int | None, typer.Option(min=1, max=100, metavar="N", help="At most this many.")] = None,
-    cursor: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Continue where the list before ended.")
-    ] = None,
-) -> None:
+def list_customers(session: Session, limit: LimitOption = None, cursor: CursorOption = None) -> None:
     """List customers."""
-    wanted: dict[str, Any] = {"limit": limit, "cursor": cursor}
-    given = {name: value for name, value in wanted.items() if value is not None}
-    session.answer(session.client().customers.list(**given), _show_page)
+    wanted = arguments.given({"limit": limit, "cursor": cursor})
+    session.answer(session.client().customers.list(**wanted), _show_page)
 
 
 @app.command()
@@ -69,12 +78,18 @@ def show(session: Session, customer: CustomerArgument) -> None:
 @app.command()
 @remote
 def update(
-    session: Session, customer: CustomerArgument, name: NameOption = None, metadata: MetadataOption = None
+    session: Session,
+    customer: CustomerArgument,
+    name: NameOption = None,
+    metadata: MetadataOption = None,
+    rate_limit: RateLimitOption = None,
+    budget_monthly: BudgetMonthlyOption = None,
+    budget_total: BudgetTotalOption = None,
 ) -> None:
-    """Change a customer's name or metadata."""
-    changes = _changes(name, metadata)
+    """Change a customer; what is not given stays. A budget needs billing:write as well."""
+    changes = _changes(name, metadata, rate_limit, arguments.budgets(budget_monthly, budget_total))
     if not changes:
-        raise typer.BadParameter("nothing to change; give --name or --metadata", param_hint="--name")
+        raise typer.BadParameter("nothing to change; give an option", param_hint="--name")
     session.answer(session.client().customers.update(customer, **changes), _show_customer)
 
 
@@ -97,7 +112,7 @@ def enable(session: Session, customer: CustomerArgument) -> None:
 def delete(
     session: Session,
     customer: CustomerArgument,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YesOption = False,
 ) -> None:
     """Delete a customer. Without a terminal nothing is asked."""
     client = session.client()
@@ -106,17 +121,33 @@ def delete(
     session.done(f"deleted {customer}")
 
 
-def _changes(name: str | None, metadata: list[str] | None) -> dict[str, Any]:
+def _changes(
+    name: str | None, metadata: list[str] | None, rate_limit: str | None, budgets: dict[str, str | None]
+) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     if name is not None:
         changes["name"] = name
     if metadata:
         changes["metadata"] = arguments.metadata(metadata)
+    if rate_limit is not None:
+        changes["rate_limit"] = None if rate_limit == arguments.NONE else int(rate_limit)
+    if budgets:
+        changes["budgets"] = budgets
     return changes
 
 
 def _show_customer(customer: dict[str, Any]) -> None:
-    names = ("customer_id", "id", "name", "disabled", "metadata", "created_at", "updated_at")
+    names = (
+        "customer_id",
+        "id",
+        "name",
+        "disabled",
+        "metadata",
+        "rate_limit",
+        "budgets",
+        "created_at",
+        "updated_at",
+    )
     output.write_fields({name: customer.get(name) for name in names})
 
 

@@ -22,6 +22,7 @@ class ExitCode(IntEnum):
 
     OK = 0
     UNEXPECTED = 1
+    CHECK_FAILED = 1
     USAGE = 2
     AUTHENTICATION = 3
     PERMISSION = 4
@@ -37,7 +38,7 @@ class ExitCode(IntEnum):
 EXIT_MEANINGS: Mapping[ExitCode, str] = MappingProxyType(
     {
         ExitCode.OK: "done",
-        ExitCode.UNEXPECTED: "unexpected error",
+        ExitCode.UNEXPECTED: "unexpected error, or what was to be checked is not in order",
         ExitCode.USAGE: "wrong usage of the command line",
         ExitCode.AUTHENTICATION: "no credential, or one that is not accepted (401)",
         ExitCode.PERMISSION: "the credential may not do that (403)",

@@ -1,4 +1,4 @@
-"""`innoai keys …`: create, list, show, rotate and revoke API keys."""
+"""`innoai keys …`: create, list, show, change, rotate and revoke API keys."""
 
 from __future__ import annotations
 
@@ -10,12 +10,32 @@ import typer
 
 from innoai.access.keys import is_well_formed
 from innoai.cli import arguments, output
+from innoai.cli.options import (
+    BudgetMonthlyOption,
+    BudgetTotalOption,
+    CursorOption,
+    IdempotencyKeyOption,
+    LimitOption,
+    YesOption,
+)
 from innoai.cli.session import Session, remote
 
-app = typer.Typer(help="Create, list, show, rotate and revoke API keys.")
+app = typer.Typer(help="Create, list, show, change, rotate and revoke API keys.")
 
 KeyIdArgument = Annotated[
     str, typer.Argument(parser=arguments.key_id, metavar="KEY_ID", help="The key's id, key_….")
+]
+AllowIpOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="CIDR", help="Network the key may be used from. May be given again."),
+]
+RateLimitOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Requests a minute.")]
+ExpiresAtOption = Annotated[
+    str | None,
+    typer.Option(parser=arguments.instant, metavar="TIME", help="Last instant, like 2027-01-31T12:00:00Z."),
+]
+ModelOption = Annotated[
+    list[str] | None, typer.Option(metavar="MODEL", help="Model the key may use. May be given again.")
 ]
 
 
@@ -49,33 +69,22 @@ def create(
         ),
     ] = None,
     level: Annotated[Level | None, typer.Option(help="A preset instead of scopes.")] = None,
-    allow_ip: Annotated[
-        list[str] | None,
-        typer.Option(metavar="CIDR", help="Network the key may be used from. May be given again."),
-    ] = None,
-    rate_limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Requests a minute.")] = None,
+    allow_ip: AllowIpOption = None,
+    rate_limit: RateLimitOption = None,
     expires_in: Annotated[
         int | None,
         typer.Option(
             parser=arguments.duration, metavar="DURATION", help="Lifetime from now, like 90d or 24h."
         ),
     ] = None,
-    expires_at: Annotated[
-        str | None,
-        typer.Option(
-            parser=arguments.instant, metavar="TIME", help="Last instant, like 2027-01-31T12:00:00Z."
-        ),
-    ] = None,
-    model: Annotated[
-        list[str] | None, typer.Option(metavar="MODEL", help="Model the key may use. May be given again.")
-    ] = None,
+    expires_at: ExpiresAtOption = None,
+    model: ModelOption = None,
     customer: Annotated[
         str | None, typer.Option(metavar="CUSTOMER_ID", help="Bind the key to this customer.")
     ] = None,
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(metavar="TEXT", help="Repeating the command with the same text creates no second key."),
-    ] = None,
+    budget_monthly: BudgetMonthlyOption = None,
+    budget_total: BudgetTotalOption = None,
+    idempotency_key: IdempotencyKeyOption = None,
 ) -> None:
     """Create an API key. Its secret is printed this once."""
     if scope and level is not None:
@@ -89,9 +98,10 @@ def create(
         "expires_at": _expiry(expires_in, expires_at),
         "models": model,
         "customer_id": customer,
+        "budgets": arguments.budgets(budget_monthly, budget_total),
         "idempotency_key": idempotency_key,
     }
-    key = session.client().keys.create(**_given(wanted))
+    key = session.client().keys.create(**arguments.given(wanted))
     session.answer(key, _show_new)
 
 
@@ -99,10 +109,8 @@ def create(
 @remote
 def list_keys(
     session: Session,
-    limit: Annotated[int | None, typer.Option(min=1, max=100, metavar="N", help="At most this many.")] = None,
-    cursor: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Continue where the list before ended.")
-    ] = None,
+    limit: LimitOption = None,
+    cursor: CursorOption = None,
     status: Annotated[Status | None, typer.Option(help="Only keys of this status.")] = None,
     customer: Annotated[
         str | None, typer.Option(metavar="CUSTOMER_ID", help="Only this customer's keys.")
@@ -115,7 +123,7 @@ def list_keys(
         "status": None if status is None else status.value,
         "customer_id": customer,
     }
-    session.answer(session.client().keys.list(**_given(wanted)), _show_page)
+    session.answer(session.client().keys.list(**arguments.given(wanted)), _show_page)
 
 
 @app.command()
@@ -123,6 +131,38 @@ def list_keys(
 def show(session: Session, key: KeyIdArgument) -> None:
     """Show one API key, without its secret."""
     session.answer(session.client().keys.get(key), _show_key)
+
+
+@app.command()
+@remote
+def update(
+    session: Session,
+    key: KeyIdArgument,
+    name: Annotated[str | None, typer.Option(help="What people call the key.")] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(metavar="SCOPE", help="Instead of all it has. May be given again.")
+    ] = None,
+    allow_ip: AllowIpOption = None,
+    rate_limit: RateLimitOption = None,
+    expires_at: ExpiresAtOption = None,
+    model: ModelOption = None,
+    budget_monthly: BudgetMonthlyOption = None,
+    budget_total: BudgetTotalOption = None,
+) -> None:
+    """Change an API key; what is not given stays. Lists are given whole."""
+    wanted = {
+        "name": name,
+        "scopes": scope,
+        "allowed_ips": allow_ip,
+        "rate_limit": rate_limit,
+        "expires_at": expires_at,
+        "models": model,
+        "budgets": arguments.budgets(budget_monthly, budget_total),
+    }
+    changes = arguments.given(wanted)
+    if not changes:
+        raise typer.BadParameter("nothing to change; give an option", param_hint="--name")
+    session.answer(session.client().keys.update(key, **changes), _show_key)
 
 
 @app.command()
@@ -142,7 +182,7 @@ def rotate(
 ) -> None:
     """Give a key a successor with the same rights; the old one expires after the overlap."""
     wanted = {"overlap": overlap, "name": name}
-    session.answer(session.client().keys.rotate(key, **_given(wanted)), _show_new)
+    session.answer(session.client().keys.rotate(key, **arguments.given(wanted)), _show_new)
 
 
 @app.command()
@@ -157,7 +197,7 @@ def revoke(
             help="The id (key_…), or the secret key itself; - reads stdin.",
         ),
     ],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YesOption = False,
 ) -> None:
     """Revoke a key, and with it every token made from it. Without a terminal nothing is asked."""
     if key.startswith("sk-"):
@@ -192,11 +232,6 @@ def _expiry(expires_in: int | None, expires_at: str | None) -> str | None:
     return expires_at if expires_in is None else arguments.instant_after(datetime.now(UTC), expires_in)
 
 
-def _given(members: dict[str, Any]) -> dict[str, Any]:
-    """Only what was asked for, so that the server's defaults apply to the rest."""
-    return {name: value for name, value in members.items() if value not in (None, [])}
-
-
 def _show_new(key: dict[str, Any]) -> None:
     output.write_fields({"key": key.get("key"), **_fields(key)})
     output.note("The key is shown this once. Store it now, for example as INNOAI_API_KEY.")
@@ -217,6 +252,7 @@ def _fields(key: dict[str, Any]) -> dict[str, Any]:
         "rate_limit",
         "models",
         "customer_id",
+        "budgets",
         "created_at",
         "expires_at",
         "revoked_at",

@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from innoai.cli import access, accounts, customers, keys, output, server, tokens
+from innoai.cli import (
+    access,
+    accounts,
+    audit,
+    billing,
+    customers,
+    keys,
+    members,
+    output,
+    server,
+    tokens,
+    webhooks,
+)
 from innoai.cli.failures import EXIT_MEANINGS, ExitCode, command_error
 from innoai.cli.session import ApiKeyOption, BaseUrlOption, JsonOption, Options, TimeoutOption
 
@@ -65,6 +77,10 @@ for remote_command in (access.validate, access.explain, access.tiers):
 app.add_typer(keys.app, name="keys")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(customers.app, name="customers")
+app.add_typer(members.app, name="members")
+app.add_typer(billing.app, name="billing")
+app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(audit.app, name="audit")
 app.add_typer(accounts.app, name="accounts")
 
 

@@ -40,11 +40,11 @@ class Check:
     detail: str
 
 
-def write_json(value: object) -> None:
-    """`value` as indented JSON: readable where stdout can carry it, escaped to ASCII otherwise."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
+def write_json(value: object, *, indent: int | None = 2) -> None:
+    """`value` as JSON: readable where stdout can carry it, else escaped to ASCII; one line without indent."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
     if not (_is_printable(text) and _can_encode(text, sys.stdout)):
-        text = json.dumps(value, indent=2)
+        text = json.dumps(value, indent=indent)
     print(text)
 
 

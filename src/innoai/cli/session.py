@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
-from urllib.parse import urlsplit
 
 import typer
 
@@ -106,6 +105,11 @@ class Session:
         else:
             output.write_line(sentence)
 
+    @property
+    def timeout(self) -> float:
+        """Seconds that it waits for an answer."""
+        return DEFAULT_TIMEOUT if self.options.timeout is None else self.options.timeout
+
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask before something that cannot be undone; only on a terminal, and not with --yes."""
         if not yes and sys.stdin.isatty():
@@ -120,9 +124,9 @@ class Session:
         client = InnoAI(
             api_key=api_key,
             base_url=_http_url(self.options.base_url or os.environ.get("INNOAI_BASE_URL") or None),
-            timeout=DEFAULT_TIMEOUT if self.options.timeout is None else self.options.timeout,
+            timeout=self.timeout,
             max_retries=0,
-            http_client=DefaultHttpxClient(event_hooks={"response": [_require_json_object]}),
+            http_client=DefaultHttpxClient(event_hooks={"response": [_require_what_was_asked]}),
         )
         return self.closing.enter_context(client)
 
@@ -169,13 +173,21 @@ def _key_of_environment() -> str:
         raise typer.BadParameter(problem.message, param_hint="INNOAI_API_KEY") from None
 
 
-def _require_json_object(response: httpx2.Response) -> None:
+def _require_what_was_asked(response: httpx2.Response) -> None:
     """Raise CommandError on a success that only some other server gives, before it counts as ours.
 
     Without this any web page with status 200 would pass for the word that a key is revoked.
     """
     if not response.is_success or response.status_code == HTTPStatus.NO_CONTENT:
         return
+    wanted = response.request.headers["accept"]
+    if wanted == "application/json":
+        _require_json_object(response)
+    elif response.headers.get("content-type", "").partition(";")[0] != wanted:
+        raise foreign_answer(f"it is not {wanted}")
+
+
+def _require_json_object(response: httpx2.Response) -> None:
     response.read()
     try:
         body = response.json()
@@ -186,18 +198,9 @@ def _require_json_object(response: httpx2.Response) -> None:
 
 
 def _http_url(text: str | None) -> str | None:
-    if text is not None and not _is_http_url(text):
+    if text is not None and not arguments.is_http_url(text):
         raise typer.BadParameter(
             "the base URL must start with http:// or https://, like http://127.0.0.1:8080/v1",
             param_hint="--base-url / INNOAI_BASE_URL",
         )
     return text
-
-
-def _is_http_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        has_address = bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port or an IPv6 address that is none
-        return False
-    return has_address and parts.scheme in ("http", "https") and text.isprintable() and " " not in text

@@ -22,7 +22,7 @@ from innoai.sdk.methods import (
     pages,
 )
 from innoai.sdk.pages import AsyncAuditPage, AsyncUsagePage, AuditPage, UsagePage
-from innoai.sdk.streams import AsyncEventStream, EventStream, open_stream, open_stream_async
+from innoai.sdk.streams import AsyncEventStream, EventStream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -154,7 +154,9 @@ class Audit(Resource):
 
     def export(self, **which: Unpack[AuditFilter]) -> Iterator[dict[str, Any]]:
         """All entries, the oldest first, each as the JSON object that its hash covers."""
-        return map(read, open_stream(self._client, audit.export_entries(**which)).lines())
+        return map(read, self.export_jsonl(**which).lines())
+
+    export_jsonl = downloads(audit.export_entries)
 
     def verify(self, *, heads: Iterable[Head] = ()) -> Verified | BrokenLink:
         """Whether the whole log fits together, up to what the server calls its head.
@@ -285,9 +287,11 @@ class AsyncAudit(AsyncResource):
 
     async def export(self, **which: Unpack[AuditFilter]) -> AsyncIterator[dict[str, Any]]:
         """All entries, the oldest first, each as the JSON object that its hash covers."""
-        download = await open_stream_async(self._client, audit.export_entries(**which))
+        download = await self.export_jsonl(**which)
         async for line in download.lines():
             yield read(line)
+
+    export_jsonl = downloads_async(audit.export_entries)
 
     async def verify(self, *, heads: Iterable[Head] = ()) -> Verified | BrokenLink:
         """Whether the whole log fits together, up to what the server calls its head.

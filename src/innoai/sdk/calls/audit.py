@@ -31,7 +31,7 @@ def list_entries(**pages: Unpack[AuditPages]) -> Listing[AuditEntry]:
 
 
 def export_entries(**which: Unpack[AuditFilter]) -> Call[bytes]:
-    """All entries, the oldest first, as lines of JSON."""
+    """All entries, the oldest first, as lines of JSON; they are read as they come."""
     query = {**_query(which), "format": "jsonl"}
     return Call("get", "/audit", bytes, query=query, headers={"Accept": "application/jsonl"})
 

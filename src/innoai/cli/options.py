@@ -1,0 +1,64 @@
+"""Options that several commands take."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from innoai.cli import arguments
+
+LimitOption = Annotated[
+    int | None, typer.Option("--limit", min=1, max=100, metavar="N", help="At most this many.")
+]
+CursorOption = Annotated[
+    str | None, typer.Option("--cursor", metavar="TEXT", help="Continue where the list before ended.")
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+IdempotencyKeyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--idempotency-key", metavar="TEXT", help="Repeating the command with the same text changes nothing."
+    ),
+]
+FromOption = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        parser=arguments.instant,
+        metavar="TIME",
+        help="From here on, like 2026-11-01 or 2026-11-01T12:00:00Z.",
+    ),
+]
+ToOption = Annotated[
+    str | None, typer.Option("--to", parser=arguments.instant, metavar="TIME", help="Before this.")
+]
+MonthOption = Annotated[
+    str | None,
+    typer.Option("--month", parser=arguments.month, metavar="MONTH", help="A calendar month, like 2026-11."),
+]
+CustomerOption = Annotated[
+    str | None, typer.Option("--customer", metavar="CUSTOMER_ID", help="Only this customer's.")
+]
+BudgetMonthlyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--budget-monthly",
+        parser=arguments.amount,
+        metavar="AMOUNT",
+        help="What a calendar month may cost, like 20 or 0.50; none removes the budget.",
+    ),
+]
+BudgetTotalOption = Annotated[
+    str | None,
+    typer.Option(
+        "--budget-total",
+        parser=arguments.amount,
+        metavar="AMOUNT",
+        help="What all of it may cost; none removes the budget.",
+    ),
+]
+CsvOption = Annotated[
+    str | None,
+    typer.Option("--csv", metavar="FILE", help="Write all of it as CSV to this file; - is stdout."),
+]
