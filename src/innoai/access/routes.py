@@ -13,13 +13,17 @@ from typing import TYPE_CHECKING
 
 from innoai.access.scopes import (
     ADMIN_FULL,
+    BILLING_READ,
+    BILLING_WRITE,
     CUSTOMERS_DELETE,
     CUSTOMERS_READ,
     CUSTOMERS_WRITE,
     INFERENCE_READ,
     INFERENCE_WRITE,
+    WEBHOOKS_READ,
+    WEBHOOKS_WRITE,
 )
-from innoai.access.tiers import AUDIT
+from innoai.access.tiers import AUDIT, STATEMENTS, WEBHOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +55,12 @@ INFERENCE_POSTS = (
     "/v1/audio/translations",
 )
 
+
+def _webhooks(method: str, path: str) -> Route:
+    scope = WEBHOOKS_READ if method == "GET" else WEBHOOKS_WRITE
+    return Route(method, path, scope, account_only=True, feature=WEBHOOKS)
+
+
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/models", INFERENCE_READ),
     Route("GET", "/v1/models/{model}", INFERENCE_READ),
@@ -77,13 +87,33 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/members/{member_id}", ADMIN_FULL, account_only=True),
     Route("PATCH", "/v1/members/{member_id}", ADMIN_FULL, account_only=True),
     Route("DELETE", "/v1/members/{member_id}", ADMIN_FULL, account_only=True),
+    Route("GET", "/v1/billing/usage", BILLING_READ),
+    Route("GET", "/v1/billing/summary", BILLING_READ),
+    Route("GET", "/v1/billing/settings", BILLING_READ, account_only=True),
+    Route("PATCH", "/v1/billing/settings", BILLING_WRITE, account_only=True),
+    Route("GET", "/v1/billing/statements", BILLING_READ, feature=STATEMENTS),
+    Route("GET", "/v1/billing/statements/{month}/{customer_id}", BILLING_READ, feature=STATEMENTS),
     Route("GET", "/v1/audit", ADMIN_FULL, account_only=True, feature=AUDIT),
+    _webhooks("POST", "/v1/webhooks"),
+    _webhooks("GET", "/v1/webhooks"),
+    _webhooks("GET", "/v1/webhooks/event-types"),
+    _webhooks("GET", "/v1/webhooks/stream"),
+    _webhooks("GET", "/v1/webhooks/deliveries"),
+    _webhooks("GET", "/v1/webhooks/deliveries/{delivery_id}"),
+    _webhooks("POST", "/v1/webhooks/deliveries/{delivery_id}/replay"),
+    _webhooks("GET", "/v1/webhooks/{endpoint_id}"),
+    _webhooks("PATCH", "/v1/webhooks/{endpoint_id}"),
+    _webhooks("DELETE", "/v1/webhooks/{endpoint_id}"),
+    _webhooks("POST", "/v1/webhooks/{endpoint_id}/rotate-secret"),
+    _webhooks("POST", "/v1/webhooks/{endpoint_id}/test"),
+    _webhooks("POST", "/v1/webhooks/{endpoint_id}/replay"),
     Route("GET", "/v1/tiers", None),
 )
 
 _BY_TEMPLATE: Mapping[tuple[str, str], Route] = MappingProxyType(
     {(route.method, route.path): route for route in ROUTES}
 )
+_PATHS = frozenset(route.path for route in ROUTES)
 
 
 def route_for(method: str, template: str) -> Route:
@@ -94,7 +124,7 @@ def route_for(method: str, template: str) -> Route:
 def match(method: str, path: str) -> Route | None:
     """The row that a concrete request falls under, if any; an exact path wins over a template."""
     exact = _BY_TEMPLATE.get((method, path))
-    if exact is not None:
+    if exact is not None or path in _PATHS:
         return exact
     segments = path.split("/")
     return next(
@@ -105,7 +135,13 @@ def match(method: str, path: str) -> Route | None:
 def allowed_methods(path: str) -> tuple[str, ...]:
     """The methods that some row takes on this concrete path, for the Allow header."""
     segments = path.split("/")
-    return tuple(dict.fromkeys(route.method for route in ROUTES if _fits(route.path.split("/"), segments)))
+    return tuple(
+        dict.fromkeys(
+            route.method
+            for route in ROUTES
+            if (route.path == path if path in _PATHS else _fits(route.path.split("/"), segments))
+        )
+    )
 
 
 def _fits(template: list[str], segments: list[str]) -> bool:

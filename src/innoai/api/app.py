@@ -10,7 +10,21 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
 from innoai.access.routes import allowed_methods
-from innoai.api import audit, auth, credentials, customers, docs, health, keys, members, models, tiers
+from innoai.api import (
+    audit,
+    auth,
+    billing,
+    credentials,
+    customers,
+    docs,
+    health,
+    keys,
+    members,
+    models,
+    statements,
+    tiers,
+    usage,
+)
 from innoai.api.admission import ADMISSION_KEY, REQUEST_ID_KEY, guard, provide_caller
 from innoai.api.services import Services
 from innoai.envelope import rate_headers, refusal_body, refusal_headers
@@ -49,6 +63,12 @@ HANDLERS = (
     members.change_member,
     members.remove_member,
     audit.show_log,
+    usage.show_usage,
+    billing.show_summary,
+    billing.show_settings,
+    billing.change_settings,
+    statements.list_statements,
+    statements.get_statement,
     tiers.show_matrix,
     models.list_models,
     models.get_model,

@@ -263,9 +263,9 @@ def _components(shapes: Iterable[Any]) -> dict[str, Any]:
 
 
 def _always_whole(schema: dict[str, Any]) -> dict[str, Any]:
-    """In an answer, a member with a default is there all the same, unless the default is null."""
-    properties = schema.get("properties", {})
-    required = [name for name, member in properties.items() if member.get("default", ...) is not None]
+    """In an answer, a member with a default is there all the same, unless that is null or to leave it out."""
+    members, given = schema.get("properties", {}), schema.get("required", ())
+    required = [name for name in members if name in given or members[name].get("default") is not None]
     return {**schema, "required": required}
 
 

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta
 
+from innoai.api.billing import Month
 from innoai.api.operations.audit import AUDIT
+from innoai.api.operations.billing import BILLING
 from innoai.api.operations.customers import CUSTOMERS
 from innoai.api.operations.inference import INFERENCE
 from innoai.api.operations.keys import KEYS
 from innoai.api.operations.members import MEMBERS
-from innoai.api.operations.operation import CUSTOMER_ID, KEY_ID, MEMBER_ID, MODEL, Operation
+from innoai.api.operations.operation import CUSTOMER_ID, KEY_ID, MEMBER_ID, MODEL, MONTH, Operation
 from innoai.api.operations.server import SERVER
 from innoai.api.operations.tokens import TOKENS
 from innoai.api.wire import CustomerId
@@ -31,6 +33,7 @@ PATH_PARAMETERS: Mapping[str, tuple[Any, str]] = {
     "customer_id": (CustomerId, CUSTOMER_ID),
     "member_id": (MemberId, MEMBER_ID),
     "model": (ModelName, MODEL),
+    "month": (Month, MONTH),
 }
 """Each parameter of a path template: its type and an example."""
 
@@ -41,8 +44,18 @@ TAGS: Mapping[str, str] = {
     "customers": "The account's own end customers.",
     "members": "The people of the account, and their roles.",
     "audit": "The audit log: what was done, by whom, and from where.",
+    "billing": "What was used and what it cost; budgets; monthly statements.",
     "access": "The access-control matrix.",
     "server": "Health, metrics and this document.",
 }
 
-OPERATIONS: tuple[Operation, ...] = (*INFERENCE, *TOKENS, *KEYS, *CUSTOMERS, *MEMBERS, *AUDIT, *SERVER)
+OPERATIONS: tuple[Operation, ...] = (
+    *INFERENCE,
+    *TOKENS,
+    *KEYS,
+    *CUSTOMERS,
+    *MEMBERS,
+    *BILLING,
+    *AUDIT,
+    *SERVER,
+)

@@ -15,9 +15,13 @@ if TYPE_CHECKING:
 KEY_ID = "key_0UySTdUK83VqVcDhBZJZlb"
 MEMBER_ID = "mem_0UySTdUKD5xS3QnVyHkF9C"
 CUSTOMER_ID = "customer_12345"
+ENDPOINT_ID = "whe_0UySTdUKB7kQ2LmZpXyD5A"
+DELIVERY_ID = "dlv_0UySTdUKBw3Nf8RtKcVb6M"
 MODEL = "inno-ai-boyong-4.5"
+MONTH = "2026-11"
 SECRET = "sk-inno-2mVb3xQ0sYc8LrTgKpNwEfHjUaZd5R7t9WoXiBqG1MvSk0hJx"
 TOKEN = "eyJhbGciOiJIUzI1NiIsImtpZCI6InNpZ18wIn0.eyJzdWIiOiJrZXlfMCJ9.c2lnbmF0dXJl"
+EVENT_STREAM = "text/event-stream"
 NOW = "2026-11-24T22:07:02Z"
 
 

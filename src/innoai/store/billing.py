@@ -1,0 +1,218 @@
+"""What was used, as it is reported: records by their indexes, and everything else from the sums.
+
+No report reads the records but the list of the records themselves: hours are added up in usage_hours
+as they arrive, months in spending.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from sqlalchemy import Integer, distinct, func, literal, literal_column, select, tuple_
+
+from innoai.store.tables import spending, usage_hours, usage_records
+from innoai.store.usage import HOUR, UsageRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy import ColumnElement, Select, Table
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+GroupName = Literal["day", "hour", "model", "key", "customer"]
+HOURS_PER_DAY = 24
+_SUMMED = ("requests", "failures", "prompt_tokens", "cached_tokens", "completion_tokens", "cost")
+_RECORD_COLUMNS = [usage_records.c[name] for name in UsageRecord.__struct_fields__]
+# Their constants are no parameters, or Postgres would not see that they group by what they select.
+_GROUPS: dict[GroupName, ColumnElement[Any]] = {
+    "day": usage_hours.c.hour // literal_column(str(HOURS_PER_DAY), Integer),
+    "hour": usage_hours.c.hour,
+    "model": usage_hours.c.model,
+    "key": usage_hours.c.key_id,
+    "customer": func.coalesce(usage_hours.c.customer_id, literal_column("''")),
+}
+GROUPS: tuple[GroupName, ...] = tuple(_GROUPS)
+"""In the order in which buckets are sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which usage: from the instant `since` to before `until`, in Unix seconds.
+
+    `customers`: of these alone, by our ids (`cus_…`); a deleted customer and one that later got its
+    customer_id are two.
+    """
+
+    account_id: str
+    since: float
+    until: float
+    model: str | None = None
+    key_id: str | None = None
+    customers: tuple[str, ...] | None = None
+
+
+class Totals(NamedTuple):
+    """Usage added up; `cost` in billionths of the account's currency."""
+
+    requests: int = 0
+    failures: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    cost: int = 0
+
+
+class Bucket(NamedTuple):
+    """The usage of a group: `of` has a value for each name that it was grouped by.
+
+    A day is counted in days since the epoch, an hour in hours; a model or a customer may be empty.
+    """
+
+    of: tuple[str | int, ...]
+    totals: Totals
+
+
+class Statement(NamedTuple):
+    """What a customer used in a month, such as 2026-11."""
+
+    month: str
+    customer_id: str
+    requests: int
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    cost: int
+
+
+def together(several: Iterable[Totals]) -> Totals:
+    """All of them added up."""
+    return Totals(*map(sum, zip(Totals(), *several, strict=True)))
+
+
+async def customers_of(connection: AsyncConnection, account_id: str, customer_id: str) -> tuple[str, ...]:
+    """All of the account's customers, our ids, that ever used anything under that id; deleted ones too."""
+    query = select(distinct(spending.c.subject)).where(
+        spending.c.account_id == account_id, spending.c.customer_id == customer_id
+    )
+    return tuple((await connection.execute(query.order_by(spending.c.subject))).scalars())
+
+
+async def records(
+    connection: AsyncConnection,
+    selection: Selection,
+    *,
+    limit: int,
+    before: tuple[float, str] | None = None,
+) -> list[UsageRecord]:
+    """At most `limit` records, newest first, older than the one of that instant and request id."""
+    started, request_id = usage_records.c.started_at, usage_records.c.request_id
+    query = _selected(select(*_RECORD_COLUMNS), usage_records, selection).where(
+        started >= selection.since, started < selection.until
+    )
+    if before is not None:
+        query = query.where(tuple_(started, request_id) < tuple_(literal(before[0]), literal(before[1])))
+    rows = await connection.execute(query.order_by(started.desc(), request_id.desc()).limit(limit))
+    return [UsageRecord(*row) for row in rows]
+
+
+async def buckets(
+    connection: AsyncConnection,
+    selection: Selection,
+    group_by: Sequence[GroupName],
+    *,
+    limit: int | None = None,
+    after: tuple[str | int, ...] | None = None,
+) -> list[Bucket]:
+    """At most `limit` groups in ascending order, after the group `after`. Times count by whole hours."""
+    groups = [_GROUPS[name] for name in group_by]
+    sums = [_sum(usage_hours, name) for name in _SUMMED]
+    hour = usage_hours.c.hour
+    query = _selected(select(*groups, *sums), usage_hours, selection).where(
+        hour >= hour_before(selection.since), hour < hour_after(selection.until)
+    )
+    if after is not None:
+        query = query.where(tuple_(*groups) > tuple_(*map(literal, after)))
+    if groups:
+        query = query.group_by(*groups).order_by(*groups)
+    rows = (await connection.execute(query.limit(limit))).all()
+    size = len(groups)
+    return [Bucket(tuple(row[:size]), Totals(*map(int, row[size:]))) for row in rows]
+
+
+async def hours(connection: AsyncConnection, selection: Selection) -> tuple[int, int] | None:
+    """The first and the last hour in which something was used; None when nothing was."""
+    hour = usage_hours.c.hour
+    query = _selected(select(func.min(hour), func.max(hour)), usage_hours, selection).where(
+        hour >= hour_before(selection.since), hour < hour_after(selection.until)
+    )
+    first, last = (await connection.execute(query)).one()
+    return None if first is None else (first, last)
+
+
+async def statements(
+    connection: AsyncConnection,
+    account_id: str,
+    *,
+    limit: int,
+    month: str | None = None,
+    customer_id: str | None = None,
+    only: str | None = None,
+    after: tuple[str, str] | None = None,
+) -> list[Statement]:
+    """At most `limit` statements, the newest month first and in it by customer_id, after that one.
+
+    `only` restricts to one customer by our id.
+    """
+    by_month, by_customer = spending.c.month, spending.c.customer_id
+    query = select(by_month, by_customer, *(_sum(spending, name) for name in Statement._fields[2:])).where(
+        spending.c.account_id == account_id, by_customer.is_not(None)
+    )
+    if month is not None:
+        query = query.where(by_month == month)
+    if customer_id is not None:
+        query = query.where(by_customer == customer_id)
+    if only is not None:
+        query = query.where(spending.c.subject == only)
+    if after is not None:
+        last_month, last_customer = after
+        later = (by_month == last_month) & (by_customer > last_customer)
+        query = query.where((by_month < last_month) | later)
+    query = query.group_by(by_month, by_customer).order_by(by_month.desc(), by_customer).limit(limit)
+    return [Statement(*row[:2], *map(int, row[2:])) for row in await connection.execute(query)]
+
+
+async def was_charged(connection: AsyncConnection, account_id: str) -> bool:
+    """Whether anything of the account ever cost something."""
+    query = select(spending.c.subject).where(spending.c.subject == account_id, spending.c.cost > 0).limit(1)
+    return (await connection.execute(query)).first() is not None
+
+
+def hour_before(at: float) -> int:
+    """The hour that an instant is in."""
+    return int(at // HOUR)
+
+
+def hour_after(at: float) -> int:
+    """The first hour that begins at an instant or after it."""
+    return int(-(-at // HOUR))
+
+
+def _selected(query: Select[Any], table: Table, selection: Selection) -> Select[Any]:
+    columns = table.c
+    query = query.where(columns.account_id == selection.account_id)
+    if selection.model is not None:
+        query = query.where(columns.model == selection.model)
+    if selection.key_id is not None:
+        query = query.where(columns.key_id == selection.key_id)
+    match selection.customers:
+        case None:
+            return query
+        case (one,):
+            return query.where(columns.customer_pk == one)
+        case several:
+            return query.where(columns.customer_pk.in_(several))
+
+
+def _sum(table: Table, name: str) -> ColumnElement[Any]:
+    return func.coalesce(func.sum(table.c[name]), 0)
