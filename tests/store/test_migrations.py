@@ -11,11 +11,13 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, select
+from sqlalchemy import inspect, select, text
 
 import innoai.store
+from innoai.store import usage
 from innoai.store.database import Database
-from innoai.store.tables import feed_head, metadata
+from innoai.store.tables import feed_head, metadata, spending, usage_hours
+from innoai.store.usage import UsageRecord
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -50,6 +52,13 @@ def differences(connection: Connection) -> list[Any]:
         connection, opts={"compare_type": True, "compare_server_default": True}
     )
     return compare_metadata(context, metadata)
+
+
+def migrations(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(innoai.store.__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config
 
 
 async def schema_differences(database: Database) -> list[Any]:
@@ -100,12 +109,59 @@ async def test_going_down_again_leaves_nothing(empty: Database) -> None:
     await empty.migrate()
 
     def downgrade(connection: Connection) -> set[str]:
-        config = Config()
-        config.set_main_option("script_location", str(Path(innoai.store.__file__).parent / "migrations"))
-        config.attributes["connection"] = connection
-        command.downgrade(config, "base")
+        command.downgrade(migrations(connection), "base")
         return set(inspect(connection).get_table_names())
 
     async with empty.write() as connection:
         left = await connection.run_sync(downgrade)
     assert left == {"alembic_version"}
+
+
+def old_record(number: int, **changed: Any) -> UsageRecord:
+    """A record of before there were prices: around the end of a month, of an hour and of a year."""
+    values: dict[str, Any] = {
+        "request_id": f"req_{number}",
+        "account_id": f"acc_{number % 2}",
+        "key_id": f"key_{number % 4}",
+        "route": "/v1/chat/completions",
+        "status": (200, 400, 499, 200)[number % 4],
+        "outcome": ("complete", "complete", "cancelled", "failed")[number % 4],
+        "started_at": 1_798_761_600.0 - 40 + number * 0.9,
+        "duration_ms": 12.5,
+        "model": None if number % 3 == 0 else f"model-{number % 3}",
+        "customer_pk": f"cus_{number % 2}_{number % 5}" if number % 5 else None,
+        "customer_id": f"customer-{number % 5}" if number % 5 else None,
+        "prompt_tokens": number,
+        "cached_tokens": None if number % 7 else 1,
+        "completion_tokens": None if number % 6 else 3,
+    }
+    return UsageRecord(**(values | changed))
+
+
+async def sums(database: Database) -> list[set[tuple[Any, ...]]]:
+    async with database.read() as connection:
+        return [
+            {tuple(row) for row in await connection.execute(select(table))}
+            for table in (usage_hours, spending)
+        ]
+
+
+async def test_records_of_before_are_added_up_as_new_ones_are(empty: Database, url: str) -> None:
+    records = [old_record(number) for number in range(90)]
+    async with empty.write() as connection:
+        await connection.run_sync(lambda sync: command.upgrade(migrations(sync), "0001"))
+        columns = [name for name in UsageRecord.__struct_fields__ if name not in ("cost", "estimated")]
+        statement = text(
+            f"INSERT INTO usage_records ({', '.join(columns)}) VALUES (:{', :'.join(columns)})"  # noqa: S608
+        )
+        await connection.execute(
+            statement, [{name: getattr(record, name) for name in columns} for record in records]
+        )
+    await empty.migrate()
+    fresh = Database(url)
+    try:
+        async with fresh.write() as connection:
+            await usage.add(connection, records)
+        assert await sums(empty) == await sums(fresh)
+    finally:
+        await fresh.close()

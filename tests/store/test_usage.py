@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+import asyncio
+import random
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from sqlalchemy import func, select
 
 from innoai.store import usage
-from innoai.store.tables import usage_records
-from innoai.store.usage import ROWS_PER_STATEMENT, UsageRecord
+from innoai.store.database import Database
+from innoai.store.tables import spending, usage_hours, usage_records
+from innoai.store.usage import HOUR, MAX_SUM, ROWS_PER_STATEMENT, UsageRecord
 from tests.support.stores import NOW
 
 if TYPE_CHECKING:
-    from innoai.store.database import Database
+    from sqlalchemy import Table
 
 
 def record(number: int, **changed: Any) -> UsageRecord:
@@ -78,3 +81,93 @@ async def test_more_records_than_fit_one_statement_all_arrive(database: Database
     async with database.read() as connection:
         rows = (await connection.execute(select(func.count()).select_from(usage_records))).scalar_one()
     assert rows == count
+
+
+# What records add up to.
+
+
+async def rows_of(database: Database, table: Table) -> set[tuple[Any, ...]]:
+    async with database.read() as connection:
+        return {tuple(row) for row in await connection.execute(select(table))}
+
+
+async def test_records_are_counted_by_hour_key_customer_and_model(database: Database) -> None:
+    hour = int(NOW // HOUR)
+    served = {"model": "a-model", "prompt_tokens": 10, "cached_tokens": 4, "completion_tokens": 2, "cost": 7}
+    await add(
+        database,
+        record(1, **served),
+        record(2, **served, customer_pk="cus_1", customer_id="customer-1"),
+        record(3, **served, customer_pk="cus_1", customer_id="customer-1"),
+        record(4, model="a-model", status=502, outcome="failed"),
+        record(5, **served, started_at=(hour + 1) * HOUR),
+    )
+    assert await rows_of(database, usage_hours) == {
+        ("acc_1", hour, "key_1", "", "a-model", None, 2, 1, 10, 4, 2, 7, 25.0),
+        ("acc_1", hour, "key_1", "cus_1", "a-model", "customer-1", 2, 0, 20, 8, 4, 14, 25.0),
+        ("acc_1", hour + 1, "key_1", "", "a-model", None, 1, 0, 10, 4, 2, 7, 12.5),
+    }
+
+
+async def test_records_are_counted_by_month_for_account_key_and_customer(database: Database) -> None:
+    december = 1_796_083_200.0
+    own = {"customer_pk": "cus_1", "customer_id": "customer-1"}
+    await add(database, record(1, prompt_tokens=3, cost=5, **own), record(2, cost=6))
+    await add(database, record(3, completion_tokens=1, cost=7, **own, started_at=december))
+    assert await rows_of(database, spending) == {
+        ("acc_1", "2026-11", "acc_1", None, 2, 3, 0, 0, 11),
+        ("key_1", "2026-11", "acc_1", None, 2, 3, 0, 0, 11),
+        ("cus_1", "2026-11", "acc_1", "customer-1", 1, 3, 0, 0, 5),
+        ("acc_1", "2026-12", "acc_1", None, 1, 0, 0, 1, 7),
+        ("key_1", "2026-12", "acc_1", None, 1, 0, 0, 1, 7),
+        ("cus_1", "2026-12", "acc_1", "customer-1", 1, 0, 0, 1, 7),
+    }
+
+
+async def test_a_record_that_comes_again_is_counted_once(database: Database) -> None:
+    async with database.write() as connection:
+        first = await usage.add(connection, [record(1, cost=5), record(1, cost=9), record(2, cost=1)])
+        again = await usage.add(connection, [record(2, cost=1), record(1, cost=5), record(3, cost=2)])
+    assert {new.request_id: new.cost for new in first} == {"req_1": 5, "req_2": 1}
+    assert [new.request_id for new in again] == ["req_3"]
+    assert {row[-1] for row in await rows_of(database, spending)} == {8}
+
+
+def test_a_caller_that_left_met_no_failure_and_a_refusal_is_one() -> None:
+    def failed(status: int, outcome: str) -> bool:
+        return record(1, status=status, outcome=outcome).is_failure
+
+    assert [failed(200, "complete"), failed(499, "cancelled")] == [False, False]
+    assert [failed(400, "complete"), failed(200, "failed"), failed(502, "failed")] == [True, True, True]
+
+
+async def test_a_sum_that_a_column_cannot_hold_stops_at_its_greatest(database: Database) -> None:
+    cost = 2**62
+    for number in range(3):
+        await add(database, record(number, cost=cost))
+    await add(database, record(3, cost=2**63 - 1), record(4, cost=2**63 - 1))
+    assert {row[-1] for row in await rows_of(database, spending)} == {MAX_SUM}
+
+
+async def test_shippers_at_once_neither_lose_counts_nor_wait_for_each_other(url: str) -> None:
+    """In whatever order the records come, the sums are locked in one."""
+    databases = [Database(url) for _ in range(3)]
+    numbers = list(range(120))
+
+    async def ship(database: Database, seed: int) -> None:
+        mine = numbers.copy()
+        random.Random(seed).shuffle(mine)
+        for number in mine:
+            twin = record(
+                number + 1000 * seed, key_id=f"key_{number % 7}", model=f"model-{number % 5}", cost=1
+            )
+            await add(database, twin, record(number, key_id=f"key_{number % 7}", cost=1))
+
+    try:
+        await asyncio.gather(*(ship(database, seed) for seed, database in enumerate(databases, start=1)))
+        by_account = [row for row in await rows_of(databases[0], spending) if row[0] == "acc_1"]
+        assert [(row[4], row[-1]) for row in by_account] == [(480, 480)]
+        assert sum(row[6] for row in await rows_of(databases[0], usage_hours)) == 480
+    finally:
+        for database in databases:
+            await database.close()

@@ -156,6 +156,7 @@ usage_records = Table(
     Index("usage_by_account", "account_id", "started_at", "request_id"),
     Index("usage_by_customer", "account_id", "customer_pk", "started_at", "request_id"),
     Index("usage_by_key", "account_id", "key_id", "started_at", "request_id"),
+    Index("usage_by_model", "account_id", "model", "started_at", "request_id"),
 )
 
 idempotency = Table(

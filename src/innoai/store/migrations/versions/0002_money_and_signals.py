@@ -231,9 +231,43 @@ def upgrade() -> None:
     op.create_index(
         "usage_by_key", "usage_records", ["account_id", "key_id", "started_at", "request_id"], unique=False
     )
+    op.create_index(
+        "usage_by_model", "usage_records", ["account_id", "model", "started_at", "request_id"], unique=False
+    )
+    _add_up_usage()
+
+
+def _add_up_usage() -> None:
+    """Count the records of before, which had no cost, in the sums; see store/usage.py."""
+    if op.get_bind().dialect.name == "sqlite":
+        hour = "CAST(started_at / 3600 AS INTEGER)"
+        month = "strftime('%Y-%m', started_at, 'unixepoch')"
+    else:
+        hour = "CAST(floor(started_at / 3600) AS INTEGER)"
+        month = "to_char(to_timestamp(started_at) AT TIME ZONE 'UTC', 'YYYY-MM')"
+    tokens = ", ".join(
+        f"COALESCE(SUM({name}), 0)" for name in ("prompt_tokens", "cached_tokens", "completion_tokens")
+    )
+    failures = "CASE WHEN outcome = 'failed' OR outcome = 'complete' AND status >= 400 THEN 1 ELSE 0 END"
+    op.execute(
+        "INSERT INTO usage_hours (account_id, hour, key_id, customer_pk, model, customer_id, requests, "  # noqa: S608 - ours
+        "failures, prompt_tokens, cached_tokens, completion_tokens, cost, duration_ms) "
+        f"SELECT account_id, {hour}, key_id, COALESCE(customer_pk, ''), COALESCE(model, ''), "
+        f"MAX(customer_id), COUNT(*), SUM({failures}), {tokens}, 0, SUM(duration_ms) "
+        "FROM usage_records GROUP BY 1, 2, 3, 4, 5"
+    )
+    subjects = (("account_id", "NULL"), ("key_id", "NULL"), ("customer_pk", "MAX(customer_id)"))
+    for subject, customer_id in subjects:
+        op.execute(
+            "INSERT INTO spending (subject, month, account_id, customer_id, requests, prompt_tokens, "  # noqa: S608 - ours
+            "cached_tokens, completion_tokens, cost) "
+            f"SELECT {subject}, {month}, MAX(account_id), {customer_id}, COUNT(*), {tokens}, 0 "
+            f"FROM usage_records WHERE {subject} IS NOT NULL GROUP BY 1, 2"
+        )
 
 
 def downgrade() -> None:
+    op.drop_index("usage_by_model", table_name="usage_records")
     op.drop_index("usage_by_key", table_name="usage_records")
     op.drop_index("usage_by_customer", table_name="usage_records")
     op.drop_index("usage_by_account", table_name="usage_records")
