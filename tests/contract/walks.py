@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
@@ -20,13 +21,18 @@ _numbers = itertools.count(1)
 
 
 class Call(NamedTuple):
-    """A request that succeeds when it is admitted: `{…}` in the path is filled in."""
+    """A request that succeeds when it is admitted: `{…}` in the path and body is filled in.
+
+    `leaves`: the actions that it leaves in the audit log.
+    """
 
     status: int
     body: dict[str, Any] | None = None
+    leaves: tuple[str, ...] = ()
 
 
 INFERENCE = Call(200, {**HELLO, "input": "Hello", "prompt": "Hello"})
+HOOK = {"url": "https://hooks.example.com/innoai", "event_types": ["webhook.test"]}
 CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/v1/models"): Call(200),
     ("GET", "/v1/models/{model}"): Call(200),
@@ -34,25 +40,50 @@ CALLS: dict[tuple[str, str], Call] = {
     ("POST", "/v1/auth/token"): Call(200, {}),
     ("POST", "/v1/auth/refresh"): Call(200, {"refresh_token": "{refresh_token}"}),
     ("GET", "/v1/auth/validate"): Call(200),
-    ("POST", "/v1/auth/revoke"): Call(200, {"token": "{access_token}"}),
+    ("POST", "/v1/auth/revoke"): Call(200, {"token": "{access_token}"}, ("token.revoked",)),
     ("POST", "/v1/auth/introspect"): Call(200, {"token": "{access_token}"}),
     ("POST", "/v1/auth/explain"): Call(200, {"key": "{key_id}", "method": "GET", "path": "/v1/models"}),
-    ("POST", "/v1/keys"): Call(201, {"name": "Made by a walk"}),
+    ("POST", "/v1/keys"): Call(201, {"name": "Made by a walk"}, ("key.created",)),
     ("GET", "/v1/keys"): Call(200),
     ("GET", "/v1/keys/{key_id}"): Call(200),
-    ("PATCH", "/v1/keys/{key_id}"): Call(200, {"name": "Changed by a walk"}),
-    ("DELETE", "/v1/keys/{key_id}"): Call(204),
-    ("POST", "/v1/keys/{key_id}/rotate"): Call(201, {}),
-    ("POST", "/v1/customers"): Call(201, {"customer_id": "{new_customer_id}"}),
+    ("PATCH", "/v1/keys/{key_id}"): Call(200, {"name": "Changed by a walk"}, ("key.updated",)),
+    ("DELETE", "/v1/keys/{key_id}"): Call(204, leaves=("key.revoked",)),
+    ("POST", "/v1/keys/{key_id}/rotate"): Call(201, {}, ("key.rotated",)),
+    ("POST", "/v1/customers"): Call(201, {"customer_id": "{new_customer_id}"}, ("customer.created",)),
     ("GET", "/v1/customers"): Call(200),
     ("GET", "/v1/customers/{customer_id}"): Call(200),
-    ("PATCH", "/v1/customers/{customer_id}"): Call(200, {"name": "Changed by a walk"}),
-    ("DELETE", "/v1/customers/{customer_id}"): Call(204),
-    ("POST", "/v1/members"): Call(201, {"email": "{new_email}"}),
+    ("PATCH", "/v1/customers/{customer_id}"): Call(200, {"name": "Changed by a walk"}, ("customer.updated",)),
+    ("DELETE", "/v1/customers/{customer_id}"): Call(204, leaves=("key.revoked", "customer.deleted")),
+    ("POST", "/v1/members"): Call(201, {"email": "{new_email}"}, ("member.invited",)),
     ("GET", "/v1/members"): Call(200),
     ("GET", "/v1/members/{member_id}"): Call(200),
-    ("PATCH", "/v1/members/{member_id}"): Call(200, {"name": "Changed by a walk"}),
-    ("DELETE", "/v1/members/{member_id}"): Call(204),
+    ("PATCH", "/v1/members/{member_id}"): Call(200, {"name": "Changed by a walk"}, ("member.updated",)),
+    ("DELETE", "/v1/members/{member_id}"): Call(204, leaves=("member.removed",)),
+    ("GET", "/v1/billing/usage"): Call(200),
+    ("GET", "/v1/billing/summary"): Call(200),
+    ("GET", "/v1/billing/settings"): Call(200),
+    ("PATCH", "/v1/billing/settings"): Call(
+        200, {"alert_thresholds": "{thresholds}"}, ("billing.settings_updated",)
+    ),
+    ("GET", "/v1/billing/statements"): Call(200),
+    ("GET", "/v1/billing/statements/{month}/{customer_id}"): Call(200),
+    ("POST", "/v1/webhooks"): Call(201, HOOK, ("webhook.created",)),
+    ("GET", "/v1/webhooks"): Call(200),
+    ("GET", "/v1/webhooks/event-types"): Call(200),
+    ("GET", "/v1/webhooks/stream"): Call(200),
+    ("GET", "/v1/webhooks/deliveries"): Call(200),
+    ("GET", "/v1/webhooks/deliveries/{delivery_id}"): Call(200),
+    ("POST", "/v1/webhooks/deliveries/{delivery_id}/replay"): Call(202, leaves=("webhook.replayed",)),
+    ("GET", "/v1/webhooks/{endpoint_id}"): Call(200),
+    ("PATCH", "/v1/webhooks/{endpoint_id}"): Call(
+        200, {"description": "Changed by a walk"}, ("webhook.updated",)
+    ),
+    ("DELETE", "/v1/webhooks/{endpoint_id}"): Call(204, leaves=("webhook.deleted",)),
+    ("POST", "/v1/webhooks/{endpoint_id}/rotate-secret"): Call(200, {}, ("webhook.secret_rotated",)),
+    ("POST", "/v1/webhooks/{endpoint_id}/test"): Call(202, leaves=("webhook.tested",)),
+    ("POST", "/v1/webhooks/{endpoint_id}/replay"): Call(
+        202, {"since": "2026-11-24T22:07:02Z"}, ("webhook.replayed",)
+    ),
     ("GET", "/v1/audit"): Call(200),
     ("GET", "/v1/tiers"): Call(200),
 }
@@ -80,27 +111,39 @@ class Walker:
         headers = {"x-forwarded-for": address}
         if credential is not None:
             headers |= bearer(credential)
-        return self.client.request(route.method, path, json=body, headers=headers)
+        asked = self.client.build_request(route.method, path, json=body, headers=headers)
+        answer = self.client.send(asked, stream=True)
+        if not answer.headers.get("content-type", "").startswith("text/event-stream"):
+            answer.read()
+        answer.close()
+        return answer
 
 
-def new_subject(admin: httpx.Client) -> dict[str, str]:
+def new_subject(admin: httpx.Client) -> dict[str, Any]:
     """Fresh objects of the account whose key `admin` has, by the names that paths and bodies give them."""
-    customer_id = f"walk-{next(_numbers)}"
+    number = next(_numbers)
+    customer_id = f"walk-{number}"
     key = create_key(admin, customer_id=customer_id)
     pair = mint(admin, key["key"])
     member = admin.post("/members", json={"email": f"{customer_id}@example.com"}).json()
+    endpoint = admin.post("/webhooks", json=HOOK).json()
+    delivery = admin.post(f"/webhooks/{endpoint['id']}/test").json()
     return {
         "model": MODEL,
         "key_id": key["id"],
         "customer_id": customer_id,
         "new_customer_id": f"new-{customer_id}",
         "member_id": member["id"],
+        "endpoint_id": endpoint["id"],
+        "delivery_id": delivery["id"],
         "new_email": f"new-{customer_id}@example.com",
+        "month": f"{datetime.now(UTC):%Y-%m}",
+        "thresholds": [1 + number % 100],
         **{name: pair[name] for name in ("access_token", "refresh_token")},
     }
 
 
-def request_of(route: Route, subject: dict[str, str]) -> tuple[str, dict[str, Any] | None]:
+def request_of(route: Route, subject: dict[str, Any]) -> tuple[str, dict[str, Any] | None]:
     """The path and the body of the route's request about this subject."""
     body = CALLS[route.method, route.path].body
     if body is not None:
@@ -108,7 +151,7 @@ def request_of(route: Route, subject: dict[str, str]) -> tuple[str, dict[str, An
     return route.path.format(**subject), body
 
 
-def _filled(value: Any, subject: dict[str, str]) -> Any:
+def _filled(value: Any, subject: dict[str, Any]) -> Any:
     if isinstance(value, str) and value.startswith("{"):
         return subject[value.strip("{}")]
     return value
