@@ -1,6 +1,6 @@
-"""What an application imports: the clients, their errors and webhook verification.
+"""What an application imports: the clients, their errors, and the verification of webhooks and audit logs.
 
-Every name is loaded on first use, so `import innoai` costs nothing and `innoai.webhooks` needs no openai.
+Every name is loaded on first use: `import innoai` costs nothing, and `webhooks` and `audit` need no openai.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from innoai.sdk import audit as audit
     from innoai.sdk import webhooks as webhooks
     from innoai.sdk.client import AsyncInnoAI as AsyncInnoAI
     from innoai.sdk.client import InnoAI as InnoAI
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from innoai.sdk.errors import UpstreamError as UpstreamError
     from innoai.sdk.errors import UpstreamTimeout as UpstreamTimeout
 
+_MODULES = ("audit", "webhooks")
 _CLIENTS = ("AsyncInnoAI", "InnoAI")
 _ERRORS = (
     "Conflict",
@@ -66,8 +68,8 @@ _HOME = {
 
 def __getattr__(name: str) -> object:
     """The exported object of that name (PEP 562); it is loaded once and then an ordinary attribute."""
-    if name == "webhooks":
-        value: object = import_module("innoai.sdk.webhooks")
+    if name in _MODULES:
+        value: object = import_module(f"innoai.sdk.{name}")
     elif name in _HOME:
         value = getattr(import_module(_HOME[name]), name)
     else:
@@ -77,4 +79,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME, "webhooks"})
+    return sorted({*globals(), *_HOME, *_MODULES})

@@ -36,13 +36,15 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What to send back. `raw` goes out as it is, in place of JSON; `hang_up` closes without an answer."""
+    """What to send back. `raw` goes out as it is, in place of JSON; `hang_up` closes without an answer,
+    `cut` before the end of one."""
 
     body: Any = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     raw: bytes | None = None
     hang_up: bool = False
+    cut: bool = False
 
 
 def refusal(status: int, code: str, **members: Any) -> Answer:
@@ -95,10 +97,11 @@ class Peer:
                 for name, value in headers.items():
                     self.send_header(name, value)
                 if not empty:
-                    self.send_header("content-length", str(len(payload)))
+                    self.send_header("content-length", str(len(payload) + answer.cut))
                 self.end_headers()
                 if not empty:
                     self.wfile.write(payload)
+                self.close_connection |= answer.cut
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 pass

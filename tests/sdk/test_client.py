@@ -175,9 +175,17 @@ def test_webhooks_are_verified_without_openai() -> None:
     assert python(code) == "False"
 
 
+def test_audit_logs_are_verified_without_openai() -> None:
+    code = (
+        "import sys; sys.modules['openai'] = None\n"
+        "from innoai import audit; print(audit.verify([]).head.sequence)"
+    )
+    assert python(code) == "0"
+
+
 def test_every_exported_name_can_be_had() -> None:
     exported = [name for name in dir(innoai) if not name.startswith("_")]
-    assert {"InnoAI", "AsyncInnoAI", "webhooks", "InnoAIError", "RateLimitExceeded"} <= set(exported)
+    assert {"InnoAI", "AsyncInnoAI", "audit", "webhooks", "InnoAIError", "RateLimitExceeded"} <= set(exported)
     assert all(getattr(innoai, name) is not None for name in exported)
 
 

@@ -1,154 +1,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from innoai.sdk import resources
+from tests.sdk.calls import CALLS, EXPLANATION, Made
 from tests.sdk.conftest import KEY, Either
 from tests.sdk.peer import Answer, Peer, refusal
-from tests.sdk.samples import API_KEY, CUSTOMER, MATRIX, NEW_KEY, VALIDATION, tokens
+from tests.sdk.samples import API_KEY, CUSTOMER, MATRIX, NEW_KEY
+from tests.support.samples import INVITED, NEW_ENDPOINT
 
 if TYPE_CHECKING:
     from innoai import AsyncInnoAI, InnoAI
-
-NOTHING = Answer(status=204)
-EXPLANATION = {
-    "allowed": False,
-    "code": "ip_not_allowed",
-    "message": "No.",
-    "checks": [{"name": "network", "outcome": "refused", "detail": "203.0.113.9"}],
-}
-
-Made = Callable[[Any], Any]
-
-CALLS: list[tuple[str, Made, str, Any, Answer]] = [
-    (
-        "auth.token",
-        lambda c: c.auth.token(customer_id="customer-123", scopes=["inference:read"], expires_in=3600),
-        "POST /v1/auth/token",
-        {"customer_id": "customer-123", "scopes": ["inference:read"], "expires_in": 3600},
-        Answer(tokens()),
-    ),
-    ("auth.token plain", lambda c: c.auth.token(), "POST /v1/auth/token", {}, Answer(tokens())),
-    (
-        "auth.token rotating",
-        lambda c: c.auth.token(rotate=True),
-        "POST /v1/auth/token",
-        {"rotate": True},
-        Answer(tokens()),
-    ),
-    (
-        "auth.refresh",
-        lambda c: c.auth.refresh("refresh-1"),
-        "POST /v1/auth/refresh",
-        {"refresh_token": "refresh-1"},
-        Answer(tokens()),
-    ),
-    ("auth.validate", lambda c: c.auth.validate(), "GET /v1/auth/validate", None, Answer(VALIDATION)),
-    (
-        "auth.revoke",
-        lambda c: c.auth.revoke("access-1"),
-        "POST /v1/auth/revoke",
-        {"token": "access-1"},
-        Answer({}),
-    ),
-    (
-        "auth.introspect",
-        lambda c: c.auth.introspect("access-1"),
-        "POST /v1/auth/introspect",
-        {"token": "access-1"},
-        Answer({"active": False}),
-    ),
-    (
-        "auth.explain",
-        lambda c: c.auth.explain(key="key_1", method="POST", path="/v1/keys", ip="203.0.113.9"),
-        "POST /v1/auth/explain",
-        {"key": "key_1", "method": "POST", "path": "/v1/keys", "ip": "203.0.113.9"},
-        Answer(EXPLANATION),
-    ),
-    (
-        "keys.create",
-        lambda c: c.keys.create(
-            name="Production Backend",
-            scopes=["inference:read"],
-            allowed_ips=["192.168.1.0/24", "10.0.0.0/8"],
-            rate_limit=1000,
-        ),
-        "POST /v1/keys",
-        {
-            "name": "Production Backend",
-            "scopes": ["inference:read"],
-            "allowed_ips": ["192.168.1.0/24", "10.0.0.0/8"],
-            "rate_limit": 1000,
-        },
-        Answer(NEW_KEY, 201),
-    ),
-    (
-        "keys.create with a level",
-        lambda c: c.keys.create(
-            "Reader", level="read", models=("m",), customer_id="c", expires_at="2027-01-01T00:00:00Z"
-        ),
-        "POST /v1/keys",
-        {
-            "name": "Reader",
-            "level": "read",
-            "models": ["m"],
-            "customer_id": "c",
-            "expires_at": "2027-01-01T00:00:00Z",
-        },
-        Answer(NEW_KEY, 201),
-    ),
-    ("keys.get", lambda c: c.keys.get("key_1"), "GET /v1/keys/key_1", None, Answer(API_KEY)),
-    (
-        "keys.update",
-        lambda c: c.keys.update("key_1", name="New", expires_at=None, models=None),
-        "PATCH /v1/keys/key_1",
-        {"name": "New", "expires_at": None, "models": None},
-        Answer(API_KEY),
-    ),
-    (
-        "keys.rotate",
-        lambda c: c.keys.rotate("key_1", overlap=0, name="V3"),
-        "POST /v1/keys/key_1/rotate",
-        {"overlap": 0, "name": "V3"},
-        Answer({**NEW_KEY, "rotated_from": "key_1"}, 201),
-    ),
-    ("keys.revoke", lambda c: c.keys.revoke("key_1"), "DELETE /v1/keys/key_1", None, NOTHING),
-    (
-        "customers.create",
-        lambda c: c.customers.create(customer_id="customer-123", metadata=MappingProxyType({"plan": "gold"})),
-        "POST /v1/customers",
-        {"customer_id": "customer-123", "metadata": {"plan": "gold"}},
-        Answer(CUSTOMER, 201),
-    ),
-    (
-        "customers.get",
-        lambda c: c.customers.get("customer-123"),
-        "GET /v1/customers/customer-123",
-        None,
-        Answer(CUSTOMER),
-    ),
-    (
-        "customers.update",
-        lambda c: c.customers.update("customer-123", name=None, disabled=True),
-        "PATCH /v1/customers/customer-123",
-        {"name": None, "disabled": True},
-        Answer(CUSTOMER),
-    ),
-    (
-        "customers.delete",
-        lambda c: c.customers.delete("customer-123"),
-        "DELETE /v1/customers/customer-123",
-        None,
-        NOTHING,
-    ),
-    ("tiers", lambda c: c.tiers(), "GET /v1/tiers", None, Answer(MATRIX)),
-]
 
 
 @pytest.mark.parametrize(
@@ -211,6 +77,19 @@ CREATORS: list[tuple[str, Made, str, dict[str, Any]]] = [
     ("keys.create", lambda c, **o: c.keys.create("V2", **o), "POST /v1/keys", NEW_KEY),
     ("keys.rotate", lambda c, **o: c.keys.rotate("key_1", **o), "POST /v1/keys/key_1/rotate", NEW_KEY),
     ("customers.create", lambda c, **o: c.customers.create("c", **o), "POST /v1/customers", CUSTOMER),
+    (
+        "webhooks.create",
+        lambda c, **o: c.webhooks.create("https://x", **o),
+        "POST /v1/webhooks",
+        NEW_ENDPOINT,
+    ),
+    (
+        "webhooks.rotate_secret",
+        lambda c, **o: c.webhooks.rotate_secret("whe_1", **o),
+        "POST /v1/webhooks/whe_1/rotate-secret",
+        NEW_ENDPOINT,
+    ),
+    ("members.create", lambda c, **o: c.members.create("a@b.example", **o), "POST /v1/members", INVITED),
 ]
 each_creator = pytest.mark.parametrize(
     ("create", "route", "body"), [row[1:] for row in CREATORS], ids=[row[0] for row in CREATORS]
@@ -314,11 +193,11 @@ async def test_iterating_an_async_page_walks_all_pages(async_client: AsyncInnoAI
     assert [r.query.get("cursor") for r in peer.received] == [None, ["c2"], ["c9"]]
 
 
-@pytest.mark.parametrize("name", ["Auth", "Keys", "Customers"])
-def test_the_async_twin_has_the_same_methods_signatures_and_documentation(name: str) -> None:
-    def surface(kind: type) -> dict[str, tuple[str, str | None]]:
+@pytest.mark.parametrize("name", ["Auth", "Keys", "Customers", "Members", "Billing", "Webhooks", "Audit"])
+def test_the_async_twin_has_the_same_methods_parameters_and_documentation(name: str) -> None:
+    def surface(kind: type) -> dict[str, tuple[Any, str | None]]:
         return {
-            method: (str(inspect.signature(value)), value.__doc__)
+            method: (inspect.signature(value).parameters, value.__doc__)
             for method, value in vars(kind).items()
             if not method.startswith("_")
         }

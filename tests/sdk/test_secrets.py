@@ -13,8 +13,9 @@ import innoai
 from tests.sdk.conftest import KEY, Either
 from tests.sdk.peer import Answer, Peer, refusal
 from tests.sdk.samples import API_KEY, NEW_KEY, VALIDATION, tokens
+from tests.support.samples import INVITED, NEW_ENDPOINT, SECRET
 
-SECRETS = (KEY, "access-1", "refresh-1", "sk-inno-shown-once")
+SECRETS = (KEY, "access-1", "refresh-1", "sk-inno-shown-once", SECRET, "only-once")
 
 
 def shown(*things: Any) -> str:
@@ -49,6 +50,17 @@ async def test_a_new_keys_secret_is_not_shown(either: Either, peer: Peer) -> Non
     text = shown(key, page)
     assert_silent(text)
     assert "wxyz" in text
+
+
+async def test_an_endpoints_secret_and_an_invitation_are_not_shown(either: Either, peer: Peer) -> None:
+    peer.on("POST /v1/webhooks", Answer(NEW_ENDPOINT, 201))
+    peer.on("POST /v1/webhooks/whe_1/rotate-secret", Answer(NEW_ENDPOINT))
+    peer.on("POST /v1/members", Answer(INVITED, 201))
+    made = await either.done(either.client.webhooks.create("https://example.com/webhooks"))
+    rotated = await either.done(either.client.webhooks.rotate_secret("whe_1"))
+    member = await either.done(either.client.members.create("ana@example.com"))
+    assert (made.secret, rotated.secret, member.invite_url) == (SECRET, SECRET, INVITED["invite_url"])
+    assert_silent(shown(made, rotated, member))
 
 
 @pytest.mark.parametrize("code", ["invalid_api_key", "token_expired"])

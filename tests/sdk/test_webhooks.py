@@ -5,6 +5,8 @@ import hashlib
 import hmac
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from innoai import webhooks
 
@@ -108,3 +110,21 @@ def test_a_timestamp_that_is_no_number_does_not_verify(timestamp: str) -> None:
     signed = f"{HEADERS['webhook-id']}.{timestamp}.{PAYLOAD}".encode()
     signature = base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
     assert not standard(webhook_timestamp=timestamp, webhook_signature=f"v1,{signature}")
+
+
+@given(payload=st.binary(), name=st.text(), moment=st.integers(0, 2**40))
+def test_what_is_signed_is_verified(payload: bytes, name: str, moment: int) -> None:
+    secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+    headers = {
+        "webhook-id": name,
+        "webhook-timestamp": str(moment),
+        "webhook-signature": webhooks.sign_standard(payload, name, str(moment), secret),
+    }
+    assert webhooks.verify_standard(payload, headers, secret, now=moment)
+    assert webhooks.verify(payload, webhooks.sign(payload, secret), secret)
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_not base64"])
+def test_a_secret_that_is_none_signs_nothing(secret: str) -> None:
+    with pytest.raises(ValueError, match="secret is"):
+        webhooks.sign_standard(b"", "evt_1", "1", secret)

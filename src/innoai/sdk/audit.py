@@ -107,8 +107,8 @@ def read(line: bytes | str) -> dict[str, Any]:
     """
     try:
         entry = json.loads(line, object_pairs_hook=_each_once)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+        raise ValueError("it is no JSON object") from None
     if not isinstance(entry, dict):
         raise ValueError("it is no JSON object")
     return entry
