@@ -27,6 +27,7 @@ from innoai.config import ConfigError, split_bind
 from innoai.door import Door
 from innoai.errors import InnoError
 from innoai.events.bursts import Bursts
+from innoai.events.deliver import Worker
 from innoai.fresh_ids import fresh_id
 from innoai.gateway.connection import IDLE_PATIENCE, Connection
 from innoai.gateway.gateway import Gateway
@@ -39,7 +40,7 @@ from innoai.metering.budgets import Budgets
 from innoai.metering.holders import Holders
 from innoai.metering.prices import currencies
 from innoai.metering.spool import Shipper, Spool
-from innoai.store import accounts, changes, idempotency, tokens
+from innoai.store import accounts, changes, events, idempotency, tokens
 from innoai.store import secrets as store_secrets
 from innoai.store.database import Database
 
@@ -81,6 +82,8 @@ class Application:
 
     gateway: Gateway
     control_plane: ControlPlane
+    stopping: asyncio.Event
+    """For the server to set when it has been asked to stop."""
 
 
 @contextlib.asynccontextmanager
@@ -144,11 +147,13 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         registry=open_registry(door, feed),
         clock=time.time,
     )
+    worker = Worker(database, secrets, settings.webhooks, time.time)
     background = [
         asyncio.create_task(work)
         for work in (
             feed.follow(keyring),
             shipper.run(),
+            worker.run(),
             bursts.record_all(database),
             _every(USE_FLUSH_SECONDS, keyring.flush_use),
             _every(EXPIRY_SECONDS, lambda: expiring.announce(database, settings.tiers, time.time())),
@@ -157,12 +162,13 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         )
     ]
     try:
-        yield Application(gateway, ControlPlane(services, new_request_id))
+        yield Application(gateway, ControlPlane(services, new_request_id), services.stopping)
     finally:
         await models.close()
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
+        await worker.stop()
         with contextlib.suppress(InnoError):
             await shipper.ship(leaving=True)
             await keyring.flush_use()
@@ -173,6 +179,10 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
 
 class Server(uvicorn.Server):
     """uvicorn's server, which ends with status 0 when it is asked to stop, and watches its callers' time."""
+
+    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
+        super().__init__(config)
+        self._stopping = stopping
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -196,6 +206,7 @@ class Server(uvicorn.Server):
             for connection in list(self.server_state.connections):
                 connection.transport.abort()
         self.should_exit = True
+        self._stopping.set()
 
     async def _watch_callers(self) -> None:
         loop = asyncio.get_running_loop()
@@ -227,7 +238,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         gc.freeze()
         gc.set_threshold(*COLLECTOR_THRESHOLDS)
         log.info("listening", address=_address_of(listener), models=list(settings.models))
-        await Server(config).serve(sockets=[listener])
+        await Server(config, application.stopping).serve(sockets=[listener])
 
 
 async def _check_tiers(settings: Settings, database: Database) -> None:
@@ -267,6 +278,7 @@ async def _tidy(database: Database) -> None:
         await changes.prune(connection, now)
         await tokens.prune(connection, now)
         await idempotency.prune(connection, now)
+        await events.prune(connection, now)
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Services:
     trusted_proxies: Networks
     registry: CollectorRegistry
     clock: Callable[[], float]
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the server has been asked to stop: what would go on for ever ends then."""
 
     async def heed_changes(self) -> None:
         """Make a committed mutation effective here, before it is acknowledged."""

@@ -242,6 +242,13 @@ EVENT_TYPES: Mapping[str, EventType] = MappingProxyType(
     }
 )
 
+PATTERNS: tuple[str, ...] = (
+    "*",
+    *dict.fromkeys(f"{name.partition('.')[0]}.*" for name in EVENT_TYPES),
+    *EVENT_TYPES,
+)
+"""How event types can be named: all of them, those of one subject, or one."""
+
 
 def wants(patterns: Iterable[str], type_name: str) -> bool:
     """Whether one of the patterns names the type: `key.created`, `key.*` or `*`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists, insert, select
+from sqlalchemy import delete, exists, insert, select, tuple_
 
 from innoai.store.tables import deliveries, events, webhook_endpoints
 
@@ -83,20 +83,14 @@ async def deliver_to(
         await connection.execute(insert(deliveries), rows)
 
 
-async def get(connection: AsyncConnection, event_id: str, account_id: str) -> EventRecord | None:
-    """One event, if it is the account's."""
-    query = select(events).where(events.c.id == event_id, events.c.account_id == account_id)
-    row = (await connection.execute(query)).one_or_none()
-    return None if row is None else EventRecord(**row._mapping)
-
-
-async def since(connection: AsyncConnection, account_id: str, instant: float) -> list[tuple[str, str]]:
-    """Id and type of the account's events that were created after an instant, in that order."""
-    query = select(events.c.id, events.c.type).where(
-        events.c.account_id == account_id, events.c.created_at > instant
-    )
-    rows = (await connection.execute(query.order_by(events.c.created_at, events.c.id))).all()
-    return [(row.id, row.type) for row in rows]
+async def after(
+    connection: AsyncConnection, account_id: str, position: tuple[float, str], limit: int
+) -> list[EventRecord]:
+    """At most `limit` of the account's events behind a position: instant and id, in that order."""
+    place = tuple_(events.c.created_at, events.c.id)
+    query = select(events).where(events.c.account_id == account_id, place > position)
+    rows = (await connection.execute(query.order_by(events.c.created_at, events.c.id).limit(limit))).all()
+    return [EventRecord(**row._mapping) for row in rows]
 
 
 async def bodies(connection: AsyncConnection, event_ids: Sequence[str]) -> dict[str, str]:

@@ -11,15 +11,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 from msgspec import Meta
 
 from innoai.api.billing import Month
+from innoai.api.deliveries import DeliveryId
 from innoai.api.operations.audit import AUDIT
 from innoai.api.operations.billing import BILLING
 from innoai.api.operations.customers import CUSTOMERS
 from innoai.api.operations.inference import INFERENCE
 from innoai.api.operations.keys import KEYS
 from innoai.api.operations.members import MEMBERS
-from innoai.api.operations.operation import CUSTOMER_ID, KEY_ID, MEMBER_ID, MODEL, MONTH, Operation
+from innoai.api.operations.operation import (
+    CUSTOMER_ID,
+    DELIVERY_ID,
+    ENDPOINT_ID,
+    KEY_ID,
+    MEMBER_ID,
+    MODEL,
+    MONTH,
+    Operation,
+)
 from innoai.api.operations.server import SERVER
 from innoai.api.operations.tokens import TOKENS
+from innoai.api.operations.webhooks import WEBHOOKS
+from innoai.api.webhooks import EndpointId
 from innoai.api.wire import CustomerId
 from innoai.inference import ModelName
 
@@ -32,6 +44,8 @@ PATH_PARAMETERS: Mapping[str, tuple[Any, str]] = {
     "key_id": (KeyId, KEY_ID),
     "customer_id": (CustomerId, CUSTOMER_ID),
     "member_id": (MemberId, MEMBER_ID),
+    "endpoint_id": (EndpointId, ENDPOINT_ID),
+    "delivery_id": (DeliveryId, DELIVERY_ID),
     "model": (ModelName, MODEL),
     "month": (Month, MONTH),
 }
@@ -43,6 +57,7 @@ TAGS: Mapping[str, str] = {
     "keys": "API keys: create, change, rotate with overlap, revoke.",
     "customers": "The account's own end customers.",
     "members": "The people of the account, and their roles.",
+    "webhooks": "Where events are sent, what became of them, and events as a stream.",
     "audit": "The audit log: what was done, by whom, and from where.",
     "billing": "What was used and what it cost; budgets; monthly statements.",
     "access": "The access-control matrix.",
@@ -56,6 +71,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *CUSTOMERS,
     *MEMBERS,
     *BILLING,
+    *WEBHOOKS,
     *AUDIT,
     *SERVER,
 )
