@@ -107,6 +107,8 @@ def test_a_row_is_found_by_method_and_template(route):
         ("POST", "/v1/keys//rotate"),
         ("POST", "/v1/keys/key_1/rotate/"),
         ("GET", "/v1/models\x00"),
+        ("DELETE", "/v1/webhooks/deliveries"),
+        ("PATCH", "/v1/webhooks/stream"),
     ],
 )
 def test_what_the_matrix_does_not_hold_matches_no_row(method, path):
@@ -125,6 +127,8 @@ def test_a_row_that_is_not_there_cannot_be_had():
         ("/v1/keys/key_1", ("GET", "PATCH", "DELETE")),
         ("/v1/chat/completions", ("POST",)),
         ("/v1/nothing", ()),
+        ("/v1/webhooks/whe_1", ("GET", "PATCH", "DELETE")),
+        ("/v1/webhooks/deliveries", ("GET",)),
     ],
 )
 def test_the_allowed_methods_of_a_path_are_those_of_its_rows(path, methods):

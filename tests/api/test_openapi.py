@@ -115,7 +115,17 @@ def test_creates_take_an_idempotency_key():
         for method in methods.values()
         if any(parameter["name"] == "Idempotency-Key" for parameter in method.get("parameters", []))
     }
-    assert heeding == {"/v1/keys", "/v1/keys/{key_id}/rotate", "/v1/customers"}
+    assert heeding == {
+        "/v1/keys",
+        "/v1/keys/{key_id}/rotate",
+        "/v1/customers",
+        "/v1/members",
+        "/v1/webhooks",
+        "/v1/webhooks/{endpoint_id}/rotate-secret",
+        "/v1/webhooks/{endpoint_id}/test",
+        "/v1/webhooks/{endpoint_id}/replay",
+        "/v1/webhooks/deliveries/{delivery_id}/replay",
+    }
 
 
 def test_an_answer_promises_its_constant_members():

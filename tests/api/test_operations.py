@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import jsonschema_rs
 import msgspec
 import pytest
@@ -15,13 +16,20 @@ from innoai.api.admission import path_template
 from innoai.api.app import HANDLERS
 from innoai.api.operations import OPERATIONS, PATH_PARAMETERS, TAGS
 from innoai.api.operations.inference import MULTIPART
-from innoai.api.operations.operation import CUSTOMER_ID, KEY_ID, MEMBER_ID, MODEL, TOKEN, Operation
+from innoai.api.operations.operation import (
+    CUSTOMER_ID,
+    DELIVERY_ID,
+    ENDPOINT_ID,
+    KEY_ID,
+    MEMBER_ID,
+    MODEL,
+    TOKEN,
+    Operation,
+)
 from innoai.api.wire import FORM, JSON
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import httpx
 
 DOCUMENT: dict[str, Any] = json.loads(docs.DOCUMENT)
 PAGES = {docs.show_docs, docs.show_asset, docs.show_home, docs.show_setup}
@@ -127,6 +135,10 @@ def as_written(operation: Operation, caller: httpx.Client) -> Callable[[Any], An
     if "{member_id}" in operation.path:
         email = f"member-{next(_numbers)}@example.com"
         places[MEMBER_ID] = made(caller, "/v1/members", email=email, name="Ana")["id"]
+    if "{endpoint_id}" in operation.path or "{delivery_id}" in operation.path:
+        url, headers = "https://example.com/webhooks", {"x-team": "billing"}
+        places[ENDPOINT_ID] = made(caller, "/v1/webhooks", url=url, headers=headers)["id"]
+        places[DELIVERY_ID] = made(caller, f"/v1/webhooks/{places[ENDPOINT_ID]}/test")["id"]
     if operation.body is not None and TOKEN in json.dumps(operation.body.example):
         minted = made(caller, "/v1/auth/token", customer_id=customer, scopes=["inference:write"])
         places[TOKEN] = minted["refresh_token" if operation.id == "refresh_token" else "access_token"]
@@ -147,6 +159,10 @@ def send(operation: Operation, caller: httpx.Client) -> httpx.Response:
     path = operation.path
     for name, (_, example) in PATH_PARAMETERS.items():
         path = path.replace(f"{{{name}}}", write(example))
+    if operation.id == "stream_events":
+        with caller.stream("GET", path, params=operation.query_example) as stream:
+            beginning = next(stream.iter_bytes())
+        return httpx.Response(stream.status_code, headers=stream.headers, content=beginning)
     if operation.body is None:
         return caller.request(operation.method, path, params=operation.query_example)
     example = write(operation.body.example)

@@ -14,7 +14,7 @@ EXAMPLE_INSTANT = "2026-11-24T22:07:02Z"
 
 
 def schema(type_name: str) -> dict[str, Any]:
-    """The JSON Schema of an event of that type, which stands by itself."""
+    """The JSON Schema of an event of that type: one object, without references."""
     event_type = EVENT_TYPES[type_name]
     members = [
         ("id", str),
@@ -25,7 +25,8 @@ def schema(type_name: str) -> dict[str, Any]:
         ("data", event_type.data),
     ]
     shape = defstruct("Event", members, namespace={"__doc__": event_type.description})
-    return msgspec.json.schema(shape)
+    described = msgspec.json.schema(shape)
+    return _inlined(described, described.pop("$defs"))
 
 
 def example(type_name: str) -> dict[str, Any]:
@@ -39,3 +40,13 @@ def example(type_name: str) -> dict[str, Any]:
         "account_id": account_id,
         "data": dict(EVENT_TYPES[type_name].example),
     }
+
+
+def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
+    if isinstance(schema, list):
+        return [_inlined(item, definitions) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    return {name: _inlined(value, definitions) for name, value in schema.items()}

@@ -7,6 +7,7 @@ from typing import Any
 from innoai.api import deliveries, event_stream, webhooks
 from innoai.api.operations.operation import DELIVERY_ID, ENDPOINT_ID, EVENT_STREAM, NOW, Body, Operation, json
 from innoai.events import catalogue
+from innoai.events.types import EVENT_TYPES
 
 _SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwC1nZb0TqYxE="
 _ENDPOINT: dict[str, Any] = {
@@ -99,10 +100,10 @@ WEBHOOKS: tuple[Operation, ...] = (
                 "object": "list",
                 "data": [
                     {
-                        "type": "webhook.test",
-                        "description": "Somebody asked for a test delivery.",
-                        "schema": catalogue.schema("webhook.test"),
-                        "example": _EVENT,
+                        "type": "key.created",
+                        "description": EVENT_TYPES["key.created"].description,
+                        "schema": catalogue.schema("key.created"),
+                        "example": catalogue.example("key.created"),
                     }
                 ],
                 "next_cursor": None,
