@@ -12,6 +12,7 @@ import pytest
 
 from innoai.access.routes import ROUTES
 from tests.contract.clients import HELLO, bearer, create_key, mint
+from tests.contract.walks import new_subject, request_of
 from tests.support.envelope import refused
 from tests.support.server import MODEL
 from tests.support.settings import settings
@@ -26,7 +27,9 @@ PROMISE = 1.0
 """Seconds within which a running server obeys the operator."""
 
 GOLD = {"default_rate_limit": 5, "max_rate_limit": 10, "max_keys": 3, "models": [MODEL]}
-ROUTES_WITH_IDS = [route for route in ROUTES if "{key_id}" in route.path or "{customer_id}" in route.path]
+ROUTES_WITH_IDS = [route for route in ROUTES if "{" in route.path.replace("{model}", "")]
+ONES_OWN = {"/keys": 1, "/audit": 2}
+"""How many objects an account has from the start: its first key, and what the log says of how it began."""
 
 
 @pytest.fixture(scope="module")
@@ -71,23 +74,53 @@ def accounts(own: Server) -> Iterator[Callable[..., Account]]:
         yield make
 
 
+@pytest.fixture(scope="module")
+def neighbours(own: Server) -> Iterator[tuple[Account, Account]]:
+    """Two accounts: one that has nothing but its first key, and one that has something of everything."""
+    mine, theirs = (Account(own, name, "enterprise") for name in ("Mine", "Theirs"))
+    yield mine, theirs
+    mine.client.close()
+    theirs.client.close()
+
+
 @pytest.mark.parametrize("route", ROUTES_WITH_IDS, ids=lambda route: f"{route.method} {route.path}")
-def test_another_accounts_ids_are_not_found(accounts: Callable[..., Account], route: Route) -> None:
-    mine, theirs = accounts(), accounts()
-    key = create_key(theirs.client)
-    theirs.client.post("/customers", json={"customer_id": "theirs"}).raise_for_status()
-    path = route.path.removeprefix("/v1").format(key_id=key["id"], customer_id="theirs")
-    refused(mine.client.request(route.method, path, json={}), "not_found")
-    assert theirs.client.get(f"/keys/{key['id']}").json()["status"] == "active"
-    assert theirs.client.get("/customers/theirs").status_code == 200
+def test_another_accounts_ids_are_not_found(neighbours: tuple[Account, Account], route: Route) -> None:
+    mine, theirs = neighbours
+    path, body = request_of(route, new_subject(theirs.client))
+    before = everything(theirs)
+    refused(mine.client.request(route.method, path.removeprefix("/v1"), json=body), "not_found")
+    assert everything(theirs) == before
+    assert theirs.client.request(route.method, path.removeprefix("/v1"), json=body).is_success
 
 
-def test_lists_hold_ones_own_alone(accounts: Callable[..., Account]) -> None:
-    mine, theirs = accounts(), accounts()
-    create_key(theirs.client, "Theirs")
-    theirs.client.post("/customers", json={"customer_id": "theirs"}).raise_for_status()
-    assert [key["name"] for key in mine.client.get("/keys").json()["data"]] == ["First admin key"]
-    assert mine.client.get("/customers").json()["data"] == []
+def everything(account: Account) -> dict[str, Any]:
+    """All that an account's lists show."""
+    found = {}
+    for path in ("/keys", "/customers", "/members", "/webhooks", "/audit"):
+        answer = account.client.get(path)
+        assert answer.status_code == 200, answer.text
+        found[path] = [without_use(item) for item in answer.json()["data"]]
+    return found
+
+
+def without_use(item: dict[str, Any]) -> dict[str, Any]:
+    """Without what changes as the server goes about its work."""
+    return {name: value for name, value in item.items() if name not in ("last_used_at", "failing_since")}
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/keys", "/customers", "/members", "/webhooks", "/webhooks/deliveries", "/audit", "/billing/usage",
+     "/billing/statements"],
+)  # fmt: skip
+def test_lists_hold_ones_own_alone(neighbours: tuple[Account, Account], path: str) -> None:
+    mine, theirs = neighbours
+    subject = new_subject(theirs.client)
+    theirs.client.post("/chat/completions", json=HELLO).raise_for_status()
+    data = mine.client.get(path).json()["data"]
+    assert len(data) == ONES_OWN.get(path, 0)
+    ids = [theirs.id, *(value for name, value in subject.items() if name.endswith("_id"))]
+    assert [value for value in ids if value in json.dumps(data)] == []
 
 
 def test_the_same_customer_id_means_another_customer_in_each_account(
