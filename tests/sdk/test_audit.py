@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tests.sdk.conftest import Either
 
 LOG = audit_log(5)
+EXAMPLE = Path(__file__).parents[2] / "docs/audit-example.jsonl"
 HEAD = Head(5, LOG[4]["hash"])
 
 
@@ -32,6 +34,13 @@ def test_a_whole_log_is_verified_to_its_head() -> None:
 
 def test_an_empty_log_is_whole() -> None:
     assert verify([]) == Verified(Head(0, BEGINNING))
+
+
+def test_the_example_of_the_documentation_is_whole() -> None:
+    with EXAMPLE.open("rb") as lines:
+        verdict = verify(map(read, lines))
+    assert isinstance(verdict, Verified)
+    assert verdict.head.sequence == len(EXAMPLE.read_bytes().splitlines())
 
 
 @pytest.mark.parametrize("sequence", [1, 3, 5])

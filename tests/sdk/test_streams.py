@@ -79,6 +79,19 @@ async def test_a_lost_connection_is_made_again_behind_the_last_event(either: Eit
     assert pauses == [0.001, 0.001, 0.002]
 
 
+async def test_an_event_that_comes_again_is_left_out(either: Either, peer: Peer) -> None:
+    peer.on(ROUTE, streamed(frame(1), frame(2)), streamed(frame(1), frame(3), frame(2), frame(4)))
+    found = await first(4, frames_of(either))
+    assert [each.id for each in found] == ["evt_1", "evt_2", "evt_3", "evt_4"]
+
+
+async def test_an_id_without_an_event_is_a_place_to_go_on_from(either: Either, peer: Peer) -> None:
+    peer.on(ROUTE, streamed(b"id: evt_0\n\n"), streamed(frame(1)))
+    (found,) = await first(1, frames_of(either))
+    assert found.id == "evt_1"
+    assert peer.received[1].headers["last-event-id"] == "evt_0"
+
+
 async def test_a_stream_begins_behind_a_given_event(either: Either, peer: Peer) -> None:
     peer.on(ROUTE, streamed(frame(8)))
     await first(1, frames_of(either, last_event_id="evt_7"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
@@ -26,6 +27,8 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 MANY_FAILURES = 16
 """So many are counted, and no more."""
+REMEMBERED = 1000
+"""Events that are known again: a server that goes on behind one begins a little before it."""
 
 Lost = Callable[[float], None]
 """Told that the connection is lost, and in how many seconds it is tried again."""
@@ -126,6 +129,7 @@ class _Place:
         self.last_event_id = last_event_id
         self._call_from = call_from
         self._lost = lost
+        self._seen: deque[str] = deque(maxlen=REMEMBERED)
         self._opened = False
         self._first_pause = FIRST_PAUSE
         self._failures = 0
@@ -142,12 +146,16 @@ class _Place:
         self._failures = 0
 
     def passes(self, frame: ServerSentEvent) -> bool:
-        """Note what the frame says about going on; whether it holds an event, too."""
+        """Note what the frame says about going on; whether it holds an event that did not come before."""
         if frame.retry is not None:
             self._first_pause = frame.retry / 1000
-        if frame.data and frame.id is not None:
-            self.last_event_id = frame.id
-        return bool(frame.data)
+        if frame.id is None:
+            return bool(frame.data)
+        self.last_event_id = frame.id
+        if not frame.data or frame.id in self._seen:
+            return False
+        self._seen.append(frame.id)
+        return True
 
     def pause(self, problem: Exception | None) -> float:
         """Seconds to wait after the connection ended. Raises `problem` where waiting is no remedy."""

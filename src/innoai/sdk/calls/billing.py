@@ -81,14 +81,14 @@ def update_settings(
     *,
     currency: str | Omit = omit,
     budgets: BudgetChanges | Omit = omit,
-    alert_thresholds: Sequence[int] | Omit = omit,
+    alert_thresholds: Sequence[int] | Omit | None = omit,
 ) -> Call[BillingSettings]:
     """Change what is given and leave the rest.
 
-    currency: final once anything was charged. alert_thresholds: percent of a budget, 1-100.
+    currency: final once anything was charged. alert_thresholds: percent of a budget, 1-100; None is the
+    server's default.
     """
-    thresholds = alert_thresholds if isinstance(alert_thresholds, Omit) else list(alert_thresholds)
-    body = given(currency=currency, budgets=amounts(budgets), alert_thresholds=thresholds)
+    body = given(currency=currency, budgets=amounts(budgets), alert_thresholds=alert_thresholds)
     return Call("patch", "/billing/settings", BillingSettings, body)
 
 
