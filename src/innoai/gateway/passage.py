@@ -386,7 +386,9 @@ class Passage:
         if usage is not None:
             return price.cost(usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens), False
         body = self._body
-        prompt = estimates.prompt_tokens(body.members.values()) if isinstance(body, JsonBody) else 0
+        prompt = (
+            estimates.prompt_tokens(map(bytes, body.members.values())) if isinstance(body, JsonBody) else 0
+        )
         if tariff.context_window is not None:
             prompt = min(prompt, tariff.context_window)
         return price.cost(prompt, 0, self._reader.estimated_tokens()), True
