@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tests.support.server import Server
     from tests.support.upstream import Upstream
 
-ECHO = {MODEL: [{"base_url": "echo:"}]}
+PROXIED = {"trusted_proxies": ["127.0.0.1/32"]}
 PATIENCE = 10.0
 FEW_FAILURES = 5
 BRONZE = {"default_rate_limit": 60, "max_rate_limit": 60, "features": ["webhooks"]}
@@ -45,8 +45,8 @@ READING_POSTS = {
 
 @pytest.fixture(scope="module")
 def own(new_server: Callable[..., Server], upstream: Upstream) -> Server:
-    proxied = {"server": {"trusted_proxies": ["127.0.0.1/32"]}, "tiers.bronze": BRONZE}
-    return new_server(settings({MODEL: [{"base_url": upstream.base_url()}]}, proxied))
+    models = {MODEL: [{"base_url": upstream.base_url()}]}
+    return new_server(settings(models, {"server": PROXIED, "tiers.bronze": BRONZE}))
 
 
 @pytest.fixture(scope="module")
@@ -301,7 +301,8 @@ def test_pages_show_everything_newest_first(admin: httpx.Client) -> None:
     for number in range(5):
         create_key(admin, f"Paged {number}")
     head = admin.get("/audit").json()["head"]
-    seen, cursor = [], str(head["sequence"] + 1)
+    seen: list[int] = []
+    cursor: str | None = str(head["sequence"] + 1)
     while cursor:
         page = admin.get("/audit", params={"limit": 3, "cursor": cursor}).json()
         seen += [entry["sequence"] for entry in page["data"]]
@@ -431,8 +432,8 @@ def test_a_customers_own_credential_does_not_see_the_log(own: Server, admin: htt
 
 @pytest.fixture(scope="module")
 def strict(new_server: Callable[..., Server]) -> Server:
-    sections = {"limits": {"failed_auth": FEW_FAILURES}, "server": {"trusted_proxies": ["127.0.0.1/32"]}}
-    return new_server(settings(ECHO, sections))
+    limits = {"failed_auth": FEW_FAILURES}
+    return new_server(settings({MODEL: [{"base_url": "echo:"}]}, {"limits": limits, "server": PROXIED}))
 
 
 def fail(server: Server, address: str, credential: str | None, times: int) -> None:
