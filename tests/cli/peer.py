@@ -16,11 +16,12 @@ REQUEST_ID = "req_1a2b3c"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One canned answer. `body` goes out as JSON, unless it is bytes."""
+    """One canned answer. `body` goes out as JSON, unless it is bytes. One that is `endless` stays open."""
 
     status: int
     body: object = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    endless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Asked:
     path: str
     headers: Mapping[str, str]
     body: Any
+    raw: bytes
 
 
 class Peer:
@@ -41,7 +43,8 @@ class Peer:
         self.arrived = threading.Event()
         self.may_answer = threading.Event()
         self.may_answer.set()
-        self._answers: dict[tuple[str, str], Answer] = {}
+        self._stopping = threading.Event()
+        self._answers: dict[tuple[str, str], list[Answer]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
 
@@ -58,6 +61,7 @@ class Peer:
 
     def stop(self) -> None:
         self.may_answer.set()
+        self._stopping.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -67,7 +71,12 @@ class Peer:
     ) -> None:
         """Lay out the answer of `METHOD /path`, the path without /v1 and query."""
         method, path = route.split(" ", 1)
-        self._answers[method, f"/v1{path}"] = Answer(status, body, headers or {})
+        self._answers[method, f"/v1{path}"] = [Answer(status, body, headers or {})]
+
+    def answer_in_turn(self, route: str, *answers: Answer) -> None:
+        """Lay out several answers of a route; the last one stays."""
+        method, path = route.split(" ", 1)
+        self._answers[method, f"/v1{path}"] = list(answers)
 
     def refuse(self, route: str, status: int, code: str, message: str, **members: object) -> None:
         """Lay out a refusal in the contract's envelope."""
@@ -79,7 +88,8 @@ class Peer:
         self.arrived.set()
         self.may_answer.wait()
         missing = Answer(404, {"error": {"code": "not_found", "message": "Nothing.", "type": "t"}})
-        return self._answers.get((asked.method, asked.path.partition("?")[0]), missing)
+        answers = self._answers.get((asked.method, asked.path.partition("?")[0]), [missing])
+        return answers.pop(0) if len(answers) > 1 else answers[0]
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         peer = self
@@ -95,7 +105,7 @@ class Peer:
                 text = self.rfile.read(int(self.headers.get("content-length", 0)))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 body = json.loads(text) if text else None
-                self._send(peer._take(Asked(self.command, self.path, headers, body)))
+                self._send(peer._take(Asked(self.command, self.path, headers, body, text)))
 
             def _send(self, answer: Answer) -> None:
                 raw = isinstance(answer.body, bytes)
@@ -103,8 +113,8 @@ class Peer:
                 content = b"" if answer.status == 204 else content
                 headers = {
                     "content-type": "text/html" if raw else "application/json",
-                    "content-length": str(len(content)),
                     "x-request-id": REQUEST_ID,
+                    **({} if answer.endless else {"content-length": str(len(content))}),
                     **answer.headers,
                 }
                 self.send_response(answer.status)
@@ -112,6 +122,9 @@ class Peer:
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(content)
+                if answer.endless:
+                    peer._stopping.wait()
+                    self.close_connection = True
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's word
                 """Stay quiet: the tests look at `asked`."""

@@ -40,6 +40,7 @@ HeaderOption = Annotated[
 POLL = 0.25
 """Seconds between two looks at a test's delivery."""
 DEFAULT_WAIT = 30
+"""Seconds until a test is given up."""
 
 
 class State(Enum):
@@ -158,12 +159,18 @@ def send_test(
     session: Session,
     endpoint: EndpointArgument,
     wait: Annotated[
-        int, typer.Option(parser=arguments.duration, metavar="DURATION", help="Wait this long for it.")
-    ] = DEFAULT_WAIT,
+        int | None,
+        typer.Option(
+            parser=arguments.duration,
+            metavar="DURATION",
+            help=f"Wait this long for an answer. Default: {DEFAULT_WAIT}s.",
+        ),
+    ] = None,
 ) -> None:
     """Send an endpoint the event webhook.test, and show what it answers; exit code 1 unless with 2xx."""
     client = session.client()
-    delivery = _attempted(client, client.webhooks.test(endpoint).id, time.monotonic() + wait)
+    deadline = time.monotonic() + (DEFAULT_WAIT if wait is None else wait)
+    delivery = _attempted(client, client.webhooks.test(endpoint).id, deadline)
     session.answer(delivery, _show_outcome)
     if delivery.state != State.SUCCEEDED.value:
         raise typer.Exit(ExitCode.CHECK_FAILED)
