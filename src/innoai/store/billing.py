@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from sqlalchemy import Integer, distinct, func, literal, literal_column, select, tuple_
+from sqlalchemy import Integer, func, literal, literal_column, select, tuple_
 
 from innoai.store.tables import spending, usage_hours, usage_records
 from innoai.store.usage import HOUR, UsageRecord
@@ -92,10 +92,10 @@ def together(several: Iterable[Totals]) -> Totals:
 
 async def customers_of(connection: AsyncConnection, account_id: str, customer_id: str) -> tuple[str, ...]:
     """All of the account's customers, our ids, that ever used anything under that id; deleted ones too."""
-    query = select(distinct(spending.c.subject)).where(
+    query = select(spending.c.subject).where(
         spending.c.account_id == account_id, spending.c.customer_id == customer_id
     )
-    return tuple((await connection.execute(query.order_by(spending.c.subject))).scalars())
+    return tuple((await connection.execute(query.distinct().order_by(spending.c.subject))).scalars())
 
 
 async def records(
