@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from innoai import limiter as limiter_module
 from innoai.access.limits import PERIOD_NS, RateOutcome, take
 from innoai.errors import InnoError
-from innoai.limiter import MemoryLimiter, RedisLimiter, open_limiter
+from innoai.limiter import Bucket, Limiter, MemoryLimiter, RedisLimiter, open_limiter
 from tests.support.redis import free_port
 
 if TYPE_CHECKING:
@@ -231,3 +231,42 @@ def test_the_host_is_the_one_that_was_named(url: str, host: str, is_tls: bool) -
 def test_memory_is_opened_by_its_url() -> None:
     assert isinstance(open_limiter("memory:", Clock()), MemoryLimiter)
     assert isinstance(open_limiter("valkey://cache.example", Clock()), RedisLimiter)
+
+
+# Two buckets at once.
+
+
+@pytest.fixture(params=["memory", "redis"])
+def near_or_far(request: pytest.FixtureRequest) -> Limiter:
+    limiter: Limiter = (
+        MemoryLimiter(Clock()) if request.param == "memory" else request.getfixturevalue("shared")
+    )
+    return limiter
+
+
+async def both(limiter: Limiter, *, inner: int, outer: int) -> RateOutcome:
+    return await limiter.take("inner", inner, Bucket("outer", outer))
+
+
+@pytest.mark.parametrize(("inner", "outer"), [(2, 5), (5, 2)])
+async def test_the_bucket_with_less_room_decides_and_is_told_of(
+    near_or_far: Limiter, inner: int, outer: int
+) -> None:
+    outcomes = [await both(near_or_far, inner=inner, outer=outer) for _ in range(3)]
+    assert [outcome.allowed for outcome in outcomes] == [True, True, False]
+    assert [(outcome.limit, outcome.remaining) for outcome in outcomes] == [(2, 1), (2, 0), (2, 0)]
+
+
+async def test_what_one_bucket_refuses_takes_nothing_from_the_other(near_or_far: Limiter) -> None:
+    assert (await both(near_or_far, inner=1, outer=3)).allowed
+    for _ in range(5):
+        assert not (await both(near_or_far, inner=1, outer=3)).allowed
+    assert (await near_or_far.peek("outer", 3)).remaining == 1
+    assert (await near_or_far.take("another", 10, Bucket("outer", 3))).allowed
+
+
+async def test_peeking_at_two_takes_from_neither(near_or_far: Limiter) -> None:
+    for _ in range(3):
+        assert (await near_or_far.peek("inner", 1, Bucket("outer", 1))).allowed
+    assert (await both(near_or_far, inner=1, outer=1)).allowed
+    assert not (await near_or_far.peek("inner", 1, Bucket("outer", 1))).allowed

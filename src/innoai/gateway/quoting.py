@@ -58,9 +58,10 @@ class Quoting:
         """Tokens of each answer that the amount covers beside the prompt."""
         if price.completion == 0:
             return self._longest
-        # The cost is rounded half up: `per // 2` is added before the division.
-        prompt = self._prompt * max(price.prompt, price.cached) + price.request + price.per // 2
-        return (amount * price.per - prompt) // (price.completion * self._answers)
+        prompt = self._prompt * max(price.prompt, price.cached) + price.request
+        # The cost is rounded half up, so it is at most the amount for all that is below this.
+        bound = (amount + 1) * price.per - price.per // 2
+        return (bound - 1 - prompt) // (price.completion * self._answers)
 
     def _read(self) -> None:
         tariff, body = self._tariff, self._body

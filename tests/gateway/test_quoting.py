@@ -1,0 +1,112 @@
+"""A quote covers whatever the request may cost, and its reservation bounds the answer to what it covers."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from innoai.access.budgets import Quote, Reservation
+from innoai.access.principal import Principal
+from innoai.config import PriceSettings
+from innoai.gateway.body import read_json
+from innoai.gateway.quoting import LEAST_ANSWER, Quoting
+from innoai.metering.bounds import UNKNOWN_ANSWER
+from innoai.metering.prices import Tariff, price_of
+from tests.access.facts import ACCOUNT, KEY
+
+CHAT = "/v1/chat/completions"
+PAYER = Principal(ACCOUNT, KEY, None)
+PRICE = price_of(PriceSettings(Decimal("1.5"), Decimal("0.15"), Decimal(6)))
+HELLO = [{"role": "user", "content": "Hello"}]
+DECIMALS = st.decimals(0, 1000, allow_nan=False, allow_infinity=False, places=5)
+
+
+def quoting(tariff: Tariff, path: str = CHAT, **members: Any) -> Quoting:
+    body = read_json(msgspec.json.encode({"model": "m", "messages": HELLO, **members}))
+    return Quoting(tariff, body, path)
+
+
+def quote(asked: Quoting) -> Quote:
+    made = asked(PAYER)
+    assert made is not None
+    return made
+
+
+def reservation(amount: int) -> Reservation:
+    return Reservation((), amount, 0.0)
+
+
+def test_a_model_without_a_price_in_the_accounts_currency_has_no_quote() -> None:
+    assert quoting(Tariff({}))(PAYER) is None
+    assert quoting(Tariff({"EUR": PRICE}))(PAYER) is None
+
+
+def test_with_a_cap_the_most_is_what_has_to_be_set_aside() -> None:
+    asked = quoting(Tariff({"USD": PRICE}), max_tokens=100, n=2)
+    made = quote(asked)
+    assert made.least == made.most >= 200 * 6000
+    assert asked.answer_cap(reservation(made.most)) is None
+
+
+def test_without_a_cap_less_is_enough_to_begin() -> None:
+    asked = quoting(Tariff({"USD": PRICE}))
+    made = quote(asked)
+    assert made.most - made.least == (UNKNOWN_ANSWER - LEAST_ANSWER) * 6000
+    assert asked.answer_cap(reservation(made.most)) == UNKNOWN_ANSWER
+    assert asked.answer_cap(reservation(made.least)) == LEAST_ANSWER
+
+
+def test_a_model_that_bounds_its_answers_itself_needs_no_cap_but_where_less_is_affordable() -> None:
+    asked = quoting(Tariff({"USD": PRICE}, max_output_tokens=1000))
+    made = quote(asked)
+    assert asked.answer_cap(reservation(made.most)) is None
+    assert asked.answer_cap(reservation(made.least)) == LEAST_ANSWER
+
+
+def test_a_cap_above_the_models_own_needs_no_more() -> None:
+    bounded = Tariff({"USD": PRICE}, max_output_tokens=1000)
+    assert quote(quoting(bounded, max_tokens=99_999)) == quote(quoting(bounded, max_tokens=1000))
+
+
+def test_embeddings_have_no_answer_to_pay_for() -> None:
+    asked = quoting(Tariff({"USD": PRICE}), "/v1/embeddings", input="Hello")
+    made = quote(asked)
+    assert made.least == made.most < 200 * 1500
+    assert asked.answer_cap(reservation(made.most)) is None
+
+
+def test_answers_that_cost_nothing_are_not_cut() -> None:
+    free = price_of(PriceSettings(Decimal(1), None, Decimal(0)))
+    asked = quoting(Tariff({"USD": free}))
+    assert asked.answer_cap(reservation(quote(asked).most)) == UNKNOWN_ANSWER
+
+
+@given(
+    st.builds(PriceSettings, DECIMALS, DECIMALS, DECIMALS, DECIMALS),
+    st.integers(0, 30),
+    st.integers(0, 1),
+    st.integers(1, 5),
+    st.integers(0, 10**6),
+)
+def test_an_answer_within_its_cap_costs_at_most_what_was_set_aside(
+    settings: PriceSettings, read: int, cached: int, answers: int, spare: int
+) -> None:
+    price = price_of(settings)
+    asked = quoting(Tariff({"USD": price}), n=answers)
+    made = quote(asked)
+    amount = min(made.least + spare, made.most)
+    cap = asked.answer_cap(reservation(amount))
+    assert cap is not None
+    assert cap >= LEAST_ANSWER
+    assert price.cost(read, cached * read, cap * answers) <= amount
+
+
+@pytest.mark.parametrize("members", [{"max_tokens": 40}, {"max_tokens": 40, "n": 3}])
+def test_a_capped_answer_costs_at_most_the_quote(members: dict[str, Any]) -> None:
+    made = quote(quoting(Tariff({"USD": PRICE}), **members))
+    assert PRICE.cost(20, 0, 40 * members.get("n", 1)) <= made.most

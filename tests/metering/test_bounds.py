@@ -1,0 +1,120 @@
+"""What a request can cost at most: never less than what any tokeniser would make of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from innoai.metering import bounds
+from innoai.metering.bounds import FILE_TOKENS, UNKNOWN_ANSWER, UNKNOWN_PROMPT
+
+CHAT, COMPLETIONS, RESPONSES = "/v1/chat/completions", "/v1/completions", "/v1/responses"
+PICTURE = {"type": "image_url", "image_url": {"url": "https://pictures.example/1.png"}}
+
+
+def members(**values: Any) -> dict[str, msgspec.Raw]:
+    return {name: msgspec.Raw(msgspec.json.encode(value)) for name, value in values.items()}
+
+
+def prompt(context_window: int | None = None, **values: Any) -> int:
+    return bounds.prompt_tokens(members(**values), context_window)
+
+
+@given(st.lists(st.text(), max_size=5))
+def test_a_prompt_has_at_most_a_token_a_byte_and_some_a_message(texts: list[str]) -> None:
+    said = [{"role": "user", "content": text} for text in texts]
+    least = sum(len(text.encode()) + 4 for text in texts)
+    assert prompt(messages=said) >= least
+    assert prompt(input=texts) >= sum(len(text.encode()) for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("values", "least"),
+    [
+        ({"prompt": "abc"}, 3),
+        ({"prompt": '{"id": "no stored prompt"}'}, 20),
+        ({"input": [[1, 2, 3], [4]]}, 4),
+        ({"tools": [{"type": "function", "function": {"name": "look_up", "parameters": {"a": 1}}}]}, 40),
+        ({"messages": [{"role": "user", "content": [PICTURE, PICTURE]}]}, 2 * FILE_TOKENS),
+        ({"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "f"}]}]}, FILE_TOKENS),
+    ],
+)
+def test_whatever_is_read_counts(values: dict[str, Any], least: int) -> None:
+    assert least <= prompt(**values) < least + 200
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"previous_response_id": "resp_1"}, {"conversation": "conv_1"}, {"prompt": {"id": "pmpt_1"}}],
+)
+def test_what_the_model_server_keeps_may_be_all_that_it_can_read(values: dict[str, Any]) -> None:
+    assert prompt(**values) == UNKNOWN_PROMPT
+    assert prompt(8192, **values) == 8192
+
+
+def test_no_more_is_read_than_the_model_can() -> None:
+    assert prompt(100, messages=[{"role": "user", "content": "x" * 1000}]) == 100
+
+
+def test_settings_are_no_text() -> None:
+    assert prompt(model="m" * 100, user="u" * 100, temperature=1, stream=True) == prompt()
+
+
+@pytest.mark.parametrize(
+    ("values", "number"),
+    [
+        ({}, 1),
+        ({"n": 3}, 3),
+        ({"n": 2, "best_of": 5}, 5),
+        ({"n": None}, 1),
+        ({"n": -4}, 1),
+        ({"n": 1000}, 1000),
+    ],
+)
+def test_every_answer_that_is_asked_for_counts(values: dict[str, Any], number: int) -> None:
+    assert bounds.answers(members(**values)) == number
+
+
+@pytest.mark.parametrize(
+    ("path", "values", "cap"),
+    [
+        (CHAT, {"max_tokens": 5}, 5),
+        (CHAT, {"max_completion_tokens": 6}, 6),
+        (CHAT, {"max_tokens": 5, "max_completion_tokens": 60}, 60),
+        (CHAT, {"max_output_tokens": 7}, None),
+        (COMPLETIONS, {"max_tokens": 5}, 5),
+        (RESPONSES, {"max_output_tokens": 7}, 7),
+        (CHAT, {"max_tokens": None}, None),
+        (CHAT, {"max_tokens": 0}, None),
+        (CHAT, {"max_tokens": -1}, None),
+        (CHAT, {"max_tokens": "5"}, None),
+        ("/v1/embeddings", {"max_tokens": 5}, None),
+    ],
+)
+def test_a_cap_counts_where_the_route_knows_it(path: str, values: dict[str, Any], cap: int | None) -> None:
+    assert bounds.stated_cap(members(**values), path) == cap
+
+
+def test_the_longest_answer_is_the_models_or_one_that_can_be_asked_for() -> None:
+    assert bounds.longest_answer(CHAT, None) == UNKNOWN_ANSWER
+    assert bounds.longest_answer(CHAT, 16_384) == 16_384
+    assert bounds.longest_answer("/v1/embeddings", 16_384) == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "base_url", "member"),
+    [
+        (CHAT, "http://127.0.0.1:9000/v1", "max_tokens"),
+        (CHAT, "https://api.openai.com/v1", "max_completion_tokens"),
+        (CHAT, "https://mine.openai.azure.com/openai/v1", "max_completion_tokens"),
+        (COMPLETIONS, "https://api.openai.com/v1", "max_tokens"),
+        (RESPONSES, "http://127.0.0.1:9000/v1", "max_output_tokens"),
+    ],
+)
+def test_a_cap_has_the_name_that_the_server_knows(path: str, base_url: str, member: str) -> None:
+    assert bounds.can_be_capped(path)
+    assert bounds.cap_member(path, base_url) == member
