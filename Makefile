@@ -41,9 +41,10 @@ check: install-dev  ## formatting, lint, types, who may import whom, and the fac
 bench: install  ## CPU per request beside nginx; wants nginx and wrk (see benchmarks/README.md)
 	$(BIN)/python -m benchmarks
 
-format: install-dev  ## format the code, and repair what ruff can repair
+format: install-dev  ## format the code, repair what ruff can repair, and write the tables of the documents
 	$(BIN)/ruff check --fix --quiet || true
 	$(BIN)/ruff format --quiet
+	$(BIN)/python -m scripts.tables
 
 lock:  ## bring both hash-pinned locks in line with pyproject.toml; scripts/lock --upgrade takes newer releases
 	PYTHON="$(PYTHON)" scripts/lock

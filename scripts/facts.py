@@ -2,7 +2,8 @@
 
 Each rule yields sentences, and any sentence fails the check. The rules: the locks pin by hash and name no
 address; the links of the documents lead somewhere, and their `make` words, `innoai` commands and
-`folder/file.py` exist; the tables of settings and of exit codes say what the code says.
+`folder/file.py` exist; the tables of settings and of exit codes, and those of scripts.tables, say what the
+code says.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import typer
 from innoai.cli.failures import EXIT_MEANINGS
 from innoai.cli.main import app
 from innoai.config import SECTIONS, TierSettings, Upstream
+from scripts import tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,7 +49,7 @@ ADDRESS = re.compile(r"\w+://|--(?:index-url|extra-index-url|find-links|trusted-
 
 def main() -> int:
     """Print every sentence that does not hold; 1 when there is one."""
-    broken = [*python_locks(), *node_lock(), *documents(), *settings(), *exit_codes()]
+    broken = [*python_locks(), *node_lock(), *documents(), *settings(), *exit_codes(), *tables.stale()]
     for sentence in broken:
         print(sentence, file=sys.stderr)
     return 1 if broken else 0

@@ -348,6 +348,11 @@ def test_the_whole_log_is_one_chain_up_to_its_head(admin: httpx.Client) -> None:
     assert first_broken(export(admin)[: head["sequence"]], head) is None
 
 
+def test_the_command_finds_the_log_whole(own: Server) -> None:
+    ended = own.cli("audit", "verify")
+    assert ended.returncode == 0, ended.stderr
+
+
 def test_replicas_that_write_at_once_keep_one_chain(
     own: Server, admin: httpx.Client, new_replica: Callable[[Server], Server]
 ) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from asyncio.subprocess import PIPE
 from dataclasses import asdict
@@ -22,7 +23,8 @@ from tests.support.stores import ACCOUNT, NOW
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "docs/audit-example.jsonl"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+EXAMPLE = DOCS / "audit-example.jsonl"
 OTHER = AccountRecord("acc_2", "Other", "free", disabled=False, created_at=NOW)
 WRITERS = 8
 ENTRIES_EACH = 6
@@ -245,3 +247,13 @@ async def test_the_documents_example_is_a_chain_of_this_server(database: Databas
         content = {name: value for name, value in one.items() if name not in CHAINING}
         await append(database, content)
     assert [one.shown() for one in await log(database)] == lines
+
+
+def test_the_documents_verifier_finds_the_first_broken_entry() -> None:
+    (snippet,) = re.findall(r"```python\n(.*?)```", (DOCS / "audit.md").read_text(), re.DOTALL)
+    defined: dict[str, Any] = {}
+    exec(snippet, defined)  # noqa: S102 - the document is our own
+    lines = EXAMPLE.read_text().splitlines()
+    assert defined["first_broken"](lines) is None
+    assert defined["first_broken"]([lines[0], *lines[2:]]) == 2
+    assert defined["first_broken"]([*lines[:2], lines[2].replace("line one", "line two"), lines[3]]) == 3
