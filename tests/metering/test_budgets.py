@@ -23,6 +23,7 @@ from innoai.metering import budgets as budgets_module
 from innoai.metering.budgets import Budgets
 from innoai.metering.holders import Holders
 from innoai.metering.spool import Shipper, Spool
+from innoai.store import accounts
 from innoai.store import budgets as stored_budgets
 from innoai.store.tables import budget_holds, events, spending
 from innoai.store.usage import UsageRecord
@@ -388,3 +389,13 @@ async def test_a_store_that_is_down_neither_loses_nor_gives_away(
     await process.shipper.ship()
     await process.shipper.ship()
     assert (await spent(database), await held(database)) == (COST, 0)
+
+
+async def test_an_account_chooses_its_thresholds(database: Database, process: Process) -> None:
+    for chosen, said in (((), []), ((30, 50), [30, 50])):
+        async with database.write() as connection:
+            await accounts.configure(connection, "acc_1", {"alert_thresholds": list(chosen)}, NOW)
+        principal = payer(await budget(database, 100 * COST))
+        process.finish(await process.reserve(principal, 50 * COST), 50 * COST)
+        await process.shipper.ship()
+        assert [threshold for _, threshold in await told(database)] == said

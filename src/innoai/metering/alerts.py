@@ -66,7 +66,8 @@ async def _check(
     if standing is None:
         return
     account = await accounts.get(connection, record.account_id)
-    for threshold in account.alert_thresholds or DEFAULT_THRESHOLDS:
+    chosen = account.alert_thresholds
+    for threshold in DEFAULT_THRESHOLDS if chosen is None else chosen:
         reached = standing.spent * 100 >= standing.amount * threshold
         if reached and await announced.first(connection, f"{_name(pot)}/{threshold}", now):
             customer_id = record.customer_id if record.customer_pk == pot.subject else None
