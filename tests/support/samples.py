@@ -113,7 +113,7 @@ EVENT: dict[str, Any] = {
 ATTEMPT: dict[str, Any] = {
     "number": 1,
     "at": AT,
-    "duration_ms": 12,
+    "duration_ms": 12.25,
     "request_headers": {"webhook-id": "evt_1", "x-token": "[hidden]"},
     "status": 200,
     "response_headers": {"content-type": "text/plain"},

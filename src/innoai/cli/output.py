@@ -97,7 +97,7 @@ def note_next(page: Mapping[str, Any], command: str) -> None:
     """How to get the rest of a list, if there is one."""
     cursor = page.get("next_cursor")
     if cursor is not None:
-        note(f"There is more: innoai {command} --cursor {cursor}")
+        note(f"There is more, with the same options: innoai {command} --cursor {cursor}")
 
 
 def members(answer: Mapping[str, Any], name: str = "data") -> list[dict[str, Any]]:

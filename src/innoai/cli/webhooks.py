@@ -277,7 +277,12 @@ def _show_outcome(delivery: dict[str, Any]) -> None:
 
 def _answered(attempt: dict[str, Any]) -> str:
     answer = output.cell(attempt.get("error") if attempt.get("status") is None else attempt.get("status"))
-    return f"{answer} after {output.cell(attempt.get('duration_ms'))} ms"
+    return f"{answer} after {_milliseconds(attempt)} ms"
+
+
+def _milliseconds(attempt: dict[str, Any]) -> object:
+    took = attempt.get("duration_ms")
+    return round(took) if isinstance(took, float) else took
 
 
 def _show_secret(endpoint: dict[str, Any]) -> None:
@@ -336,7 +341,10 @@ def _show_delivery(delivery: dict[str, Any]) -> None:
     output.write_fields({name: delivery.get(name) for name in _DELIVERY})
     if "log" in delivery:
         columns = ("number", "at", "status", "duration_ms", "error", "response_body")
-        rows = [[attempt.get(column) for column in columns] for attempt in output.members(delivery, "log")]
+        attempts = [
+            {**attempt, "duration_ms": _milliseconds(attempt)} for attempt in output.members(delivery, "log")
+        ]
+        rows = [[attempt.get(column) for column in columns] for attempt in attempts]
         output.write_line("")
         output.write_table(columns, rows, title="Attempts")
     if "event" in delivery:

@@ -42,7 +42,7 @@ class Event(BaseModel):
 
 
 class EventType(BaseModel):
-    """A type of event. schema_: JSON Schema of its `data`. example: a whole event."""
+    """A type of event. schema_: JSON Schema of a whole event. example: one."""
 
     type: str
     description: str
@@ -55,7 +55,7 @@ class Attempt(BaseModel):
 
     number: int
     at: datetime
-    duration_ms: int
+    duration_ms: float
     request_headers: dict[str, str]
     status: int | None
     response_headers: dict[str, str] | None
