@@ -24,7 +24,7 @@ async def csv_answer(
 
     The first page is read before the answer begins: a store that is down is a refusal, not half a file.
     """
-    first = await anext(pages, ())
+    first: Sequence[msgspec.Struct] = await anext(pages, [])
 
     async def content() -> AsyncIterator[str]:
         yield _lines([columns])
@@ -33,7 +33,7 @@ async def csv_answer(
             yield _lines(_cells(row, columns) for row in page)
 
     headers = {"cache-control": "no-store", "content-disposition": f'attachment; filename="{name}.csv"'}
-    return Stream(content(), media_type=f"{CSV}; charset=utf-8", headers=headers)
+    return Stream(content(), media_type=CSV, headers=headers)
 
 
 def _lines(rows: Iterable[Sequence[str]]) -> str:
