@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from innoai.api import audit
-from innoai.api.operations.operation import KEY_ID, NOW, Body, Operation
+from innoai.api.operations.customers import CUSTOMER
+from innoai.api.operations.operation import KEY_ID, Body, Operation
 from innoai.api.wire import JSON
 
 _HASH = "3c9683017f9e4bf33d0fbedd26bf143fd72de9b9dd145441b75f0604047ea28e"
@@ -14,11 +15,11 @@ _ENTRY = {
     "at": "2026-11-24T22:07:02.123Z",
     "actor": {"kind": "key", "id": KEY_ID, "key_id": KEY_ID, "customer_id": None},
     "action": "customer.created",
-    "target_id": "cus_0UySTdUK9wD4TzX6GnRb2Y",
+    "target_id": CUSTOMER["id"],
     "address": "198.51.100.7",
     "request_id": "req_0UySTdUKAbcdefghijklmn",
     "before": None,
-    "after": {"customer_id": "customer_12345", "name": "Acme", "disabled": False, "created_at": NOW},
+    "after": CUSTOMER,
     "previous_hash": "0" * 64,
     "hash": _HASH,
 }
@@ -40,6 +41,6 @@ AUDIT: tuple[Operation, ...] = (
             },
         ),
         query=audit.AuditQuery,
-        query_example={"action": "customer.*", "limit": 20},
+        query_example={"action": "customer.created", "limit": 20},
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from innoai.api import customers, objects
 from innoai.api.operations.operation import CUSTOMER_ID, Operation, json
 
-_CUSTOMER = {
+CUSTOMER = {
     "id": "cus_0UySTdUK9wD4TzX6GnRb2Y",
     "object": "customer",
     "customer_id": CUSTOMER_ID,
@@ -25,7 +25,7 @@ CUSTOMERS: tuple[Operation, ...] = (
         "create_customer",
         "customers",
         "Create a customer",
-        json(objects.Customer, _CUSTOMER),
+        json(objects.Customer, CUSTOMER),
         status=201,
         body=json(
             customers.CreateCustomer,
@@ -40,7 +40,7 @@ CUSTOMERS: tuple[Operation, ...] = (
         "list_customers",
         "customers",
         "List customers, newest first",
-        json(customers.CustomerPage, {"object": "list", "data": [_CUSTOMER], "next_cursor": None}),
+        json(customers.CustomerPage, {"object": "list", "data": [CUSTOMER], "next_cursor": None}),
         query=customers.CustomerQuery,
         query_example={"limit": 20},
     ),
@@ -50,7 +50,7 @@ CUSTOMERS: tuple[Operation, ...] = (
         "get_customer",
         "customers",
         "Show one customer",
-        json(objects.Customer, _CUSTOMER),
+        json(objects.Customer, CUSTOMER),
     ),
     Operation(
         "PATCH",
@@ -58,7 +58,7 @@ CUSTOMERS: tuple[Operation, ...] = (
         "change_customer",
         "customers",
         "Change a customer; once disabled, its keys and tokens are refused",
-        json(objects.Customer, {**_CUSTOMER, "name": "Acme Ltd"}),
+        json(objects.Customer, {**CUSTOMER, "name": "Acme Ltd"}),
         body=json(customers.ChangeCustomer, {"name": "Acme Ltd"}),
     ),
     Operation(
