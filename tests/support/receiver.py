@@ -47,6 +47,7 @@ class Receiver:
         self.secret = ""
         self._received: dict[str, list[Received]] = defaultdict(list)
         self._news = threading.Condition()
+        self.open = threading.Event()
         self.over = threading.Event()
         """Lets those go that hang or drip."""
         handler = type("Handler", (_Handler,), {"receiver": self})
@@ -78,6 +79,7 @@ class Receiver:
         try:
             yield self
         finally:
+            self.open.set()
             self.over.set()
             self._server.shutdown()
             self._server.server_close()
@@ -109,6 +111,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         match kind:
             case "hang":
                 self.receiver.over.wait()
+            case "gated":
+                self.receiver.open.wait()
+                self._say(200)
             case "drip":
                 self._drip()
             case "close":
