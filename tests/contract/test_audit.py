@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 PROXIED = {"trusted_proxies": ["127.0.0.1/32"]}
 PATIENCE = 10.0
 FEW_FAILURES = 5
+WRITERS = 8
+CHANGES_EACH = 4
 BRONZE = {"default_rate_limit": 60, "max_rate_limit": 60, "features": ["webhooks"]}
 SECRETS = re.compile(r"sk-inno-[0-9A-Za-z]{5}|whsec_|eyJ[0-9A-Za-z_-]{10}|invite=|innoai-secret")
 READING_POSTS = {
@@ -298,7 +300,7 @@ def test_no_entry_holds_a_secret(walker: Walker, admin: httpx.Client) -> None:
 
 
 def test_pages_show_everything_newest_first(admin: httpx.Client) -> None:
-    for number in range(5):
+    for number in range(12):
         create_key(admin, f"Paged {number}")
     head = admin.get("/audit").json()["head"]
     seen: list[int] = []
@@ -353,23 +355,52 @@ def test_the_command_finds_the_log_whole(own: Server) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
-def test_replicas_that_write_at_once_keep_one_chain(
-    own: Server, admin: httpx.Client, new_replica: Callable[[Server], Server]
-) -> None:
-    before = head_of(admin)
-    addresses = [own.base_url, new_replica(own).base_url]
+@pytest.fixture(params=["sqlite", "postgres"])
+def replicas(
+    request: pytest.FixtureRequest,
+    new_server: Callable[..., Server],
+    new_replica: Callable[[Server], Server],
+    new_postgres: Callable[[str | None], str],
+) -> tuple[Server, Server]:
+    store = {"store": {"url": new_postgres(None)}} if request.param == "postgres" else {}
+    first = new_server(settings({MODEL: [{"base_url": "echo:"}]}, {**store, "server": PROXIED}))
+    return first, new_replica(first)
 
-    def create(number: int) -> None:
-        with httpx.Client(headers=bearer(own.admin_key), timeout=60) as client:
-            client.post(
-                f"{addresses[number % 2]}/customers", json={"customer_id": f"parallel-{number}"}
-            ).raise_for_status()
 
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(create, range(40)))
-    head = admin.get("/audit").json()["head"]
-    assert head["sequence"] == before + 40
-    assert first_broken(export(admin), head) is None
+def test_replicas_where_everything_changes_at_once_keep_one_chain(replicas: tuple[Server, Server]) -> None:
+    """Nobody waits for ever for somebody who waits for him, either."""
+    first, second = replicas
+
+    def change_everything(number: int) -> None:
+        server = replicas[number % 2]
+        with httpx.Client(base_url=server.base_url, headers=bearer(first.admin_key), timeout=60) as client:
+            for turn in range(CHANGES_EACH):
+                shared = f"shared-{turn}"
+                hook = {"url": "https://hooks.example.com/", "event_types": [("*", "key.*")[number % 2]]}
+                endpoint = done(client.post("/webhooks", json=hook))
+                key = done(client.post("/keys", json={"name": "A", "customer_id": shared}))
+                done(client.patch(f"/keys/{key['id']}", json={"budgets": {"total": 5}, "name": "B"}))
+                done(client.patch(f"/keys/{key['id']}", json={"budgets": {"total": 6}}))
+                done(client.patch("/billing/settings", json={"budgets": {"monthly": 1000 + number}}))
+                done(client.patch(f"/customers/{shared}", json={"budgets": {"monthly": number}}), 404)
+                done(client.get("/auth/validate", headers=bearer(key["key"])), 401)
+                done(client.post(f"/keys/{key['id']}/rotate", json={}), 409)
+                done(client.patch(f"/webhooks/{endpoint['id']}", json={"description": "B"}))
+                done(client.delete(f"/customers/{shared}"), 404)
+                done(client.delete(f"/webhooks/{endpoint['id']}"))
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(change_everything, range(WRITERS)))
+    with httpx.Client(base_url=second.base_url, headers=bearer(first.admin_key), timeout=60) as admin:
+        head = admin.get("/audit").json()["head"]
+        assert head["sequence"] > 7 * WRITERS * CHANGES_EACH
+        assert first_broken(export(admin)[: head["sequence"]], head) is None
+
+
+def done(answer: httpx.Response, otherwise: int = 200) -> Any:
+    """The answer to what succeeds, or is refused since somebody else was faster."""
+    assert answer.is_success or answer.status_code == otherwise, answer.text
+    return answer.json() if answer.content else None
 
 
 def test_a_log_is_its_accounts_own(own: Server, admin: httpx.Client) -> None:
