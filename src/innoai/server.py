@@ -40,7 +40,7 @@ from innoai.metering.budgets import Budgets
 from innoai.metering.holders import Holders
 from innoai.metering.prices import currencies
 from innoai.metering.spool import Shipper, Spool
-from innoai.store import accounts, changes, events, idempotency, tokens
+from innoai.store import accounts, changes, events, idempotency, tokens, webhooks
 from innoai.store import secrets as store_secrets
 from innoai.store.database import Database
 
@@ -157,7 +157,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             bursts.record_all(database),
             _every(USE_FLUSH_SECONDS, keyring.flush_use),
             _every(EXPIRY_SECONDS, lambda: expiring.announce(database, settings.tiers, time.time())),
-            _every(TIDY_SECONDS, lambda: _tidy(database)),
+            _every(TIDY_SECONDS, lambda: _tidy(database, secrets)),
             _every(TIDY_SECONDS, keyring.reload_signing_keys),
         )
     ]
@@ -271,7 +271,7 @@ async def _every(seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) 
             await work()
 
 
-async def _tidy(database: Database) -> None:
+async def _tidy(database: Database, secrets: store_secrets.Secrets) -> None:
     """Forget what no longer matters."""
     now = time.time()
     async with database.write() as connection:
@@ -279,6 +279,7 @@ async def _tidy(database: Database) -> None:
         await tokens.prune(connection, now)
         await idempotency.prune(connection, now)
         await events.prune(connection, now)
+        await webhooks.reseal(connection, secrets)
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -473,3 +473,27 @@ async def test_deleting_an_endpoint_deletes_its_deliveries_and_their_log(
     assert await all_deliveries(database) == []
     async with database.read() as connection:
         assert await deliveries.attempts(connection, found.id) == []
+
+
+async def test_endpoints_are_sealed_anew_after_the_installations_secret_was_replaced(
+    database: Database, receiver: Receiver, clock: Clock
+) -> None:
+    old, new = b"the secret of this installation, in a test", b"the next secret of this installation, too"
+    await add(database, endpoint(1, receiver.url("/ok"), sealed_previous_secret=sealed(1, OLD_SECRET)))
+    lost = replace(endpoint(2, receiver.url("/ok")), sealed_secret=b"0000 what nobody can open")
+    await add(database, lost)
+    for _ in range(2):
+        async with database.write() as connection:
+            await webhooks.reseal(connection, Secrets(new, old))
+    await publish(database)
+    async with working(worker_of(database, clock, Secrets(new))):
+        found = await until(database, attempted(1))
+    assert [each.state for each in found] == ["succeeded", "pending"]
+    (received,) = receiver.at("/ok")
+    assert sdk.verify(received.body, received.headers["x-innoai-signature"], SECRET)
+    record = await the_endpoint(database)
+    assert record.sealed_previous_secret is not None
+    assert (
+        Secrets(new).open(record.sealed_previous_secret, sealed_for("secret", record.id)).decode()
+        == OLD_SECRET
+    )

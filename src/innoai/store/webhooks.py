@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import LargeBinary, delete, func, insert, or_, select, update
 
+from innoai.config import ConfigError
 from innoai.store.tables import webhook_endpoints
 
 if TYPE_CHECKING:
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Select
     from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from innoai.store.secrets import Secrets
 
 GONE = "gone"
 FAILING = "failing"
@@ -39,6 +43,7 @@ class EndpointRecord:
     failing_since: float | None = None
 
 
+_SEALED = {"sealed_headers": "headers", "sealed_secret": "secret", "sealed_previous_secret": "secret"}
 _COLUMNS = [webhook_endpoints.c[column.name] for column in fields(EndpointRecord)]
 
 
@@ -97,6 +102,23 @@ async def recovered(connection: AsyncConnection, endpoint_id: str) -> None:
 async def remove(connection: AsyncConnection, endpoint_id: str) -> None:
     """Delete an endpoint with its deliveries."""
     await connection.execute(delete(webhook_endpoints).where(webhook_endpoints.c.id == endpoint_id))
+
+
+async def reseal(connection: AsyncConnection, secrets: Secrets) -> None:
+    """Seal anew what is sealed under a previous secret of the installation, which is then not needed."""
+    current = bytes.fromhex(secrets.current.version)
+    sealed = [webhook_endpoints.c[name] for name in _SEALED]
+    outdated = or_(*(func.substr(column, 1, len(current), type_=LargeBinary) != current for column in sealed))
+    query = select(webhook_endpoints.c.id, *sealed).where(outdated)
+    for row in (await connection.execute(query.with_for_update(key_share=True, skip_locked=True))).all():
+        values: dict[str, bytes] = {}
+        # What neither secret opens stays as it is, and the log of deliveries says so.
+        with contextlib.suppress(ConfigError):
+            for name, what in _SEALED.items():
+                value, purpose = getattr(row, name), sealed_for(what, row.id)
+                if value is not None:
+                    values[name] = secrets.seal(secrets.open(value, purpose), purpose)
+            await change(connection, row.id, values)
 
 
 def _of(endpoint_id: str, account_id: str) -> Select[Any]:
