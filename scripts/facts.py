@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ import typer
 
 from innoai.cli.failures import EXIT_MEANINGS
 from innoai.cli.main import app
-from innoai.config import SECTIONS, TierSettings, Upstream
+from innoai.config import SECTIONS, Model, PriceSettings, TierSettings, Upstream
 from scripts import tables
 
 if TYPE_CHECKING:
@@ -31,7 +32,12 @@ NODE_LOCK = "tests/contract/node/package-lock.json"
 DOCUMENTS = ("*.md", "docs/**/*.md", "benchmarks/*.md")
 SETTINGS_PAGE = "docs/configuration.md"
 EXIT_CODES_PAGE = "docs/operating.md"
-NESTED: dict[str, type[msgspec.Struct]] = {"upstreams": Upstream, "tiers": TierSettings}
+NESTED: dict[str, type[msgspec.Struct]] = {
+    "models": Model,
+    "price": PriceSettings,
+    "upstreams": Upstream,
+    "tiers": TierSettings,
+}
 """What stands below names of the operator's own."""
 
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)(?:#([^)\s]+))?")
@@ -127,6 +133,8 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
         return "required"
     made = field.default_factory
     default = field.default if made is msgspec.NODEFAULT else made()
+    if isinstance(default, Decimal):
+        return f"`{default}`"
     return "none" if default is None else f"`{json.dumps(default)}`"
 
 
