@@ -379,8 +379,8 @@ def test_replicas_where_everything_changes_at_once_keep_one_chain(replicas: tupl
                 hook = {"url": "https://hooks.example.com/", "event_types": [("*", "key.*")[number % 2]]}
                 endpoint = done(client.post("/webhooks", json=hook))
                 key = done(client.post("/keys", json={"name": "A", "customer_id": shared}))
-                done(client.patch(f"/keys/{key['id']}", json={"budgets": {"total": 5}, "name": "B"}))
-                done(client.patch(f"/keys/{key['id']}", json={"budgets": {"total": 6}}))
+                done(client.patch(f"/keys/{key['id']}", json={"budgets": {"total": 5}, "name": "B"}), 409)
+                done(client.patch(f"/keys/{key['id']}", json={"budgets": {"total": 6}}), 409)
                 done(client.patch("/billing/settings", json={"budgets": {"monthly": 1000 + number}}))
                 done(client.patch(f"/customers/{shared}", json={"budgets": {"monthly": number}}), 404)
                 done(client.get("/auth/validate", headers=bearer(key["key"])), 401)
