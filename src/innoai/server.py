@@ -41,6 +41,7 @@ from innoai.metering.holders import Holders
 from innoai.metering.prices import currencies
 from innoai.metering.spool import Shipper, Spool
 from innoai.store import accounts, changes, events, idempotency, tokens, webhooks
+from innoai.store import budgets as store_budgets
 from innoai.store import secrets as store_secrets
 from innoai.store.database import Database
 
@@ -279,6 +280,7 @@ async def _tidy(database: Database, secrets: store_secrets.Secrets) -> None:
         await tokens.prune(connection, now)
         await idempotency.prune(connection, now)
         await events.prune(connection, now)
+        await store_budgets.prune(connection, now)
         await webhooks.reseal(connection, secrets)
 
 
