@@ -5,6 +5,7 @@ Each stands between `<!-- NAME -->` and `<!-- /NAME -->`; scripts.facts sees tha
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING
 from innoai.access.routes import ROUTES
 from innoai.access.scopes import LEVELS, SCOPES
 from innoai.access.tiers import DEFAULT_TIERS, FEATURES
+from innoai.events import catalogue
 from innoai.events.actions import ACTIONS
-from innoai.events.types import EVENT_TYPES
+from innoai.events.retries import DELAYS
+from innoai.events.types import EVENT_TYPES, PATTERNS, wants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -114,12 +117,38 @@ def actions() -> Iterator[str]:
     )
 
 
+def event_types() -> Iterator[str]:
+    """The event types, each with an example of a whole event."""
+    for name, kind in EVENT_TYPES.items():
+        yield from (f"### `{name}`", "", kind.description, "", "```json")
+        yield json.dumps(catalogue.example(name), indent=2, ensure_ascii=False)
+        yield from ("```", "")
+    yield from _table(
+        ("named", "means"),
+        (
+            (f"`{pattern}`", ", ".join(f"`{name}`" for name in EVENT_TYPES if wants([pattern], name)))
+            for pattern in PATTERNS
+            if pattern.endswith(".*")
+        ),
+    )
+
+
+def retries() -> Iterator[str]:
+    """How long after an attempt the next one is made."""
+    yield from _table(
+        ("attempt", *(str(number) for number in range(2, len(DELAYS) + 2))),
+        [("after", *(_duration(seconds) for seconds in DELAYS))],
+    )
+
+
 TABLES: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("docs/tiers.md", "tiers"): tiers,
     ("docs/tiers.md", "features"): features,
     ("docs/tiers.md", "scopes"): scopes,
     ("docs/tiers.md", "routes"): routes,
     ("docs/audit.md", "actions"): actions,
+    ("docs/webhooks.md", "event types"): event_types,
+    ("docs/webhooks.md", "retries"): retries,
 }
 """Each table by its page and its name there."""
 
@@ -150,6 +179,13 @@ def _bound(value: int | tuple[str, ...] | None) -> str:
     if value is None:
         return "any"
     return f"{value:,}" if isinstance(value, int) else ", ".join(value)
+
+
+def _duration(seconds: float) -> str:
+    for unit, name in ((3600, "h"), (60, "min")):
+        if seconds >= unit:
+            return f"{seconds / unit:g} {name}"
+    return f"{seconds:g} s"
 
 
 def _mark(included: bool) -> str:

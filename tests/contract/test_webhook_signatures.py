@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tests.support.server import Server
 
 NODE = Path(__file__).parent / "node"
+GUIDE = Path(__file__).parents[2] / "docs" / "webhooks.md"
 pytestmark = pytest.mark.skipif(
     shutil.which("node") is None or not (NODE / "node_modules" / "express").exists(),
     reason="JavaScript: node, or the packages that `make install-node` fetches, are not installed",
@@ -142,6 +143,12 @@ async def publish_everything(server: Server) -> list[str]:
             ]
     finally:
         await database.close()
+
+
+def test_the_guide_shows_the_function_that_these_tests_run() -> None:
+    guide = GUIDE.read_text("utf-8")
+    function = guide[guide.index("function verifyWebhookSignature") : guide.index("const app = express();")]
+    assert function.strip() in (NODE / "receiver.cjs").read_text("utf-8")
 
 
 def test_the_documentations_receiver_verifies_an_event_of_every_type(

@@ -488,12 +488,10 @@ async def test_endpoints_are_sealed_anew_after_the_installations_secret_was_repl
     await publish(database)
     async with working(worker_of(database, clock, Secrets(new))):
         found = await until(database, attempted(1))
-    assert [each.state for each in found] == ["succeeded", "pending"]
+    states = {each.endpoint_id: each.state for each in found}
+    assert states == {"whe_0001": "succeeded", "whe_0002": "pending"}
     (received,) = receiver.at("/ok")
     assert sdk.verify(received.body, received.headers["x-innoai-signature"], SECRET)
-    record = await the_endpoint(database)
-    assert record.sealed_previous_secret is not None
-    assert (
-        Secrets(new).open(record.sealed_previous_secret, sealed_for("secret", record.id)).decode()
-        == OLD_SECRET
-    )
+    previous = (await the_endpoint(database)).sealed_previous_secret
+    assert previous is not None
+    assert Secrets(new).open(previous, sealed_for("secret", "whe_0001")).decode() == OLD_SECRET
