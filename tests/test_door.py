@@ -16,9 +16,13 @@ from tests.keyring.replica import MAX_STALE, Clock, Replica, open_replica
 from tests.support.stores import NOW, SECRETS, new_key
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from innoai.access.limits import RateOutcome
     from innoai.limiter import Bucket, Limiter
     from innoai.store.database import Database
+
+    OnBurst = Callable[[int | None, Principal | None], None]
 
 pytestmark = pytest.mark.parametrize("kind", ["sqlite"])
 
@@ -54,7 +58,7 @@ async def here(database: Database, clock: Clock) -> Replica:
     return await open_replica(database, clock)
 
 
-def door_of(here: Replica, limiter: Limiter | None = None) -> Door:
+def door_of(here: Replica, limiter: Limiter | None = None, on_burst: OnBurst | None = None) -> Door:
     def clock_ns() -> int:
         return int(here.clock.monotonic * 1e9)
 
@@ -64,6 +68,7 @@ def door_of(here: Replica, limiter: Limiter | None = None) -> Door:
         failed_auth=FAILED_AUTH,
         clock=lambda: here.clock.now,
         clock_ns=clock_ns,
+        on_burst=on_burst,
     )
 
 
@@ -228,6 +233,23 @@ async def test_every_kind_of_failed_authentication_counts(here: Replica, door: D
     failing = [None, "sk-inno-typo", new_key(1), new_key(999)]
     codes = [code(await door.admit(credential, request())) for credential in failing]
     assert codes == ["invalid_api_key"] * FAILED_AUTH + ["rate_limit_exceeded"]
+
+
+async def test_an_address_that_has_used_up_its_failures_is_told_of_with_whose_key_it_was(
+    here: Replica,
+) -> None:
+    told: list[tuple[int | None, str | None]] = []
+
+    def tell(address: int | None, principal: Principal | None) -> None:
+        told.append((address, None if principal is None else principal.key.id))
+
+    door = door_of(here, on_burst=tell)
+    record = await here.add_key(1, revoked_at=NOW)
+    for _ in range(FAILED_AUTH - 1):
+        await door.admit(new_key(1), request())
+    assert told == []
+    await door.admit(new_key(1), request())
+    assert told == [(HOME, record.id)]
 
 
 async def test_what_is_refused_for_another_reason_is_no_failed_authentication(
