@@ -7,11 +7,13 @@ import subprocess
 import sysconfig
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import typer
 
 from innoai.cli.failures import EXIT_MEANINGS
+from innoai.cli.main import app
 from tests.cli.answers import VALIDATION
 
 if TYPE_CHECKING:
@@ -83,3 +85,16 @@ def test_completion_completes_the_commands(innoai: Run) -> None:
         }
     )
     assert ended.out.split() == ["rotate", "revoke"]
+
+
+def test_the_page_of_commands_names_every_one_that_is_not_the_operators() -> None:
+    page = (Path(__file__).parents[2] / "docs/cli.md").read_text()
+    commands: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    for name in ("init", "serve", "doctor", "rotate-signing-key", "accounts", "version"):
+        del commands[name]
+    names = {
+        " ".join(words)
+        for name, command in commands.items()
+        for words in ([[name, below] for below in getattr(command, "commands", ())] or [[name]])
+    }
+    assert {name for name in names if f"`innoai {name}`" not in page} == set()
