@@ -45,7 +45,7 @@ _customers = itertools.count(1)
 @pytest.fixture(scope="module")
 def own(new_server: Callable[..., Server], upstream: Upstream) -> Server:
     models = {MODEL: [{"base_url": upstream.base_url()}], "unpriced": [{"base_url": "echo:"}]}
-    sections = {
+    sections: dict[str, dict[str, object]] = {
         "billing": {"currency": "USD", "rates": {"EUR": 0.5}},
         "tiers.plain": {"default_rate_limit": 1000, "max_rate_limit": 1000, "features": []},
     }
@@ -67,12 +67,12 @@ class Tenant:
         validated = httpx.get(f"{server.base_url}/auth/validate", headers=bearer(self.key))
         self.key_id: str = validated.json()["key_id"]
 
-    def get(self, path: str, **query: object) -> Any:
+    def get(self, path: str, **query: Any) -> Any:
         answer = self.client.get(f"/billing/{path}", params=query)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def rows(self, path: str, **query: object) -> list[dict[str, str]]:
+    def rows(self, path: str, **query: Any) -> list[dict[str, str]]:
         """A CSV file, as Python's csv reads it."""
         answer = self.client.get(f"/billing/{path}", params={**query, "format": "csv"})
         assert answer.status_code == 200, answer.text
@@ -231,7 +231,7 @@ def test_an_account_is_charged_in_the_currency_that_it_chose(tenant: Tenant) -> 
 def test_pages_hold_every_record_once_newest_first(tenant: Tenant) -> None:
     tenant.store(*(tenant.used(number, started_at=1_774_000_000.0 + number // 3) for number in range(25)))
     found: list[dict[str, Any]] = []
-    query: dict[str, object] = {**MARCH, "limit": 7}
+    query: dict[str, Any] = {**MARCH, "limit": 7}
     while True:
         page = tenant.get("usage", **query)
         found += page["data"]
@@ -265,7 +265,7 @@ def test_groups_add_up_to_the_records_and_pages_of_them_to_the_whole(tenant: Ten
     cost = sum(Decimal(1_000_000_001 + number) / 10**9 for number in range(40))
     assert sum(Decimal(bucket["cost"]) for bucket in data) == cost
     paged: list[dict[str, Any]] = []
-    query: dict[str, object] = {**MARCH, "group_by": group_by, "limit": 3}
+    query: dict[str, Any] = {**MARCH, "group_by": group_by, "limit": 3}
     while True:
         page = tenant.get("usage", **query)
         paged += page["data"]

@@ -176,12 +176,12 @@ async def test_pages_of_groups_make_up_the_whole(database: Database) -> None:
     )
     for group_by in (("model",), ("day", "key"), ("hour", "model", "key", "customer")):
         async with database.read() as connection:
-            whole = await billing.buckets(connection, ALL, group_by)  # type: ignore[arg-type]
+            whole = await billing.buckets(connection, ALL, group_by)
             paged: list[Bucket] = []
             while page := await billing.buckets(
                 connection,
                 ALL,
-                group_by,  # type: ignore[arg-type]
+                group_by,
                 limit=3,
                 after=paged[-1].of if paged else None,
             ):
