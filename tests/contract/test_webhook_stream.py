@@ -156,6 +156,13 @@ def test_a_last_event_id_that_is_none_is_refused(caller: httpx.Client) -> None:
     refused(answer, "invalid_request")
 
 
+def test_a_head_of_the_stream_is_over_at_once(caller: httpx.Client) -> None:
+    for _ in range(2):
+        answer = caller.head("/webhooks/stream")
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+
+
 def test_a_stream_does_not_hold_up_the_end_of_the_server(new_server: Callable[..., Server]) -> None:
     server = new_server(webhook_settings())
     with (

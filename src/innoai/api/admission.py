@@ -30,6 +30,9 @@ Inside = NamedDependency[SkipValidation[Services]]
 
 REQUEST_ID_KEY = "innoai.request_id"
 ADMISSION_KEY = "innoai.admission"
+HEAD_KEY = "innoai.head"
+"""Marks a HEAD, which handlers see as the GET: one whose answer has no end need not begin it."""
+
 CREDENTIAL_IN_BODY = {"credential_in_body": True}
 """Marks a handler that admits its caller itself, since the credential may be in the body."""
 

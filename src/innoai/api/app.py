@@ -28,7 +28,7 @@ from innoai.api import (
     usage,
     webhooks,
 )
-from innoai.api.admission import ADMISSION_KEY, REQUEST_ID_KEY, guard, provide_caller
+from innoai.api.admission import ADMISSION_KEY, HEAD_KEY, REQUEST_ID_KEY, guard, provide_caller
 from innoai.api.services import Services
 from innoai.envelope import rate_headers, refusal_body, refusal_headers
 from innoai.errors import InnoError, refusal
@@ -135,7 +135,7 @@ class ControlPlane:
         request_id = scope[REQUEST_ID_KEY] = self._new_request_id()
         if scope["method"] == "HEAD":
             # A HEAD is answered as the GET; uvicorn, whose scope this copy leaves alone, sends no body.
-            scope = {**scope, "method": "GET"}
+            scope = {**scope, "method": "GET", HEAD_KEY: True}
 
         async def send_with_headers(message: dict[str, Any]) -> None:
             if message["type"] == "http.response.start":

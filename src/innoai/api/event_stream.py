@@ -18,7 +18,7 @@ from litestar.response import Stream
 from msgspec import Meta
 
 from innoai.access.routes import route_for
-from innoai.api.admission import Caller, Inside, access_request, header_credential
+from innoai.api.admission import HEAD_KEY, Caller, Inside, access_request, header_credential
 from innoai.api.services import Services
 from innoai.api.wire import JsonRequest, read_query
 from innoai.errors import InnoError
@@ -73,7 +73,13 @@ async def stream_events(request: JsonRequest, services: Inside, caller: Caller) 
     reader = _Reader(services, caller.principal.account.id, patterns)
     await reader.begin(last)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return Stream(_stream(request, services, reader), media_type="text/event-stream", headers=headers)
+    written = _nothing() if HEAD_KEY in request.scope else _stream(request, services, reader)
+    return Stream(written, media_type="text/event-stream", headers=headers)
+
+
+async def _nothing() -> AsyncIterator[str]:
+    """What a HEAD is told."""
+    yield ""
 
 
 async def _stream(request: JsonRequest, services: Services, reader: _Reader) -> AsyncIterator[str]:

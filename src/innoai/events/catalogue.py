@@ -26,7 +26,8 @@ def schema(type_name: str) -> dict[str, Any]:
     ]
     shape = defstruct("Event", members, namespace={"__doc__": event_type.description})
     described = msgspec.json.schema(shape)
-    return _inlined(described, described.pop("$defs"))
+    whole: dict[str, Any] = _inlined(described, described.pop("$defs"))
+    return whole
 
 
 def example(type_name: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from innoai.errors import InnoError
 from innoai.events import journal, retries, signing
 from innoai.events.post import USER_AGENT, Answer, post
 from innoai.fresh_ids import fresh_id
-from innoai.store import deliveries, webhooks
+from innoai.store import accounts, deliveries, webhooks
 from innoai.store.deliveries import AttemptRecord, Lane
 from innoai.store.webhooks import FAILING, GONE, sealed_for
 
@@ -93,6 +93,8 @@ class Worker:
                     await self._take_up()
                 except InnoError as error:
                     log.warning("deliveries wait for the store", why=str(error))
+                except Exception as error:
+                    log.error("deliveries could not be taken up", exc_info=error)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
         finally:
@@ -231,6 +233,8 @@ class Worker:
     ) -> None:
         """Plan the next attempt, and disable an endpoint that will take none."""
         now = self._clock()
+        # First, as whoever changes an endpoint does: to disable it refers to the account's row.
+        await accounts.lock(connection, delivery.account_id)
         endpoint = await webhooks.hold(connection, delivery.endpoint_id, delivery.account_id)
         if endpoint is None:
             # Deleted meanwhile, and its deliveries with it.

@@ -201,10 +201,14 @@ async def add(
 
 
 async def any_due(connection: AsyncConnection, now: float) -> bool:
-    """Whether some delivery may be due, at the price of one look into an index."""
+    """Whether some delivery is due; where none is, that takes one look into an index."""
     query = select(func.min(deliveries.c.next_attempt_at)).where(deliveries.c.state == "pending")
     earliest = (await connection.execute(query)).scalar_one()
-    return earliest is not None and earliest <= now
+    if earliest is None or earliest > now:
+        return False
+    waiting = exists().where(deliveries.c.endpoint_id == webhook_endpoints.c.id, _is_due(now))
+    enabled = select(webhook_endpoints.c.id).where(webhook_endpoints.c.disabled.is_(False), waiting)
+    return (await connection.execute(enabled.limit(1))).one_or_none() is not None
 
 
 async def lease(

@@ -106,10 +106,11 @@ async def prune(connection: AsyncConnection, now: float) -> None:
     # Locked before what refers to them is looked at, so that no replay comes between.
     locked = old.limit(MOST_PRUNED).with_for_update(skip_locked=True)
     ids = (await connection.execute(locked)).scalars().all()
-    await connection.execute(
-        delete(deliveries).where(
-            deliveries.c.event_id.in_(ids), deliveries.c.created_at < ends, deliveries.c.leased_by.is_(None)
-        )
+    idle = select(deliveries.c.id).where(
+        deliveries.c.event_id.in_(ids), deliveries.c.created_at < ends, deliveries.c.leased_by.is_(None)
     )
+    # What another transaction holds waits for the next time, so that neither waits for the other.
+    free = idle.with_for_update(skip_locked=True)
+    await connection.execute(delete(deliveries).where(deliveries.c.id.in_(free)))
     referred = exists().where(deliveries.c.event_id == events.c.id)
     await connection.execute(delete(events).where(events.c.id.in_(ids), ~referred))
