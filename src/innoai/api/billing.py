@@ -168,10 +168,10 @@ async def change_settings(request: JsonRequest, services: Inside, caller: Caller
         before = await _settings(connection, services, caller)
         if values.get("currency", before.currency) != before.currency:
             await _keep_currency_once_charged(connection, account_id, before.currency)
-        if values:
-            await accounts.configure(connection, account_id, values, now)
         if wanted.budgets is not UNSET:
             await set_budgets(connection, account_id, account_id, wanted.budgets, now)
+        if values:
+            await accounts.configure(connection, account_id, values, now)
         after = await _settings(connection, services, caller)
         if after != before:
             await journal.record(

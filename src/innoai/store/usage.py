@@ -143,7 +143,7 @@ def _by_hour(records: Sequence[UsageRecord]) -> list[tuple[Any, ...]]:
 def _by_month(records: Sequence[UsageRecord]) -> list[tuple[Any, ...]]:
     sums: dict[tuple[Any, ...], list[Any]] = {}
     for record in records:
-        month = month_of(record.started_at)
+        month = _month_of_hour(int(record.started_at // HOUR))
         for subject in (record.account_id, record.key_id, record.customer_pk):
             if subject is None:
                 continue
@@ -157,6 +157,11 @@ def _by_month(records: Sequence[UsageRecord]) -> list[tuple[Any, ...]]:
             row[5] += record.completion_tokens or 0
             row[6] += record.cost or 0
     return _in_order(sums)
+
+
+@lru_cache(maxsize=64)
+def _month_of_hour(hour: int) -> str:
+    return month_of(hour * HOUR)
 
 
 def _in_order(sums: dict[tuple[Any, ...], list[Any]]) -> list[tuple[Any, ...]]:
