@@ -143,6 +143,8 @@ def test_set_sends_what_was_given_and_nothing_else(peer: Peer, innoai: Run) -> N
     assert "monthly=20, total=-" in ended.out
     innoai("billing", "set", "--budget-monthly", "0.000000001")
     assert peer.last.body == {"budgets": {"monthly": "0.000000001"}}
+    innoai("billing", "set", "--no-alerts")
+    assert peer.last.body == {"alert_thresholds": []}
 
 
 def test_statements_are_listed_and_one_is_shown_with_its_lines(peer: Peer, innoai: Run) -> None:
@@ -156,6 +158,7 @@ def test_statements_are_listed_and_one_is_shown_with_its_lines(peer: Peer, innoa
     ("arguments", "said"),
     [
         (("billing", "set"), "nothing to change"),
+        (("billing", "set", "--no-alerts", "--alert-threshold", "5"), "not both"),
         (("billing", "set", "--budget-monthly", "1e3"), "write 20 or 0.50"),
         (("billing", "set", "--budget-monthly", "-1"), "amount"),
         (("billing", "set", "--budget-total", "0.0000000001"), "write 20 or 0.50"),

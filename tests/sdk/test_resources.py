@@ -11,7 +11,7 @@ from tests.sdk.calls import CALLS, EXPLANATION, Made
 from tests.sdk.conftest import KEY, Either
 from tests.sdk.peer import Answer, Peer, refusal
 from tests.sdk.samples import API_KEY, CUSTOMER, MATRIX, NEW_KEY
-from tests.support.samples import INVITED, NEW_ENDPOINT
+from tests.support.samples import DELIVERY, INVITED, NEW_ENDPOINT
 
 if TYPE_CHECKING:
     from innoai import AsyncInnoAI, InnoAI
@@ -88,6 +88,24 @@ CREATORS: list[tuple[str, Made, str, dict[str, Any]]] = [
         lambda c, **o: c.webhooks.rotate_secret("whe_1", **o),
         "POST /v1/webhooks/whe_1/rotate-secret",
         NEW_ENDPOINT,
+    ),
+    (
+        "webhooks.test",
+        lambda c, **o: c.webhooks.test("whe_1", **o),
+        "POST /v1/webhooks/whe_1/test",
+        DELIVERY,
+    ),
+    (
+        "webhooks.replay",
+        lambda c, **o: c.webhooks.replay("whe_1", "2026-11-01T00:00:00Z", **o),
+        "POST /v1/webhooks/whe_1/replay",
+        {"object": "replay", "count": 0},
+    ),
+    (
+        "webhooks.replay_delivery",
+        lambda c, **o: c.webhooks.replay_delivery("dlv_1", **o),
+        "POST /v1/webhooks/deliveries/dlv_1/replay",
+        DELIVERY,
     ),
     ("members.create", lambda c, **o: c.members.create("a@b.example", **o), "POST /v1/members", INVITED),
 ]

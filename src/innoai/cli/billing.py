@@ -115,8 +115,11 @@ def set_settings(
             help="How much of a budget sends an event. May be given again.",
         ),
     ] = None,
+    no_alerts: Annotated[bool, typer.Option("--no-alerts", help="Send no event about any budget.")] = False,
 ) -> None:
     """Change the account's currency, budgets or alert thresholds; what is not given stays."""
+    if no_alerts and alert_threshold:
+        raise typer.BadParameter("give --alert-threshold or --no-alerts, not both", param_hint="--no-alerts")
     changes = arguments.given(
         {
             "currency": currency,
@@ -124,6 +127,8 @@ def set_settings(
             "alert_thresholds": alert_threshold,
         }
     )
+    if no_alerts:
+        changes["alert_thresholds"] = []
     if not changes:
         raise typer.BadParameter("nothing to change; give an option", param_hint="--budget-monthly")
     session.answer(session.client().billing.update_settings(**changes), _show_settings)

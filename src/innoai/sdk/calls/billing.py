@@ -85,8 +85,8 @@ def update_settings(
 ) -> Call[BillingSettings]:
     """Change what is given and leave the rest.
 
-    currency: final once anything was charged. alert_thresholds: percent of a budget, 1-100; None is the
-    server's default.
+    currency: final once anything was charged. alert_thresholds: percent of a budget, 1-100, or none at
+    all; None is the server's default.
     """
     body = given(currency=currency, budgets=amounts(budgets), alert_thresholds=alert_thresholds)
     return Call("patch", "/billing/settings", BillingSettings, body)

@@ -102,15 +102,22 @@ def rotate_secret(
     return Call("post", path, WebhookEndpoint, body, headers=idempotent(idempotency_key))
 
 
-def test_endpoint(endpoint_id: str) -> Call[Delivery]:
-    """Send the event `webhook.test` to that endpoint alone. The delivery is under way when this returns."""
-    return Call("post", f"{_endpoint_path(endpoint_id)}/test", Delivery)
+def send_test(endpoint_id: str, *, idempotency_key: str | None = None) -> Call[Delivery]:
+    """Send the event `webhook.test` to that endpoint alone. The delivery is under way when this returns.
+
+    idempotency_key: as for keys.
+    """
+    path = f"{_endpoint_path(endpoint_id)}/test"
+    return Call("post", path, Delivery, headers=idempotent(idempotency_key))
 
 
-def replay_failed(endpoint_id: str, since: Moment) -> Call[Replay]:
-    """Send again all that failed at that endpoint since then. The answer's `count` says how many."""
-    body = {"since": moment("since", since)}
-    return Call("post", f"{_endpoint_path(endpoint_id)}/replay", Replay, body)
+def replay_failed(endpoint_id: str, since: Moment, *, idempotency_key: str | None = None) -> Call[Replay]:
+    """Send again all that failed at that endpoint since then. The answer's `count` says how many.
+
+    idempotency_key: as for keys.
+    """
+    path, body = f"{_endpoint_path(endpoint_id)}/replay", {"since": moment("since", since)}
+    return Call("post", path, Replay, body, headers=idempotent(idempotency_key))
 
 
 def event_types() -> Listing[EventType]:
@@ -136,9 +143,13 @@ def get_delivery(delivery_id: str) -> Call[Delivery]:
     return Call("get", _delivery_path(delivery_id), Delivery)
 
 
-def replay_delivery(delivery_id: str) -> Call[Delivery]:
-    """Send that event to that endpoint again: a new delivery with the same webhook-id."""
-    return Call("post", f"{_delivery_path(delivery_id)}/replay", Delivery)
+def replay_delivery(delivery_id: str, *, idempotency_key: str | None = None) -> Call[Delivery]:
+    """Send that event to that endpoint again: a new delivery with the same webhook-id.
+
+    idempotency_key: as for keys.
+    """
+    path = f"{_delivery_path(delivery_id)}/replay"
+    return Call("post", path, Delivery, headers=idempotent(idempotency_key))
 
 
 def stream_events(
