@@ -1,20 +1,24 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
+from structlog.testing import capture_logs
 
 from innoai import webhooks as sdk
 from innoai.config import WebhookSettings
-from innoai.events import deliver, outbox, signing
+from innoai.events import deliver, journal, outbox, signing
 from innoai.events.deliver import GIVE_UP_SECONDS, HIDDEN, LEASE_SECONDS, Worker
-from innoai.store import deliveries, events, webhooks
+from innoai.events.journal import OPERATOR
+from innoai.store import accounts, changes, deliveries, events, webhooks
 from innoai.store.deliveries import Lane
 from innoai.store.secrets import Secrets
 from innoai.store.tables import audit_entries
@@ -23,7 +27,7 @@ from innoai.store.webhooks import EndpointRecord, sealed_for
 from tests.support.stores import ACCOUNT, NOW, SECRETS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from innoai.store.database import Database
     from innoai.store.deliveries import DeliveryRecord
@@ -495,3 +499,79 @@ async def test_endpoints_are_sealed_anew_after_the_installations_secret_was_repl
     previous = (await the_endpoint(database)).sealed_previous_secret
     assert previous is not None
     assert Secrets(new).open(previous, sealed_for("secret", "whe_0001")).decode() == OLD_SECRET
+
+
+async def test_an_endpoint_can_be_changed_while_the_worker_is_about_to_disable_it(
+    database: Database, receiver: Receiver, clock: Clock
+) -> None:
+    if database.is_sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    await add(database, endpoint(1, receiver.url("/status/410")), endpoint(2, receiver.url("/ok")))
+    await publish(database)
+    with capture_logs() as logs:
+        async with working(worker_of(database, clock)):
+            async with database.write() as connection:
+                await accounts.lock(connection, ACCOUNT.id)
+                async with database.read() as other:
+                    while (await other.execute(waiting)).scalar_one() == 0:
+                        await asyncio.sleep(0.02)
+                await webhooks.hold(connection, "whe_0001", ACCOUNT.id)
+                await webhooks.change(connection, "whe_0001", {"description": "Changed meanwhile"})
+            await until(database, lambda found: len(found) == 3 and attempted(1)(found))
+    assert logs == []
+    record = await the_endpoint(database)
+    assert (record.description, record.disabled_because) == ("Changed meanwhile", "gone")
+
+
+async def test_publishing_changing_deleting_pruning_and_delivering_never_wait_in_a_circle(
+    database: Database, receiver: Receiver, clock: Clock
+) -> None:
+    numbers = itertools.count(1)
+    paths = itertools.cycle(("/ok", "/status/410", "/status/500", "/close"))
+
+    async def create() -> None:
+        await add(database, endpoint(next(numbers), receiver.url(next(paths))))
+
+    async def record() -> None:
+        async with database.write() as connection:
+            changed = {"before": "free", "after": "startup"}
+            await changes.announce(connection, changes.ACCOUNT, ACCOUNT.id, clock.now)
+            await journal.record(
+                connection, ACCOUNT.id, "tier.changed", actor=OPERATOR, now=clock.now, event=changed
+            )
+
+    async def change(remove: bool) -> None:
+        async with database.write() as connection:
+            await accounts.lock(connection, ACCOUNT.id)
+            page = await webhooks.page(connection, ACCOUNT.id, limit=100, before=None)
+            if len(page) > 2 and await webhooks.hold(connection, page[-1].id, ACCOUNT.id) is not None:
+                if remove:
+                    await webhooks.remove(connection, page[-1].id)
+                else:
+                    await webhooks.change(connection, page[-1].id, {"disabled": False})
+                await journal.record(connection, ACCOUNT.id, "webhook.updated", actor=OPERATOR, now=clock.now)
+
+    async def prune() -> None:
+        async with database.write() as connection:
+            await events.prune(connection, clock.now + 40 * DAY)
+
+    async def again(work: Callable[[], Awaitable[None]], times: int) -> None:
+        for _ in range(times):
+            clock.now += 1.0
+            await work()
+
+    with capture_logs() as logs:
+        async with working(worker_of(database, clock), worker_of(database, clock)):
+            await asyncio.gather(
+                again(create, 10),
+                again(record, 20),
+                again(record, 20),
+                again(partial(change, remove=True), 10),
+                again(partial(change, remove=False), 20),
+                again(prune, 10),
+            )
+    assert logs == []
