@@ -14,12 +14,21 @@ import msgspec
 import uvicorn
 from uvicorn.server import ServerState
 
-from innoai.config import MeteringSettings, Model, ServerSettings, Settings, StoreSettings, Upstream
+from innoai.config import (
+    LimitSettings,
+    MeteringSettings,
+    Model,
+    ServerSettings,
+    Settings,
+    StoreSettings,
+    Upstream,
+)
 from innoai.gateway.connection import Connection
 from innoai.gateway.upstream import Pool
 from innoai.metering.spool import Spool
 from innoai.server import open_application
 from tests.gateway.upstream.peers import Peer, serving
+from tests.support.settings import MANY_FAILURES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -53,6 +62,8 @@ def settings_in(directory: Path, models: Mapping[str, Model], **server: Any) -> 
             url=f"sqlite:///{directory / 'innoai.db'}", secret_file=str(directory / "innoai.secret")
         ),
         metering=MeteringSettings(spool=str(directory / "spool")),
+        # A burst is recorded in the store, which keeps what it compiled for that.
+        limits=LimitSettings(failed_auth=MANY_FAILURES),
         models=dict(models),
     )
 
