@@ -8,7 +8,7 @@ from innoai.access.decide import Check, Request, decide
 from innoai.access.limits import take
 from innoai.access.principal import Principal
 from innoai.access.routes import route_for
-from innoai.errors import ERRORS
+from innoai.errors import refusal
 from tests.access.facts import ACCOUNT, CUSTOMER, KEY, KEY_PRINCIPAL, NOW
 
 REQUEST = Request(route_for("POST", "/v1/chat/completions"), None, "a-model")
@@ -79,9 +79,15 @@ def test_what_was_set_aside_stays_with_an_admitted_request_alone():
     assert budgeted.rated(rate).checks[-2] == Check("budget", "passed", "2 of 5 are left")
     refused = budgeted.rated(take(rate.tat, 0, 1))
     assert refused.reservation is None
-    assert refused.refusal.kind is ERRORS["rate_limit_exceeded"]
+    assert (refused.refused_by, refused.refusal) == ("rate", refusal("rate_limit_exceeded", retry_after=60))
 
 
 def test_without_a_budget_the_check_says_so():
     decision = decide(KEY_PRINCIPAL, REQUEST, NOW).budgeted(None).rated(take(0, 0, 1))
     assert decision.checks[-2] == Check("budget", "passed", "no budget applies")
+
+
+def test_a_customer_is_bounded_by_a_limit_or_a_budget_of_its_own():
+    assert not CUSTOMER.is_bounded
+    assert replace(CUSTOMER, rate_limit=5).is_bounded
+    assert replace(CUSTOMER, budgets=(TOTAL,)).is_bounded

@@ -491,7 +491,7 @@ def test_a_decision_with_an_empty_bucket_is_refused_by_rate_and_says_when_to_com
 def test_a_route_of_the_whole_account_takes_no_customers_credential():
     request = replace(REQUEST, route=with_changes(CHAT, account_only=True))
     decision = decide(KEY_PRINCIPAL, request, NOW)
-    assert (decision.refused_by, decision.refusal.code) == ("scope", "insufficient_permissions")
+    assert (decision.refused_by, code_of(decision)) == ("scope", "insufficient_permissions")
     assert decide(replace(KEY_PRINCIPAL, customer=None), request, NOW).allowed
 
 
@@ -499,6 +499,6 @@ def test_a_route_of_a_feature_asks_the_tier():
     request = replace(REQUEST, route=with_changes(CHAT, feature="webhooks"))
     without = replace(KEY_PRINCIPAL, account=replace(ACCOUNT, features=frozenset()))
     decision = decide(without, request, NOW)
-    assert (decision.refused_by, decision.refusal.code) == ("scope", "insufficient_permissions")
-    assert "Tier startup does not include webhooks" in decision.refusal.message
+    assert (decision.refused_by, code_of(decision)) == ("scope", "insufficient_permissions")
+    assert "Tier startup does not include webhooks" in detail(decision, "scope")
     assert decide(KEY_PRINCIPAL, request, NOW).allowed
