@@ -29,6 +29,8 @@ from tests.support.stores import ACCOUNT, NOW, SECRETS
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from sqlalchemy import TextClause
+
     from innoai.store.database import Database
     from innoai.store.deliveries import DeliveryRecord
     from tests.support.receiver import Receiver
@@ -510,15 +512,21 @@ async def test_an_endpoint_can_be_changed_while_the_worker_is_about_to_disable_i
         "SELECT count(*) FROM pg_stat_activity "
         "WHERE wait_event_type = 'Lock' AND datname = current_database()"
     )
+
+    async def ask(query: TextClause) -> int:
+        # Postgres looks once in a transaction.
+        async with database.read() as connection:
+            found: int = (await connection.execute(query)).scalar_one()
+        return found
+
     await add(database, endpoint(1, receiver.url("/status/410")), endpoint(2, receiver.url("/ok")))
     await publish(database)
     with capture_logs() as logs:
         async with working(worker_of(database, clock)):
             async with database.write() as connection:
                 await accounts.lock(connection, ACCOUNT.id)
-                async with database.read() as other:
-                    while (await other.execute(waiting)).scalar_one() == 0:
-                        await asyncio.sleep(0.02)
+                while await ask(waiting) == 0:
+                    await asyncio.sleep(0.02)
                 await webhooks.hold(connection, "whe_0001", ACCOUNT.id)
                 await webhooks.change(connection, "whe_0001", {"description": "Changed meanwhile"})
             await until(database, lambda found: len(found) == 3 and attempted(1)(found))
