@@ -12,6 +12,7 @@ from innoai.config import Upstream
 from innoai.errors import InnoError
 from innoai.gateway.body import JsonBody, MultipartBody, read_json, read_multipart
 from innoai.inference import MAX_MODEL_NAME
+from innoai.metering.bounds import BOUNDING
 
 SAME = Upstream("http://models.example/v1")
 MAPPED = Upstream("http://models.example/v1", model="upstream-model")
@@ -56,7 +57,7 @@ def test_without_a_mapping_the_model_is_kept_as_it_is() -> None:
 @given(st.dictionaries(st.text(), values, max_size=6))
 @settings(deadline=None)
 def test_a_mapped_body_means_what_it_meant(members: dict[str, Any]) -> None:
-    decided = {"model", "stream", "stream_options"}
+    decided = {"model", "stream", "stream_options"} | BOUNDING
     members = {name: value for name, value in members.items() if name.casefold() not in decided}
     if len({name.casefold() for name in members}) < len(members):
         return
@@ -90,6 +91,12 @@ def test_of_a_repeated_model_only_the_one_that_was_decided_about_goes_on(content
         b'"model":"a","Stream":true',
         b'"model":"a","STREAM_OPTIONS":{}',
         b'"Model":"a"',
+        b'"model":"a","max_tokens":1,"Max_Tokens":9',
+        b'"model":"a","max_tokens":1,"max_to\xe2\x84\xaaens":9',
+        b'"model":"a","max_tokens":1,"MAX_COMPLETION_TOKEN\xc5\xbf":9',
+        b'"model":"a","N":9',
+        b'"model":"a","Prompt":["b","c"]',
+        b'"model":"a","Previous_Response_Id":"resp_1"',
     ],
 )
 def test_names_that_some_model_servers_take_for_one_another_are_refused(members: bytes) -> None:
@@ -212,6 +219,15 @@ def test_usage_is_not_asked_for_where_it_is_not_needed_or_not_known(
 ) -> None:
     content = b'{"model":"a"' + members + b"}"
     assert sent(content, upstream, usage_option=usage_option) == content
+
+
+def test_a_cap_of_ours_goes_alone_and_everything_else_is_kept() -> None:
+    body = read_json(
+        b'{"model":"a","max_tokens":-1,"x":1,"max_completion_tokens":999,"n_predict":-1,"max_output_tokens":9}'
+    )
+    capped = body.encode(SAME, usage_option=True, cap=("max_tokens", 256))
+    assert capped == b'{"model":"a","x":1,"max_tokens":256}'
+    assert b"999" in body.encode(SAME, usage_option=True)
 
 
 def test_one_body_can_be_written_for_several_upstreams() -> None:

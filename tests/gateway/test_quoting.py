@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from innoai.access.budgets import Quote, Reservation
 from innoai.access.principal import Principal
 from innoai.config import PriceSettings
+from innoai.errors import InnoError
 from innoai.gateway.body import read_json
 from innoai.gateway.quoting import LEAST_ANSWER, Quoting
 from innoai.metering.bounds import UNKNOWN_ANSWER
@@ -110,3 +111,14 @@ def test_an_answer_within_its_cap_costs_at_most_what_was_set_aside(
 def test_a_capped_answer_costs_at_most_the_quote(members: dict[str, Any]) -> None:
     made = quote(quoting(Tariff({"USD": PRICE}), **members))
     assert PRICE.cost(20, 0, 40 * members.get("n", 1)) <= made.most
+
+
+def test_completions_of_several_prompts_cost_an_answer_each() -> None:
+    body = read_json(msgspec.json.encode({"model": "m", "prompt": ["a", "b", "c"], "max_tokens": 40, "n": 2}))
+    made = quote(Quoting(Tariff({"USD": PRICE}), body, "/v1/completions"))
+    assert PRICE.cost(3, 0, 3 * 2 * 40) <= made.most
+
+
+def test_what_cannot_be_bounded_is_refused_where_a_budget_asks() -> None:
+    with pytest.raises(InnoError, match="max_tokens must be a whole number"):
+        quote(quoting(Tariff({"USD": PRICE}), max_tokens="5"))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from innoai.errors import InnoError
 from innoai.metering import bounds
 from innoai.metering.bounds import FILE_TOKENS, UNKNOWN_ANSWER, UNKNOWN_PROMPT
 
@@ -40,7 +41,7 @@ def test_a_prompt_has_at_most_a_token_a_byte_and_some_a_message(texts: list[str]
         ({"input": [[1, 2, 3], [4]]}, 4),
         ({"tools": [{"type": "function", "function": {"name": "look_up", "parameters": {"a": 1}}}]}, 40),
         ({"messages": [{"role": "user", "content": [PICTURE, PICTURE]}]}, 2 * FILE_TOKENS),
-        ({"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "f"}]}]}, FILE_TOKENS),
+        ({"prompt": ["", "", ""]}, 3),
     ],
 )
 def test_whatever_is_read_counts(values: dict[str, Any], least: int) -> None:
@@ -49,9 +50,15 @@ def test_whatever_is_read_counts(values: dict[str, Any], least: int) -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [{"previous_response_id": "resp_1"}, {"conversation": "conv_1"}, {"prompt": {"id": "pmpt_1"}}],
+    [
+        {"previous_response_id": "resp_1"},
+        {"conversation": "conv_1"},
+        {"prompt": {"id": "pmpt_1"}},
+        {"web_search_options": {}},
+        {"tools": [{"type": "function"}, {"type": "file_search", "vector_store_ids": ["vs_1"]}]},
+    ],
 )
-def test_what_the_model_server_keeps_may_be_all_that_it_can_read(values: dict[str, Any]) -> None:
+def test_what_the_model_server_keeps_or_looks_up_may_be_all_that_it_can_read(values: dict[str, Any]) -> None:
     assert prompt(**values) == UNKNOWN_PROMPT
     assert prompt(8192, **values) == 8192
 
@@ -73,6 +80,12 @@ def test_settings_are_no_text() -> None:
         ({"n": None}, 1),
         ({"n": -4}, 1),
         ({"n": 1000}, 1000),
+        ({"n": 2.0}, 2),
+        ({"prompt": ["a", "b", "c"]}, 3),
+        ({"prompt": ["a", "b", "c"], "n": 2}, 6),
+        ({"prompt": [[1, 2], [3]]}, 2),
+        ({"prompt": [1, 2, 3]}, 1),
+        ({"prompt": []}, 1),
     ],
 )
 def test_every_answer_that_is_asked_for_counts(values: dict[str, Any], number: int) -> None:
@@ -91,12 +104,43 @@ def test_every_answer_that_is_asked_for_counts(values: dict[str, Any], number: i
         (CHAT, {"max_tokens": None}, None),
         (CHAT, {"max_tokens": 0}, None),
         (CHAT, {"max_tokens": -1}, None),
-        (CHAT, {"max_tokens": "5"}, None),
+        (CHAT, {"max_tokens": 1000.0}, 1000),
+        (CHAT, {"max_tokens": 5, "max_completion_tokens": -1}, None),
+        (CHAT, {"max_tokens": 5, "n_predict": 60}, 60),
+        (CHAT, {"max_tokens": 5, "n_predict": -1}, None),
+        (CHAT, {"n_predict": 5}, None),
         ("/v1/embeddings", {"max_tokens": 5}, None),
     ],
 )
 def test_a_cap_counts_where_the_route_knows_it(path: str, values: dict[str, Any], cap: int | None) -> None:
     assert bounds.stated_cap(members(**values), path) == cap
+
+
+@pytest.mark.parametrize("value", ["5", 5.5, True, {}, [5]])
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens", "n_predict", "n", "best_of"])
+def test_a_number_that_servers_may_read_differently_is_refused(name: str, value: object) -> None:
+    odd = members(**{"max_tokens": 5, name: value})
+    with pytest.raises(InnoError, match=f"{name} must be a whole number"):
+        (bounds.answers(odd), bounds.stated_cap(odd, CHAT))
+
+
+@pytest.mark.parametrize("name", ["file_id", "file_url", "file_data", "file", "video_url"])
+def test_a_document_may_be_all_that_the_model_can_read(name: str) -> None:
+    said = [{"role": "user", "content": [{"type": "input_file", name: "f"}]}]
+    assert prompt(input=said) >= UNKNOWN_PROMPT
+    assert prompt(8192, input=said) == 8192
+
+
+def test_a_prompt_may_be_as_deep_as_it_likes() -> None:
+    deep: object = "x" * 100
+    for _ in range(800):
+        deep = [deep]
+    assert 100 <= prompt(input=deep) < 200
+
+
+def test_what_is_no_json_further_down_is_refused() -> None:
+    with pytest.raises(InnoError, match="input is not valid JSON"):
+        bounds.prompt_tokens({"input": msgspec.Raw(b"[1e999]")}, None)
 
 
 def test_the_longest_answer_is_the_models_or_one_that_can_be_asked_for() -> None:

@@ -15,6 +15,7 @@ import msgspec
 
 from innoai.errors import InnoError
 from innoai.inference import MAX_MODEL_NAME
+from innoai.metering.bounds import BOUNDING, CAP_MEMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,7 @@ _TRUE, _FALSE, _NULL = b"true", b"false", b"null"
 _split = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _name = msgspec.json.Decoder(str).decode
 _options = msgspec.json.Decoder(dict[str, object] | None).decode
-_DECIDED = frozenset(("model", "stream", "stream_options"))
+_DECIDED = frozenset(("model", "stream", "stream_options")) | BOUNDING
 """The members that a decision, or the answer's metering, rests on."""
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -55,7 +56,7 @@ class JsonBody(msgspec.Struct, frozen=True):
     def encode(self, upstream: Upstream, *, usage_option: bool, cap: tuple[str, int] | None = None) -> bytes:
         """The body for a model server: its name of the model; usage asked for where the route has that.
 
-        `cap` is a member that bounds the answer, and its value.
+        `cap` is the member that bounds the answer, and its value.
         """
         members = self.members
         if upstream.model is not None:
@@ -65,7 +66,9 @@ class JsonBody(msgspec.Struct, frozen=True):
             with_usage = msgspec.Raw(msgspec.json.encode(options | {"include_usage": True}))
             members = members | {"stream_options": with_usage}
         if cap is not None:
-            members = members | {cap[0]: msgspec.Raw(b"%d" % cap[1])}
+            # Alone, since a model server may go by another name for it.
+            others = {name: value for name, value in members.items() if name not in CAP_MEMBERS}
+            members = others | {cap[0]: msgspec.Raw(b"%d" % cap[1])}
         return msgspec.json.encode(members)
 
 
@@ -113,8 +116,10 @@ def read_json(content: bytes) -> JsonBody:
 
 def _check_names(members: dict[str, msgspec.Raw]) -> None:
     """Some servers read names whatever their case; of other members nothing is decided here."""
-    if any(name not in _DECIDED and name.casefold() in _DECIDED for name in members):
-        raise InnoError("invalid_request", "Write model, stream and stream_options in lower case.")
+    for name in members:
+        plain = name.casefold()
+        if plain in _DECIDED and name != plain:
+            raise InnoError("invalid_request", f"Write {plain} in lower case.", param=plain)
 
 
 def read_multipart(content: bytes, content_type: bytes) -> MultipartBody:

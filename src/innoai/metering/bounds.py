@@ -1,7 +1,8 @@
 """The most that a request can cost, told from its body: what a budget has to cover before it begins.
 
-Upper bounds, not guesses: a token is at least one byte of text, whatever the tokeniser. What a request
-only refers to, and what is no text, counts as FILE_TOKENS, or as all that the model can read.
+Upper bounds, not guesses: a token is at least one byte of text, whatever the tokeniser. A picture or a
+sound counts as FILE_TOKENS; what a request only refers to, and documents, as all that the model can read.
+What cannot be bounded because it is oddly written is refused.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from innoai.errors import InnoError
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 FILE_TOKENS = 50_000
 """More than any image or sound of a usual size takes of a prompt."""
@@ -25,6 +28,9 @@ UNKNOWN_ANSWER = 4096
 _ITEM = 8
 """Tokens that a message, a part or a tool takes beside its text."""
 
+_ENDS = 2
+"""Tokens that a tokeniser puts around a text."""
+
 _CAPS = {
     "/v1/chat/completions": ("max_tokens", "max_completion_tokens"),
     "/v1/completions": ("max_tokens",),
@@ -32,13 +38,27 @@ _CAPS = {
 }
 """Routes whose answers are text, and the members that bound it."""
 
+_OVERRIDING_CAP = "n_predict"
+"""What llama.cpp's server reads in place of any of these."""
+
+CAP_MEMBERS = frozenset((*(name for names in _CAPS.values() for name in names), _OVERRIDING_CAP))
+_COUNTS = ("n", "best_of")
 _OPENAI = ".openai."
 _ANSWERLESS = frozenset(("/v1/embeddings", "/v1/moderations"))
-_STORED = frozenset(("previous_response_id", "conversation", "file_ids"))
+_REFERRING = frozenset(("previous_response_id", "conversation", "file_ids", "web_search_options"))
+"""Members by which the model server reads what the request does not hold."""
+
+BOUNDING = CAP_MEMBERS | _REFERRING | {*_COUNTS, "prompt", "tools"}
+"""The members that a bound rests on."""
+
+_OWN_TOOLS = frozenset(("function", "custom"))
+"""Types of tools whose results the caller sends itself; others read what they like."""
+
 _SETTINGS = frozenset(
     ("model", "stream", "stream_options", "n", "best_of", "temperature", "top_p", "user", "metadata")
 )
-_FILES = frozenset(("image_url", "file_url", "file_id", "file_data", "file", "input_audio", "input_image"))
+_FILES = frozenset(("image_url", "input_audio", "input_image", "audio_url"))
+_DOCUMENTS = frozenset(("file", "file_id", "file_url", "file_data", "video_url"))
 
 
 def can_be_capped(path: str) -> bool:
@@ -55,28 +75,43 @@ def cap_member(path: str, base_url: str) -> str:
 
 
 def prompt_tokens(members: Mapping[str, msgspec.Raw], context_window: int | None) -> int:
-    """At most so many tokens are read."""
+    """At most so many tokens are read.
+
+    Raises:
+        InnoError: invalid_request for a member that is no JSON below the top level.
+    """
     most = context_window or UNKNOWN_PROMPT
+    values = {name: _decoded(members, name) for name in members if name not in _SETTINGS}
     # A text where a completion is asked for, but an object where a stored prompt is meant.
-    if not _STORED.isdisjoint(members) or bytes(members.get("prompt", b"")).startswith(b"{"):
+    refers = isinstance(values.get("prompt"), dict) or _has_hosted_tool(values.get("tools"))
+    if refers or any(values.get(name) is not None for name in _REFERRING):
         return most
-    tokens = _ITEM + sum(
-        _tokens(msgspec.json.decode(value)) for name, value in members.items() if name not in _SETTINGS
-    )
+    tokens = _ITEM + _tokens(list(values.values()), most)
     return tokens if context_window is None else min(tokens, context_window)
 
 
 def answers(members: Mapping[str, msgspec.Raw]) -> int:
-    """How many answers the request asks for."""
-    counts = [_whole(members[name]) for name in ("n", "best_of") if name in members]
-    return max([1, *(count for count in counts if count is not None)])
+    """How many answers the request asks for: completions of several prompts are several for each.
+
+    Raises:
+        InnoError: invalid_request for a number that is none.
+    """
+    counts = _numbers(members, _COUNTS)
+    return _prompts(members) * max([1, *(count for count in counts if count is not None)])
 
 
 def stated_cap(members: Mapping[str, msgspec.Raw], path: str) -> int | None:
-    """The tokens that the caller wants an answer to have at most; None where it does not say."""
-    caps = [_whole(members[name]) for name in _CAPS.get(path, ()) if name in members]
-    stated = [cap for cap in caps if cap is not None and cap > 0]
-    return max(stated) if stated else None
+    """The tokens that the caller wants an answer to have at most; None where it does not say.
+
+    Raises:
+        InnoError: invalid_request for a number that is none.
+    """
+    stated = [cap for cap in _numbers(members, _CAPS.get(path, ())) if cap is not None]
+    if not stated:
+        return None
+    stated += [cap for cap in _numbers(members, (_OVERRIDING_CAP,)) if cap is not None]
+    # Below one, some servers take it for no bound at all, whatever else is stated.
+    return max(stated) if min(stated) > 0 else None
 
 
 def longest_answer(path: str, max_output_tokens: int | None) -> int:
@@ -84,21 +119,68 @@ def longest_answer(path: str, max_output_tokens: int | None) -> int:
     return 0 if path in _ANSWERLESS else max_output_tokens or UNKNOWN_ANSWER
 
 
-def _whole(value: msgspec.Raw) -> int | None:
+def _numbers(members: Mapping[str, msgspec.Raw], names: Iterable[str]) -> list[int | None]:
+    return [_whole(members, name) for name in names if name in members]
+
+
+def _whole(members: Mapping[str, msgspec.Raw], name: str) -> int | None:
+    """A whole number, however it is written; None for null. Model servers differ about anything else."""
+    value = _decoded(members, name)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    raise InnoError("invalid_request", f"{name} must be a whole number.", param=name)
+
+
+def _prompts(members: Mapping[str, msgspec.Raw]) -> int:
+    """How many prompts there are. A list of numbers is one, written in tokens."""
+    prompt = _decoded(members, "prompt") if "prompt" in members else None
+    if not isinstance(prompt, list) or _are_numbers(prompt):
+        return 1
+    return max(1, len(prompt))
+
+
+def _has_hosted_tool(tools: object) -> bool:
+    return isinstance(tools, list) and any(
+        isinstance(tool, dict) and tool.get("type", "function") not in _OWN_TOOLS for tool in tools
+    )
+
+
+def _decoded(members: Mapping[str, msgspec.Raw], name: str) -> object:
     try:
-        return msgspec.json.decode(value, type=int)
-    except msgspec.DecodeError:
-        return None
+        return msgspec.json.decode(members[name])
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InnoError("invalid_request", f"{name} is not valid JSON: {error}.", param=name) from None
 
 
-def _tokens(value: object) -> int:
-    if isinstance(value, str):
-        return len(value.encode())
-    if isinstance(value, list):
-        # Numbers are tokens already, as embeddings take them.
-        return sum(map(_tokens, value))
-    if isinstance(value, dict):
-        return _ITEM + sum(
-            FILE_TOKENS if name in _FILES else len(name) + _tokens(member) for name, member in value.items()
-        )
-    return 1
+def _tokens(value: object, most: int) -> int:
+    """Without recursion, since a value may be as deep as its sender likes."""
+    tokens, left = 0, [value]
+    while left:
+        value = left.pop()
+        if isinstance(value, str):
+            tokens += len(value.encode()) + _ENDS
+        elif isinstance(value, list):
+            if _are_numbers(value):
+                # They are tokens already, as embeddings take them.
+                tokens += len(value) + _ENDS
+            else:
+                left += value
+        elif isinstance(value, dict):
+            tokens += _ITEM
+            for name, member in value.items():
+                if name in _DOCUMENTS:
+                    tokens += most
+                elif name in _FILES:
+                    tokens += FILE_TOKENS
+                else:
+                    tokens += len(name.encode())
+                    left.append(member)
+        else:
+            tokens += 1
+    return tokens
+
+
+def _are_numbers(values: list[object]) -> bool:
+    return not set(map(type, values)) - {int, float}
