@@ -115,6 +115,7 @@ def test_an_address_inside_is_refused_when_the_delivery_is_made(
             lambda: client.get(f"/webhooks/deliveries/{delivery['id']}").json(),
             lambda shown: bool(shown["log"]),
         )
-    assert "is not a public address" in shown["log"][0]["error"]
+    assert "localhost is at an address that is not public" in shown["log"][0]["error"]
+    assert "127.0.0.1" not in shown["log"][0]["error"]
     assert shown["log"][0]["status"] is None
     assert receiver.at("/ok") == []

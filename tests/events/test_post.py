@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import ipaddress
+import socket
 import ssl
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ from cryptography.x509.oid import NameOID
 from innoai.access.networks import parse_networks
 from innoai.events import addresses
 from innoai.events import post as post_module
-from innoai.events.post import MAX_ANSWER_BYTES, MAX_HEADER_CHARACTERS, Answer, post
+from innoai.events.post import MAX_ANSWER_BYTES, MAX_HEADER_CHARACTERS, MOST_READ, Answer, post
 from tests.support.receiver import METADATA, Receiver
 
 if TYPE_CHECKING:
@@ -132,6 +134,44 @@ async def test_of_large_headers_the_beginning_is_kept_and_repeats_are_joined() -
         b"HTTP/1.1 200 OK\r\nX-A: 1\r\nx-a: 2\r\nx-b: %s\r\nx-c: 3\r\n\r\n" % (b"b" * MAX_HEADER_CHARACTERS)
     )
     assert answer.headers == {"x-a": "1, 2"}
+
+
+@pytest.mark.parametrize("head", [b"", b"x-a: b\r\n" * 40])
+async def test_interim_responses_without_an_end_are_refused_long_before_the_time_is_over(head: bytes) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(BODY)
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(b"HTTP/1.1 103 Early Hints\r\n%s\r\n" % head * 100)
+                await writer.drain()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        host, port = server.sockets[0].getsockname()
+        answer = await send(f"http://{host}:{port}/", seconds=60.0)
+    assert answer.error == f"the connection failed: the answer goes on after {MOST_READ} bytes"
+
+
+async def test_an_address_where_nobody_answers_leaves_time_for_the_next(
+    monkeypatch: pytest.MonkeyPatch, receiver: Receiver
+) -> None:
+    monkeypatch.setattr(post_module, "CONNECT_PATIENCE", 0.2)
+    port = int(receiver.url("").rpartition(":")[2])
+
+    async def resolve(_url: addresses.Url, _allowed: Any) -> list[str]:
+        return ["127.0.0.2", "127.0.0.1"]
+
+    monkeypatch.setattr(addresses, "resolve", resolve)
+    with socket.socket() as silent, contextlib.ExitStack() as callers:
+        # Once its queue is full, whoever knocks hears nothing.
+        silent.bind(("127.0.0.2", port))
+        silent.listen(0)
+        for _ in range(3):
+            caller = callers.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(("127.0.0.2", port))
+        answer = await send(f"http://hooks.example:{port}/ok")
+    assert answer.succeeded
 
 
 def certificate(directory: Path, *names: str) -> ssl.SSLContext:

@@ -30,6 +30,7 @@ URL_PATTERN = (
 """What read_url takes, as a regular expression for schemas; literal addresses and odder URLs are left out."""
 
 _CHARACTERS = re.compile(r"[!-~]+", re.ASCII)
+_BRACKETED = re.compile(r"\[[0-9A-Fa-f:.]+\](?::[0-9]+)?", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?", re.ASCII)
 
 # The IANA special-purpose registries, with multicast, and Azure's virtual public address of the host.
@@ -97,7 +98,10 @@ def read_url(text: str) -> Url:
     if "#" in text:
         raise ValueError("leave the fragment out; it is never sent")
     host = parts.hostname or ""
-    if port == 0 or parts.netloc.endswith(":") or not _is_host(host, bracketed="[" in parts.netloc):
+    bracketed = "[" in parts.netloc
+    if bracketed and _BRACKETED.fullmatch(parts.netloc) is None:
+        raise ValueError("its host or port is not valid")
+    if port == 0 or parts.netloc.endswith(":") or not _is_host(host, bracketed=bracketed):
         raise ValueError("its host or port is not valid")
     query = f"?{parts.query}" if parts.query else ""
     return Url(parts.scheme, parts.netloc, host, port or PORTS[parts.scheme], (parts.path or "/") + query)
@@ -110,7 +114,7 @@ def refuse_literal(url: Url, allowed: Networks) -> None:
         AddressRefused.
     """
     for address in _literal(url):
-        _judge(address, allowed)
+        _judge(address, allowed, f"{address} is not a public address")
 
 
 async def resolve(url: Url, allowed: Networks) -> list[str]:
@@ -120,9 +124,11 @@ async def resolve(url: Url, allowed: Networks) -> list[str]:
         AddressRefused: one of the host's addresses is none for endpoints.
         OSError: the name cannot be resolved.
     """
+    refuse_literal(url, allowed)
     addresses = _literal(url) or await _look_up(url)
     for address in addresses:
-        _judge(address, allowed)
+        # Which one it is, inside the operator's network, is not told to the tenant.
+        _judge(address, allowed, f"{url.host} is at an address that is not public")
     return addresses
 
 
@@ -136,12 +142,10 @@ def is_public(address: int) -> bool:
     return _GLOBAL_V6.first <= address <= _GLOBAL_V6.last and address not in _NOT_PUBLIC
 
 
-def _judge(text: str, allowed: Networks) -> None:
+def _judge(text: str, allowed: Networks, otherwise: str) -> None:
     address = parse_address(text)
     if not is_public(address) and _meant(address) not in allowed:
-        raise AddressRefused(
-            f"{text} is not a public address; the operator may allow its network by webhooks.allowed_networks"
-        )
+        raise AddressRefused(f"{otherwise}; the operator may allow its network by webhooks.allowed_networks")
 
 
 def _meant(address: int) -> int:
@@ -159,13 +163,14 @@ def _is_host(host: str, *, bracketed: bool) -> bool:
         parse_address(host)
     except ValueError:
         return False
-    return ":" in host and "%" not in host
+    return ":" in host
 
 
 def _literal(url: Url) -> list[str]:
     """The address that the host is, in any spelling that resolvers take, as 127.1; [] for a name."""
     try:
-        found = socket.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        host = url.host.removesuffix(".")
+        found = socket.getaddrinfo(host, url.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except (OSError, UnicodeError):
         return []
     return [str(entry[4][0]) for entry in found]

@@ -34,6 +34,15 @@ MAX_ERROR_CHARACTERS = 500
 ANSWER_PATIENCE = 2.0
 """Seconds for the body of an answer, whose status has told all that matters."""
 
+CONNECT_PATIENCE = 3.0
+"""Seconds for an address behind which there is another one to try."""
+
+MOST_READ = 128 * 1024
+"""Bytes that are read of an answer, interim responses and all; TLS adds its own."""
+
+READ_AT_ONCE = 2048
+"""Bytes that are parsed before others have their turn: an answer may be made of the smallest parts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -133,12 +142,65 @@ class _Pinned(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Try one address after another."""
+        """Try one address after another; one that says nothing does not use up the time of the next."""
         *others, last = self._places
         for place in others:
-            with contextlib.suppress(httpcore.ConnectError):
-                return await self._backend.connect_tcp(place, port, timeout, local_address, socket_options)
-        return await self._backend.connect_tcp(last, port, timeout, local_address, socket_options)
+            with contextlib.suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
+                return await self._connect(place, port, CONNECT_PATIENCE, local_address, socket_options)
+        return await self._connect(last, port, timeout, local_address, socket_options)
+
+    async def _connect(
+        self,
+        place: str,
+        port: int,
+        timeout: float | None,  # noqa: ASYNC109
+        local_address: str | None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None,
+    ) -> httpcore.AsyncNetworkStream:
+        connected = self._backend.connect_tcp(place, port, timeout, local_address, socket_options)
+        return _Bounded(await connected)
+
+
+class _Bounded(httpcore.AsyncNetworkStream):
+    """A connection of which so much is read and no more, a little at a time.
+
+    The parser takes interim responses (RFC 9110 §15.2) for as long as they come, and all that has come
+    without a pause.
+    """
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+        self._room = MOST_READ
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        """At most READ_AT_ONCE bytes. ReadError: that would be more than MOST_READ altogether."""
+        if self._room <= 0:
+            raise httpcore.ReadError(f"the answer goes on after {MOST_READ} bytes")
+        await asyncio.sleep(0)
+        received = await self._stream.read(min(max_bytes, READ_AT_ONCE), timeout)
+        self._room -= len(received)
+        return received
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        """Write all."""
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> httpcore.AsyncNetworkStream:
+        """The same bounds for what is inside TLS."""
+        return _Bounded(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> object:
+        """What the connection tells of itself."""
+        return self._stream.get_extra_info(info)
 
 
 @lru_cache(maxsize=1)
