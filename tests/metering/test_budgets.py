@@ -7,8 +7,9 @@ import itertools
 import os
 import random
 import time
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import pytest
@@ -18,6 +19,7 @@ from innoai.access.budgets import Budget, Pot, Quote, Reservation, Shortfall
 from innoai.access.networks import Networks
 from innoai.access.principal import Account, ApiKey, Customer, Principal
 from innoai.access.scopes import DEFAULT_SCOPES, scope_set
+from innoai.errors import InnoError
 from innoai.fresh_ids import fresh_id
 from innoai.metering import budgets as budgets_module
 from innoai.metering.budgets import Budgets
@@ -30,7 +32,10 @@ from innoai.store.usage import UsageRecord
 from tests.support.stores import NOW
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from innoai.store.database import Database
 
@@ -399,3 +404,64 @@ async def test_an_account_chooses_its_thresholds(database: Database, process: Pr
         process.finish(await process.reserve(principal, 50 * COST), 50 * COST)
         await process.shipper.ship()
         assert [threshold for _, threshold in await told(database)] == said
+
+
+async def test_a_request_for_which_nothing_is_set_aside_ends_however_long_it_takes(
+    database: Database, process: Process
+) -> None:
+    principal = payer(await budget(database, 10 * COST))
+    reservation = await process.reserve(principal, 0)
+    for _ in range(3):
+        await process.shipper.ship()
+    process.finish(reservation, COST)
+    await process.shipper.ship(leaving=True)
+    assert (await spent(database), await held(database)) == (COST, 0)
+
+
+class Forgetful:
+    """A store whose word of a commit does not arrive, once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.is_lossy = True
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        async with self._database.write() as connection:
+            yield connection
+        if self.is_lossy:
+            self.is_lossy = False
+            raise InnoError("service_unavailable")
+
+
+async def test_what_was_held_without_knowing_it_goes_back(
+    database: Database, tmp_path: Path, patience: None
+) -> None:
+    process = Process(cast("Database", Forgetful(database)), tmp_path / "spool")
+    principal = payer(await budget(database, COST))
+    with pytest.raises(InnoError):
+        await process.reserve(principal, COST)
+    assert await held(database) == COST
+    await process.shipper.ship()
+    assert await held(database) == 0
+    assert isinstance(await process.reserve(principal, COST), Reservation)
+
+
+async def test_what_may_have_been_given_back_is_not_served_from(
+    database: Database, tmp_path: Path, patience: None
+) -> None:
+    store = Forgetful(database)
+    store.is_lossy = False
+    processes = [
+        Process(cast("Database", store), tmp_path / "one"),
+        Process(database, tmp_path / "other"),
+    ]
+    principal = payer(await budget(database, COST))
+    one, other = processes
+    one.finish(await one.reserve(principal, COST), 0)
+    await one.shipper.ship()
+    store.is_lossy = True
+    with pytest.raises(InnoError):
+        await one.shipper.ship()
+    outcomes = [await process.reserve(principal, COST) for process in (other, one)]
+    assert [type(outcome) for outcome in outcomes] == [Reservation, Shortfall]

@@ -24,7 +24,7 @@ from innoai.metering import alerts
 from innoai.store import budgets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -46,17 +46,20 @@ MEMORY_OF_NO = 0.25
 class Holding(Struct):
     """What this process has of one pot, in billionths. `held` is what the store knows of it.
 
-    `available` is below zero after a request that cost more than it could be known to.
+    `available` is below zero after a request that cost more than it could be known to. `is_unsure` from
+    when it is changed in the store, whose word of that may get lost, until the shipper has written it again.
     """
 
     budget: Budget
     held: int = 0
     available: int = 0
     reserved: int = 0
+    under_way: int = 0
     unshipped: int = 0
     shipping: int = 0
     wanted: int = 0
     idle: bool = False
+    is_unsure: bool = False
     refused_until: float = 0.0
     free_when_refused: int = 0
 
@@ -131,6 +134,7 @@ class Budgets:
         """The request is over and costs this much; its record has been written."""
         for pot in reservation.pots:
             holding = self._holdings[pot]
+            holding.under_way -= 1
             holding.reserved -= reservation.amount
             holding.unshipped += cost
             holding.available += reservation.amount - cost
@@ -173,43 +177,46 @@ class Budgets:
             needed = {
                 pot: holding.needed
                 for pot, holding in self._holdings.items()
-                if holding.shipping or pot in returned
+                if holding.shipping or holding.is_unsure or pot in returned
             }
-            try:
-                if needed or departed:
-                    async with self._database.write() as connection:
-                        await budgets.hold(connection, self._holders.name, needed, self._clock())
-                        if departed:
-                            await budgets.release(connection, departed)
-            except BaseException:
-                for pot, amount in returned.items():
-                    self._holdings[pot].available += amount
-                raise
+            if needed or departed:
+                # Whether an attempt that fails was committed is not known, so what is given back stays so.
+                self._doubt(needed)
+                async with self._database.write() as connection:
+                    await budgets.hold(connection, self._holders.name, needed, self._clock())
+                    if departed:
+                        await budgets.release(connection, departed)
             self._forget(needed)
         self._holders.bury(departed)
         if leaving:
             self._holders.leave()
 
-    def _take_idle(self, *, everything: bool) -> dict[Pot, int]:
-        """Put what nobody asked for lately out of reach, while it is given back."""
-        taken = {}
+    def _take_idle(self, *, everything: bool) -> set[Pot]:
+        """Put what nobody asked for lately out of reach, since it is given back."""
+        taken = set()
         for pot, holding in self._holdings.items():
             if holding.available > 0 and (holding.idle or everything):
-                taken[pot] = holding.available
+                taken.add(pot)
                 holding.available = 0
         return taken
+
+    def _doubt(self, pots: Iterable[Pot]) -> None:
+        """What the store knows of these is about to change."""
+        for pot in pots:
+            self._holdings[pot].is_unsure = True
 
     def _forget(self, needed: dict[Pot, int]) -> None:
         for pot, amount in needed.items():
             holding = self._holdings[pot]
             holding.held = amount
             holding.shipping = 0
+            holding.is_unsure = False
         for pot, holding in list(self._holdings.items()):
             holding.idle = True
             if not (holding.unshipped or holding.shipping):
                 # What was overdrawn has been added up in the store by now.
                 holding.available = max(0, holding.available)
-            if not (holding.held or holding.needed or holding.wanted):
+            if not (holding.held or holding.needed or holding.wanted or holding.under_way):
                 del self._holdings[pot]
         self._tell_waiting()
 
@@ -263,41 +270,39 @@ class Budgets:
         self._holders.appear()
         withdrawn: dict[Pot, int] = {}
         granted: dict[Pot, int] = {}
-        try:
-            async with self._database.write() as connection:
-                for budget in sorted(applying, key=lambda budget: (budget.subject, budget.period)):
-                    pot = pot_of(budget, at)
-                    holding = self._holdings[pot]
-                    standing = await budgets.standing(connection, pot, lock=True)
-                    if standing is None:
-                        # Removed a moment ago, which the keyring is about to hear: nothing bounds it.
-                        standing = budgets.Standing(budget.amount, 0, 0)
-                    if standing.free < 0:
-                        # Lowered below what is held: what nobody has begun to spend goes back.
-                        withdrawn[pot] = min(max(0, holding.available), -standing.free)
-                        holding.available -= withdrawn[pot]
-                    holding.budget = budget
-                    if max(0, standing.free) + holding.available < quote.least:
-                        granted.clear()
-                        await self._refuse(connection, principal, holding, standing, quote, pot)
-                        shortfall = Shortfall(budget)
-                        break
-                    missing = max(quote.most, holding.wanted) - holding.available
-                    granted[pot] = max(0, min(standing.free, max(missing, standing.free // SHARE)))
-                else:
-                    shortfall = None
-                held = {
-                    pot: self._holdings[pot].held + granted.get(pot, 0) - withdrawn.get(pot, 0)
-                    for pot in granted.keys() | withdrawn.keys()
-                }
-                await budgets.hold(connection, self._holders.name, held, self._clock())
-        except BaseException:
-            for pot, amount in withdrawn.items():
-                self._holdings[pot].available += amount
-            raise
+        async with self._database.write() as connection:
+            for budget in sorted(applying, key=lambda budget: (budget.subject, budget.period)):
+                pot = pot_of(budget, at)
+                holding = self._holdings[pot]
+                standing = await budgets.standing(connection, pot, lock=True)
+                if standing is None:
+                    # Removed a moment ago, which the keyring is about to hear: nothing bounds it.
+                    standing = budgets.Standing(budget.amount, 0, 0)
+                if standing.free < 0:
+                    # Lowered below what is held: what nobody has begun to spend goes back.
+                    self._doubt((pot,))
+                    withdrawn[pot] = min(max(0, holding.available), -standing.free)
+                    holding.available -= withdrawn[pot]
+                holding.budget = budget
+                if max(0, standing.free) + holding.available < quote.least:
+                    granted.clear()
+                    await self._refuse(connection, principal, holding, standing, quote, pot)
+                    shortfall = Shortfall(budget)
+                    break
+                missing = max(quote.most, holding.wanted) - holding.available
+                granted[pot] = max(0, min(standing.free, max(missing, standing.free // SHARE)))
+            else:
+                shortfall = None
+            held = {
+                pot: self._holdings[pot].held + granted.get(pot, 0) - withdrawn.get(pot, 0)
+                for pot in granted.keys() | withdrawn.keys()
+            }
+            self._doubt(held)
+            await budgets.hold(connection, self._holders.name, held, self._clock())
         for pot, amount in held.items():
-            self._holdings[pot].held = amount
-            self._holdings[pot].available += granted.get(pot, 0)
+            holding = self._holdings[pot]
+            holding.held = amount
+            holding.available += granted.get(pot, 0)
         return shortfall
 
     async def _refuse(
@@ -323,6 +328,7 @@ class Budgets:
 def _set_aside(held: Sequence[tuple[Pot, Holding]], amount: int, at: float) -> Reservation:
     for _, holding in held:
         holding.available -= amount
+        holding.under_way += 1
         holding.reserved += amount
         holding.idle = False
     return Reservation(tuple(pot for pot, _ in held), amount, at)
