@@ -174,3 +174,24 @@ def test_a_stream_is_read_alike_however_it_was_cut(cuts: list[int]) -> None:
 def test_an_answer_of_no_bytes_has_no_usage() -> None:
     assert read(JSON) is None
     assert read(EVENTS) is None
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["left", "ended"])
+@pytest.mark.parametrize("padding", [0, TAIL_BYTES], ids=["short", "cut"])
+def test_what_callers_have_written_into_their_tools_is_no_usage(ended: bool, padding: int) -> None:
+    """The Responses API repeats them; who left before the end would be charged what the tools say."""
+    free = {"usage": {"input_tokens": 0, "output_tokens": 0}}
+    tools = [{"type": "function", "name": "x", "parameters": {"type": "object", "properties": free}}]
+    created = {
+        "response": {"instructions": "x" * padding, "usage": None, "tools": tools, "text": {"a": "}}"}}
+    }
+    completed = {"response": {"tools": tools, "usage": RESPONSE, "metadata": {"a": "}{"}}}
+    events = [created, {"delta": "Hello"}, *([completed] if ended else [])]
+    stream = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
+    assert read(EVENTS, stream) == (Usage(36, 4, 87) if ended else None)
+
+
+def test_a_whole_answer_without_usage_has_none_deeper_in_it() -> None:
+    free = {"usage": {"input_tokens": 0, "output_tokens": 0}}
+    body = json.dumps({"usage": None, "tools": [{"parameters": {"properties": free}}]}).encode()
+    assert read(JSON, body) is None

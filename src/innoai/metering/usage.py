@@ -58,6 +58,12 @@ _decode_counts = msgspec.json.Decoder(_Counts).decode
 _USAGE_NAME = b'"usage"'
 _BRACE = re.compile(rb"[{}]")
 _USAGE_MEMBER = re.compile(rb'"usage"\s*:\s*(\{)')
+_WHAT_FOLLOWS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}]|\n\r?\n|\r\r')
+_DEEPEST = 2
+"""Objects that a usage is in: the answer or event, and in one of the Responses API its response.
+
+What lies deeper may be the caller's own words, which answers repeat, such as the parameters of a tool.
+"""
 
 
 def usage_of(body: bytes) -> Usage | None:
@@ -94,11 +100,28 @@ def _usage_at(data: bytes, start: int) -> Usage | None:
     for brace in _BRACE.finditer(data, start):
         depth += 1 if brace[0] == b"{" else -1
         if depth == 0:
+            if not 0 < _depth_at(data, brace.end()) <= _DEEPEST:
+                return None
             try:
                 return _usage(_decode_counts(data[start : brace.end()]))
             except (msgspec.DecodeError, UnicodeDecodeError):
                 return None
     return None
+
+
+def _depth_at(data: bytes, position: int) -> int:
+    """How many objects that are open there end before their event does, or the data."""
+    depth = ended = 0
+    for found in _WHAT_FOLLOWS.finditer(data, position):
+        token = found[0]
+        if token == b"{":
+            depth += 1
+        elif token == b"}":
+            depth -= 1
+            ended = max(ended, -depth)
+        elif not token.startswith(b'"'):
+            break
+    return ended
 
 
 class UsageReader:
