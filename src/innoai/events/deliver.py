@@ -113,28 +113,36 @@ class Worker:
                 await deliveries.give_back(connection, self._id)
 
     async def _take_up(self) -> None:
+        rooms = {lane: most - len(self._under_way[lane]) for lane, most in LANES.items()}
         async with self._database.read() as connection:
-            if not await deliveries.any_due(connection, self._clock()):
-                return
-        for lane, most in LANES.items():
-            room = most - len(self._under_way[lane])
-            if room > 0:
-                await self._fill(lane, room)
+            open_lanes = [lane for lane, room in rooms.items() if room > 0]
+            ready = await deliveries.lanes_with_work(connection, open_lanes, self._clock())
+        for lane in ready:
+            await self._fill(lane, rooms[lane])
 
     async def _fill(self, lane: Lane, room: int) -> None:
         now = self._clock()
         async with self._database.write() as connection:
             leased = await deliveries.lease(
-                connection, self._id, lane, now=now, ends=now + LEASE_SECONDS, most=room
+                connection,
+                self._id,
+                lane,
+                now=now,
+                ends=now + LEASE_SECONDS,
+                most=room,
+                besides=self._ids_under_way(),
             )
         for delivery in leased:
             self._under_way[lane][delivery.id] = asyncio.create_task(self._make(lane, delivery))
+
+    def _ids_under_way(self) -> list[str]:
+        return [delivery_id for tasks in self._under_way.values() for delivery_id in tasks]
 
     async def _renew(self) -> None:
         """Keep the leases of attempts under way, until cancelled."""
         while True:
             await asyncio.sleep(RENEW_SECONDS)
-            ids = [delivery_id for tasks in self._under_way.values() for delivery_id in tasks]
+            ids = self._ids_under_way()
             if ids:
                 with contextlib.suppress(InnoError):
                     async with self._database.write() as connection:
@@ -173,7 +181,7 @@ class Worker:
         attempt = AttemptRecord(
             number=delivery.attempts + 1,
             at=now,
-            duration_ms=(time.monotonic() - started) * 1000,
+            duration_ms=round((time.monotonic() - started) * 1000, 3),
             request_headers=sent,
             status=answer.status,
             response_headers=None if answer.status is None else answer.headers,

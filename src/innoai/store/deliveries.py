@@ -18,7 +18,7 @@ from sqlalchemy import and_, exists, func, insert, or_, select, update
 from innoai.store.tables import deliveries, delivery_attempts, events, webhook_endpoints
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from sqlalchemy import ColumnElement, Select
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -200,29 +200,39 @@ async def add(
 # What the worker does.
 
 
-async def any_due(connection: AsyncConnection, now: float) -> bool:
-    """Whether some delivery is due; where none is, that takes one look into an index."""
+async def lanes_with_work(connection: AsyncConnection, lanes: Iterable[Lane], now: float) -> list[Lane]:
+    """The lanes in which something can be leased; where nothing is due, that takes one look into an index."""
     query = select(func.min(deliveries.c.next_attempt_at)).where(deliveries.c.state == "pending")
     earliest = (await connection.execute(query)).scalar_one()
     if earliest is None or earliest > now:
-        return False
-    waiting = exists().where(deliveries.c.endpoint_id == webhook_endpoints.c.id, _is_due(now))
-    enabled = select(webhook_endpoints.c.id).where(webhook_endpoints.c.disabled.is_(False), waiting)
-    return (await connection.execute(enabled.limit(1))).one_or_none() is not None
+        return []
+    return [
+        lane
+        for lane in lanes
+        if (await connection.execute(_with_work(lane, now).limit(1))).one_or_none() is not None
+    ]
 
 
 async def lease(
-    connection: AsyncConnection, worker: str, lane: Lane, *, now: float, ends: float, most: int
+    connection: AsyncConnection,
+    worker: str,
+    lane: Lane,
+    *,
+    now: float,
+    ends: float,
+    most: int,
+    besides: Collection[str] = (),
 ) -> list[Leased]:
     """Lease at most `most` due deliveries of a lane to a worker, those of who has waited longest first.
 
-    Rows that another worker is busy with are left to it, so that no worker waits for another.
+    Rows that another worker is busy with are left to it, so that no worker waits for another. `besides`:
+    the deliveries that are under way with this worker, whose leases may have ended while the store was down.
     """
     chosen: list[str] = []
-    for endpoint_id in await _with_work(connection, lane, now, most):
+    for endpoint_id in await _lock_with_work(connection, lane, now, most):
         room = min(lane.per_endpoint - await _leases(connection, endpoint_id, now), most - len(chosen))
         if room > 0:
-            chosen += await _due(connection, endpoint_id, now, room)
+            chosen += await _due(connection, endpoint_id, now, room, besides)
     if not chosen:
         return []
     await connection.execute(
@@ -288,8 +298,8 @@ async def conclude(
     return True
 
 
-async def _with_work(connection: AsyncConnection, lane: Lane, now: float, most: int) -> list[str]:
-    """Endpoints of the lane with a delivery that is due and room for it; they are locked."""
+def _with_work(lane: Lane, now: float) -> Select[Any]:
+    """Endpoints of the lane with a delivery that is due and room for it; who has waited longest first."""
     own = deliveries.c.endpoint_id == webhook_endpoints.c.id
     waiting = select(func.min(deliveries.c.next_attempt_at)).where(own, _is_due(now)).scalar_subquery()
     leased = select(func.count()).select_from(deliveries).where(own, _is_leased(now)).scalar_subquery()
@@ -300,7 +310,12 @@ async def _with_work(connection: AsyncConnection, lane: Lane, now: float, most: 
         waiting <= now,
         leased < lane.per_endpoint,
     )
-    locked = query.order_by(waiting).limit(most).with_for_update(key_share=True, skip_locked=True)
+    return query.order_by(waiting)
+
+
+async def _lock_with_work(connection: AsyncConnection, lane: Lane, now: float, most: int) -> list[str]:
+    query = _with_work(lane, now).limit(most)
+    locked = query.with_for_update(key_share=True, skip_locked=True)
     return list((await connection.execute(locked)).scalars())
 
 
@@ -310,8 +325,12 @@ async def _leases(connection: AsyncConnection, endpoint_id: str, now: float) -> 
     return (await connection.execute(query)).scalar_one()
 
 
-async def _due(connection: AsyncConnection, endpoint_id: str, now: float, most: int) -> list[str]:
-    query = select(deliveries.c.id).where(deliveries.c.endpoint_id == endpoint_id, _is_due(now))
+async def _due(
+    connection: AsyncConnection, endpoint_id: str, now: float, most: int, besides: Collection[str]
+) -> list[str]:
+    query = select(deliveries.c.id).where(
+        deliveries.c.endpoint_id == endpoint_id, _is_due(now), deliveries.c.id.not_in(besides)
+    )
     ordered = query.order_by(deliveries.c.next_attempt_at, deliveries.c.id).limit(most)
     return list((await connection.execute(ordered.with_for_update(skip_locked=True))).scalars())
 
