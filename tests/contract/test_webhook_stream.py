@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
+from innoai.api.event_stream import MOST_STREAMS
 from innoai.events import outbox
 from innoai.store import accounts, events
 from innoai.store.database import Database
 from tests.contract.clients import bearer, create_key, mint
-from tests.contract.webhooks import webhook_settings
+from tests.contract.webhooks import until, webhook_settings
 from tests.support.envelope import refused
 
 if TYPE_CHECKING:
@@ -46,6 +47,12 @@ class Stream:
 
     def next(self) -> dict[str, str]:
         """The next event's fields; StopIteration at the end."""
+        while "data" not in (fields := self.fields()):
+            pass
+        return fields
+
+    def fields(self) -> dict[str, str]:
+        """The next fields, which are no event without data."""
         fields: dict[str, str] = {}
         while True:
             line = next(self._lines)
@@ -56,8 +63,8 @@ class Stream:
                 fields[name] = value
 
     def ends(self) -> bool:
-        """Wait for the end, and say whether nothing but comments came before it."""
-        return all(line == "" or line.startswith(":") for line in self._lines)
+        """Wait for the end, and say whether no event came before it."""
+        return not any(line.startswith("data:") for line in self._lines)
 
 
 @contextmanager
@@ -125,6 +132,32 @@ def test_a_stream_resumes_behind_the_event_that_was_seen_last(caller: httpx.Clie
             assert event["id"] != seen
             come.append(json.loads(event["data"])["data"]["id"])
     assert [key_id for key_id in come if key_id in missed] == missed
+
+
+def test_who_is_cut_off_before_the_first_event_misses_nothing(caller: httpx.Client) -> None:
+    with streaming(caller) as stream:
+        fields = stream.fields()
+    assert fields.keys() == {"id"}
+    missed = create_key(caller, "Missed from the start")["id"]
+    with streaming(caller, last=fields["id"], event_types="key.created") as stream:
+        while json.loads(stream.next()["data"])["data"]["id"] != missed:
+            pass
+
+
+def test_an_account_has_so_many_streams_and_a_closed_one_makes_room(caller: httpx.Client) -> None:
+    with ExitStack() as streams:
+        for _ in range(MOST_STREAMS - 1):
+            streams.enter_context(streaming(caller))
+        with streaming(caller):
+            answer = caller.get("/webhooks/stream")
+            assert f"{MOST_STREAMS} streams" in refused(answer, "conflict")["message"]
+            assert caller.head("/webhooks/stream").status_code == 200
+
+        def status() -> int:
+            with caller.stream("GET", "/webhooks/stream") as answer:
+                return answer.status_code
+
+        until(status, lambda status: status == 200)
 
 
 def test_an_event_that_is_committed_late_is_not_lost(own: Server, caller: httpx.Client) -> None:

@@ -23,6 +23,7 @@ from innoai.api.services import Services
 from innoai.api.wire import JsonRequest, read_query
 from innoai.errors import InnoError
 from innoai.events.types import PATTERNS, wants
+from innoai.fresh_ids import fresh_id
 from innoai.ids import BASE62
 from innoai.store import events
 
@@ -40,6 +41,9 @@ RESUME_SECONDS = 5.0
 LOOK_SECONDS = 0.25
 KEEP_ALIVE_SECONDS = 15.0
 AT_A_TIME = 100
+MOST_STREAMS = 10
+"""Streams that an account may have open at one server: each looks into the store again and again."""
+
 _RANDOM_BITS = 80
 
 _PATTERN = "|".join(re.escape(name) for name in PATTERNS)
@@ -70,11 +74,28 @@ async def stream_events(request: JsonRequest, services: Inside, caller: Caller) 
     last = request.headers.get(LAST_EVENT_ID)
     if last is not None and _is_event_id(last) is None:
         raise InnoError("invalid_request", "Last-Event-ID: send the id of an event, or leave it out.")
-    reader = _Reader(services, caller.principal.account.id, patterns)
-    await reader.begin(last)
+    reader = Reader(services, caller.principal.account.id, patterns)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    written = _nothing() if HEAD_KEY in request.scope else _stream(request, services, reader)
-    return Stream(written, media_type="text/event-stream", headers=headers)
+    if HEAD_KEY in request.scope:
+        return Stream(_nothing(), media_type="text/event-stream", headers=headers)
+    _check_room(services, reader.account_id)
+    services.streams.add(reader)
+    # An id without data: whoever loses the connection before the first event resumes here.
+    begun_at = "" if last is not None else f"id: {fresh_id('evt')}\n"
+    await reader.begin(last)
+    return Stream(
+        _stream(request, services, reader, begun_at), media_type="text/event-stream", headers=headers
+    )
+
+
+def _check_room(services: Services, account_id: str) -> None:
+    """Refuse one stream more than an account may have; those that have ended count no longer."""
+    if sum(reader.account_id == account_id for reader in services.streams) >= MOST_STREAMS:
+        raise InnoError(
+            "conflict",
+            f"The account has {MOST_STREAMS} streams open at this server, as many as there may be. "
+            "Close one; webhooks have no such bound.",
+        )
 
 
 async def _nothing() -> AsyncIterator[str]:
@@ -82,9 +103,11 @@ async def _nothing() -> AsyncIterator[str]:
     yield ""
 
 
-async def _stream(request: JsonRequest, services: Services, reader: _Reader) -> AsyncIterator[str]:
+async def _stream(
+    request: JsonRequest, services: Services, reader: Reader, begun_at: str
+) -> AsyncIterator[str]:
     """What is sent until the credential is refused, the server stops, or the store does not answer."""
-    yield ": events follow as they happen\n\n"
+    yield f": events follow as they happen\n{begun_at}\n"
     said_at = time.monotonic()
     with contextlib.suppress(InnoError):
         while not services.stopping.is_set() and await _is_still_admitted(request, services):
@@ -104,12 +127,12 @@ async def _is_still_admitted(request: JsonRequest, services: Services) -> bool:
     return (await services.door.preview(header_credential(request), asked)).allowed
 
 
-class _Reader:
+class Reader:
     """What of an account's events is to be sent next."""
 
     def __init__(self, services: Services, account_id: str, patterns: tuple[str, ...]) -> None:
         self._services = services
-        self._account_id = account_id
+        self.account_id = account_id
         self._patterns = patterns
         self._floor = 0.0
         self._sent: dict[str, float] = {}
@@ -140,7 +163,7 @@ class _Reader:
         position = (self._floor, "")
         async with self._services.database.read() as connection:
             while True:
-                page = await events.after(connection, self._account_id, position, AT_A_TIME)
+                page = await events.after(connection, self.account_id, position, AT_A_TIME)
                 fresh = [event for event in page if event.id not in self._sent]
                 is_last = len(page) < AT_A_TIME
                 if fresh or is_last:

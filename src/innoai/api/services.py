@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from innoai.access.networks import Networks
     from innoai.access.tiers import Tier
+    from innoai.api.event_stream import Reader
     from innoai.config import Settings
     from innoai.door import Door
     from innoai.keyring.feed import ChangeFeed
@@ -38,6 +40,8 @@ class Services:
     clock: Callable[[], float]
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the server has been asked to stop: what would go on for ever ends then."""
+    streams: WeakSet[Reader] = field(default_factory=WeakSet)
+    """Who reads events as they happen."""
 
     async def heed_changes(self) -> None:
         """Make a committed mutation effective here, before it is acknowledged."""
