@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.gateway.test_passage import CHUNKED, EVENTS, JSON, USAGE, chunks, rep
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from innoai.gateway.transport import Transport
     from tests.gateway.house import House, Installation
     from tests.gateway.upstream.peers import Script, Visit
 
@@ -174,3 +176,48 @@ async def test_an_estimated_prompt_is_no_longer_than_the_model_can_read(installe
     async with priced(installed, repeating(said(b"{}", JSON)), tariff=tariff) as house:
         await house.ask(house.post(PROMPT))
         assert costs(house) == [(10 * 1_000 + 7, True)]
+
+
+async def bounded_key(house: House) -> str:
+    """A key with a budget."""
+    content = json.dumps({"name": "x", "rate_limit": 1000, "budgets": {"total": 1000}}).encode()
+    made = await house.ask(house.post(content, "Content-Type: application/json", path="/v1/keys"))
+    key: str = made.json()["key"]
+    return key
+
+
+def set_aside(house: House) -> int:
+    """What the requests under way may cost."""
+    assert house.gateway.door._budgets is not None
+    return sum(holding.reserved for holding in house.gateway.door._budgets._holdings.values())
+
+
+async def test_nothing_stays_set_aside_however_deep_a_body_is(installed: Installation) -> None:
+    """What was read when the body came has to be written to an upstream, from deeper in the stack."""
+    whole = streamed(DELTA, USAGE + b"\n\n" + DONE) + b"0\r\n\r\n"
+    async with priced(installed, repeating(whole)) as house:
+        key = await bounded_key(house)
+        statuses = set()
+        for depth in range(900, 1000):
+            deep = b"[" * depth + b"]" * depth
+            asked = STREAM[:-1] + b', "max_tokens": 9, "stream_options": {"x": %b}}' % deep
+            statuses.add((await house.ask(house.post(asked, key=key))).status)
+        assert statuses == {200, 400}
+        assert set_aside(house) == 0
+
+
+async def test_nothing_stays_set_aside_when_the_unforeseen_happens(installed: Installation) -> None:
+    class Broken:
+        def send(self, *_: object) -> None:
+            raise ArithmeticError
+
+    async with priced(installed, repeating(said(counted(1, 2), JSON))) as house:
+        key = await bounded_key(house)
+        [target] = house.gateway.models.targets[MODEL]
+        house.gateway.models.targets[MODEL] = (
+            dataclasses.replace(target, transport=cast("Transport", Broken())),
+        )
+        answer = await house.ask(house.post(key=key))
+        assert (answer.status, answer.code) == (500, "internal_error")
+        assert costs(house) == [(0, False)]
+        assert set_aside(house) == 0

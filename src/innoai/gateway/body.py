@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _TRUE, _FALSE, _NULL = b"true", b"false", b"null"
 _split = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _name = msgspec.json.Decoder(str).decode
-_options = msgspec.json.Decoder(dict[str, object] | None).decode
+_options = msgspec.json.Decoder(dict[str, msgspec.Raw] | None).decode
 _DECIDED = frozenset(("model", "stream", "stream_options")) | BOUNDING
 """The members that a decision, or the answer's metering, rests on."""
 
@@ -42,12 +42,18 @@ _is_field_name = re.compile(rb"[0-9A-Za-z_.\[\]-]{1,100}").fullmatch
 
 
 class JsonBody(msgspec.Struct, frozen=True):
-    """A JSON object, split into its members. `wants_usage`: the caller asked a stream for its usage."""
+    """A JSON object, split into its members. `options`: the members of its stream_options."""
 
     members: dict[str, msgspec.Raw]
     model: str
     streamed: bool
-    wants_usage: bool
+    options: dict[str, msgspec.Raw]
+
+    @property
+    def wants_usage(self) -> bool:
+        """Whether the caller asked a stream for its usage."""
+        asked = self.options.get("include_usage")
+        return asked is not None and bytes(asked) == _TRUE
 
     def asks_for_hidden_usage(self, upstream: Upstream) -> bool:
         """Whether a stream has to be asked for usage that the caller must not see."""
@@ -62,8 +68,9 @@ class JsonBody(msgspec.Struct, frozen=True):
         if upstream.model is not None:
             members = members | {"model": msgspec.Raw(msgspec.json.encode(upstream.model))}
         if usage_option and self.asks_for_hidden_usage(upstream):
-            options = _stream_options(self.members) or {}
-            with_usage = msgspec.Raw(msgspec.json.encode(options | {"include_usage": True}))
+            with_usage = msgspec.Raw(
+                msgspec.json.encode(self.options | {"include_usage": msgspec.Raw(_TRUE)})
+            )
             members = members | {"stream_options": with_usage}
         if cap is not None:
             # Alone, since a model server may go by another name for it.
@@ -108,10 +115,9 @@ def read_json(content: bytes) -> JsonBody:
     if not (names.isascii() and names.islower()):
         _check_names(members)
     if "stream" not in members and "stream_options" not in members:
-        return JsonBody(members, _model(members), streamed=False, wants_usage=False)
+        return JsonBody(members, _model(members), streamed=False, options={})
     options = _stream_options(members)
-    wants_usage = options is not None and options.get("include_usage") is True
-    return JsonBody(members, _model(members), streamed=_stream(members), wants_usage=wants_usage)
+    return JsonBody(members, _model(members), streamed=_stream(members), options=options)
 
 
 def _check_names(members: dict[str, msgspec.Raw]) -> None:
@@ -223,13 +229,12 @@ def _stream(members: dict[str, msgspec.Raw]) -> bool:
     return value == _TRUE
 
 
-def _stream_options(members: dict[str, msgspec.Raw]) -> dict[str, object] | None:
+def _stream_options(members: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
     if "stream_options" not in members:
-        return None
+        return {}
     try:
-        options: dict[str, object] | None = _options(members["stream_options"])
-    except msgspec.DecodeError:
+        return _options(members["stream_options"]) or {}
+    except (msgspec.DecodeError, RecursionError):
         raise InnoError(
             "invalid_request", "stream_options must be an object.", param="stream_options"
         ) from None
-    return options

@@ -127,6 +127,12 @@ class Passage:
         self._record(CLIENT_CLOSED_REQUEST, "cancelled", self._usage() if self._status else None)
         self._over()
 
+    def give_up(self) -> None:
+        """Something ended it that nobody foresaw. What was set aside is free again; the visit answers."""
+        self._call.cancel()
+        self._record(ERRORS["internal_error"].status, "failed", None)
+        self._over()
+
     def pause(self) -> None:
         """Let the upstream wait for the caller."""
         self._call.pause()

@@ -183,6 +183,8 @@ class Visit:
     def _fail(self, error: Exception) -> None:
         log.error("unexpected", path=self.arrival.path.decode(), request_id=self.request_id, exc_info=error)
         self._refuse(InnoError("internal_error"))
+        if self.passage is not None:
+            self.passage.give_up()
 
     def _too_large(self) -> InnoError:
         most = self._gateway.max_body_bytes
