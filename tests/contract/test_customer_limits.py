@@ -120,6 +120,25 @@ def test_a_customers_own_credential_does_not_set_its_bounds(
         assert next(iter(change)) in refused(answer, "insufficient_permissions")["message"]
 
 
+@pytest.mark.parametrize("bounds", [{"budgets": {"total": "5"}}, {"rate_limit": 5}])
+def test_a_customers_own_credential_does_not_delete_its_bounds(
+    admin: httpx.Client, own: Server, bounds: dict[str, Any]
+) -> None:
+    # The next token minted for that customer_id would make it anew, without them.
+    name = next(iter(bounds))
+    customer = f"kept-by-{name}"
+    create(admin, customer, **bounds)
+    scopes = ["customers:delete", "billing:write"]
+    key = create_key(admin, customer_id=customer, scopes=scopes)["key"]
+    for credential in (key, mint(admin, key, scopes=scopes)["access_token"]):
+        answer = httpx.delete(f"{own.base_url}/customers/{customer}", headers=bearer(credential))
+        assert name in refused(answer, "insufficient_permissions")["message"]
+    without = {"rate_limit": None, "budgets": {"monthly": None, "total": None}}
+    assert admin.patch(f"/customers/{customer}", json=without).status_code == 200
+    gone = httpx.delete(f"{own.base_url}/customers/{customer}", headers=bearer(key))
+    assert gone.status_code == 204
+
+
 def test_a_customers_token_gets_unasked_what_concerns_itself(admin: httpx.Client) -> None:
     scopes = ["inference:read", "customers:read", "customers:delete", "billing:write", "webhooks:read"]
     key = create_key(admin, scopes=scopes)["key"]

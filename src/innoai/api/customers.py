@@ -14,7 +14,7 @@ from innoai.api import rates, revocations
 from innoai.api.actors import actor_of
 from innoai.api.admission import Caller, Inside
 from innoai.api.idempotency import create_once
-from innoai.api.money import SetBudgets, budgets_by_subject, budgets_of, set_budgets
+from innoai.api.money import Budgets, SetBudgets, budgets_by_subject, budgets_of, set_budgets
 from innoai.api.objects import Customer, show_customer
 from innoai.api.rates import RateLimit
 from innoai.api.services import Services
@@ -197,7 +197,10 @@ async def delete_customer(customer_id: str, request: JsonRequest, services: Insi
     async with services.database.write() as connection:
         await accounts.lock(connection, account.id)
         record = await _visible(connection, customer_id, caller)
-        deleted = as_shown(await _show(connection, record))
+        shown = await _show(connection, record)
+        if caller.principal.customer is not None:
+            _keep_bounds(shown)
+        deleted = as_shown(shown)
         now = services.clock()
         for key in await customers.remove(connection, record.id, now):
             await revocations.record(connection, key, services.tiers[account.tier], actor, now)
@@ -284,6 +287,15 @@ def _keep_from_customers(caller: Admission, wanted: ChangeCustomer) -> None:
             raise InnoError(
                 "insufficient_permissions", f"A customer's own credential cannot set {name}. Use a key."
             )
+
+
+def _keep_bounds(shown: Customer) -> None:
+    """Refuse that a customer's own credential deletes it and so its bounds: the next token makes it anew."""
+    if shown.rate_limit is not None or shown.budgets != Budgets(None, None):
+        raise InnoError(
+            "insufficient_permissions",
+            "A customer's own credential cannot delete one that has a rate_limit or budgets. Use a key.",
+        )
 
 
 def _ask_for_billing(caller: Admission) -> None:

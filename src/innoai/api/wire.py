@@ -175,10 +175,13 @@ def _invalid(error: str) -> InnoError:
     """msgspec's sentence in front of people: the member first, then what is wrong with it."""
     problem, _, path = error.replace(" - at `key` in `$", " in a name - at `$").partition(" - at `$")
     member = path.strip("`.").removesuffix("[...]")
-    problem = problem[:1].lower() + problem[1:]
+    # It quotes a pattern as a Python program would write it.
+    problem = (problem[:1].lower() + problem[1:]).replace("\\\\", "\\")
     if problem.startswith("expected `int | str") and problem.endswith("`float`"):
         # An amount of money, which no float is exactly.
         problem += '; write decimals as text, such as "12.50"'
+    elif "datetime" in problem:
+        problem += "; write an instant with its offset, such as 2026-11-24T22:07:02Z"
     if not member:
         return InnoError("invalid_request", f"The request is not valid: {problem}.")
     return InnoError("invalid_request", f"{member}: {problem}.", param=member)
