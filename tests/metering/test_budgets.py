@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from innoai.access.budgets import Budget, Pot, Quote, Reservation, Shortfall
 from innoai.access.networks import Networks
 from innoai.access.principal import Account, ApiKey, Customer, Principal
 from innoai.access.scopes import DEFAULT_SCOPES, scope_set
 from innoai.errors import InnoError
+from innoai.events import journal
 from innoai.fresh_ids import fresh_id
 from innoai.metering import budgets as budgets_module
 from innoai.metering.budgets import Budgets
@@ -54,6 +55,23 @@ def payer(*budgets: Budget) -> Principal:
     return Principal(Account("acc_1", "startup", False, budgets=of["acc_1"]), key, customer)
 
 
+def costing(cost: int, at: float = NOW) -> UsageRecord:
+    """The record of a request."""
+    return UsageRecord(
+        f"req_{next(numbers)}",
+        "acc_1",
+        "key_1",
+        "/v1/chat/completions",
+        200,
+        "complete",
+        at,
+        1.0,
+        customer_pk="cus_1",
+        customer_id="customer-1",
+        cost=cost,
+    )
+
+
 @dataclass
 class Process:
     """A process of the server, as far as budgets are concerned."""
@@ -79,21 +97,7 @@ class Process:
     def finish(self, reservation: Reservation, cost: int) -> None:
         """The request is over: its record is written, as the gateway does."""
         self.budgets.settle(reservation, cost)
-        self.spool.append(
-            UsageRecord(
-                f"req_{next(numbers)}",
-                "acc_1",
-                "key_1",
-                "/v1/chat/completions",
-                200,
-                "complete",
-                reservation.at,
-                1.0,
-                customer_pk="cus_1",
-                customer_id="customer-1",
-                cost=cost,
-            )
-        )
+        self.spool.append(costing(cost, reservation.at))
 
     def die(self) -> None:
         """End as by kill -9: locks go, files stay."""
@@ -465,3 +469,33 @@ async def test_what_may_have_been_given_back_is_not_served_from(
         await one.shipper.ship()
     outcomes = [await process.reserve(principal, COST) for process in (other, one)]
     assert [type(outcome) for outcome in outcomes] == [Reservation, Shortfall]
+
+
+async def test_who_changes_a_budget_and_who_tells_of_thresholds_do_not_wait_for_each_other(
+    database: Database, process: Process
+) -> None:
+    key = payer(await budget(database, COST))
+    process.finish(await process.reserve(key, COST), COST)
+    await process.shipper.ship()
+    await budget(database, 2 * COST, "acc_1")
+    process.spool.append(costing(COST))
+    async with database.write() as connection:
+        await stored_budgets.set_amount(connection, "acc_1", "key_1", "monthly", 2 * COST, NOW)
+        shipping = asyncio.create_task(process.shipper.ship())
+        if connection.dialect.name == "postgresql":
+            await waiting_for_a_lock(connection)
+        await journal.record(
+            connection, "acc_1", "billing.settings_updated", actor=journal.SYSTEM, now=NOW, target_id="acc_1"
+        )
+    await shipping
+    thresholds = [("billing.threshold_reached", percent) for percent in (80, 100)]
+    assert sorted(event for event in await told(database) if event[1]) == sorted(thresholds * 3)
+
+
+async def waiting_for_a_lock(connection: AsyncConnection) -> None:
+    """Return once another transaction waits for one."""
+    async with asyncio.timeout(10):
+        while not (
+            await connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        ).scalar():
+            await asyncio.sleep(0.01)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from innoai.access.budgets import pot_of
 from innoai.events import journal
@@ -52,35 +52,46 @@ async def thresholds(
     subjects = {subject for record in costing for subject in _subjects(record)}
     if not subjects:
         return
-    applying = await budgets.of_many(connection, sorted(subjects))
-    for budget in applying:
+    reached: list[_Reached] = []
+    for budget in await budgets.of_many(connection, sorted(subjects)):
         own = [record for record in costing if budget.subject in _subjects(record)]
         for pot in sorted({pot_of(budget, record.started_at) for record in own}, key=_name):
-            await _check(connection, budget, pot, own[-1], currency, now)
+            reached += await _newly_reached(connection, budget, pot, own[-1], currency, now)
+    # After all names, since the audit log's rows are locked last, and in one order.
+    for each in sorted(reached, key=lambda each: each.account_id):
+        await journal.record(
+            connection,
+            each.account_id,
+            "billing.threshold_reached",
+            actor=journal.SYSTEM,
+            now=now,
+            target_id=each.subject,
+            after=each.shown,
+        )
 
 
-async def _check(
+class _Reached(NamedTuple):
+    account_id: str
+    subject: str
+    shown: dict[str, Any]
+
+
+async def _newly_reached(
     connection: AsyncConnection, budget: Budget, pot: Pot, record: UsageRecord, currency: str, now: float
-) -> None:
+) -> list[_Reached]:
     standing = await budgets.standing(connection, pot)
     if standing is None:
-        return
+        return []
     account = await accounts.get(connection, record.account_id)
     chosen = account.alert_thresholds
-    for threshold in DEFAULT_THRESHOLDS if chosen is None else chosen:
-        reached = standing.spent * 100 >= standing.amount * threshold
-        if reached and await announced.first(connection, f"{_name(pot)}/{threshold}", now):
-            customer_id = record.customer_id if record.customer_pk == pot.subject else None
-            shown = _shown(budget, pot, customer_id, standing.spent, account.currency or currency)
-            await journal.record(
-                connection,
-                account.id,
-                "billing.threshold_reached",
-                actor=journal.SYSTEM,
-                now=now,
-                target_id=pot.subject,
-                after={**shown, "threshold": threshold},
-            )
+    customer_id = record.customer_id if record.customer_pk == pot.subject else None
+    shown = _shown(budget, pot, customer_id, standing.spent, account.currency or currency)
+    return [
+        _Reached(account.id, pot.subject, {**shown, "threshold": threshold})
+        for threshold in (DEFAULT_THRESHOLDS if chosen is None else chosen)
+        if standing.spent * 100 >= standing.amount * threshold
+        and await announced.first(connection, f"{_name(pot)}/{threshold}", now)
+    ]
 
 
 def _name(pot: Pot) -> str:
