@@ -100,6 +100,7 @@ def test_every_answer_that_is_asked_for_counts(values: dict[str, Any], number: i
         (CHAT, {"max_tokens": 5, "max_completion_tokens": 60}, 60),
         (CHAT, {"max_output_tokens": 7}, None),
         (COMPLETIONS, {"max_tokens": 5}, 5),
+        (COMPLETIONS, {"max_tokens": 5, "max_completion_tokens": -1}, None),
         (RESPONSES, {"max_output_tokens": 7}, 7),
         (CHAT, {"max_tokens": None}, None),
         (CHAT, {"max_tokens": 0}, None),

@@ -23,6 +23,7 @@ from innoai.errors import InnoError
 from innoai.events import journal
 from innoai.fresh_ids import fresh_id
 from innoai.metering import budgets as budgets_module
+from innoai.metering import spool as spool_module
 from innoai.metering.budgets import Budgets
 from innoai.metering.holders import Holders
 from innoai.metering.spool import Shipper, Spool
@@ -490,6 +491,22 @@ async def test_who_changes_a_budget_and_who_tells_of_thresholds_do_not_wait_for_
     await shipping
     thresholds = [("billing.threshold_reached", percent) for percent in (80, 100)]
     assert sorted(event for event in await told(database) if event[1]) == sorted(thresholds * 3)
+
+
+async def test_shipping_goes_on_after_something_unforeseen(
+    database: Database, process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool_module, "SHIP_SECONDS", 0.01)
+    await budget(database, COST)
+    process.spool.append(msgspec.structs.replace(costing(COST), account_id="acc_unknown"))
+    shipping = asyncio.create_task(process.shipper.run())
+    await asyncio.wait([shipping], timeout=0.5)
+    async with database.write() as connection:
+        await stored_budgets.set_amount(connection, "acc_1", "key_1", "monthly", None, NOW)
+    async with asyncio.timeout(10):
+        while await spent(database) < COST:
+            await asyncio.sleep(0.01)
+    shipping.cancel()
 
 
 async def waiting_for_a_lock(connection: AsyncConnection) -> None:

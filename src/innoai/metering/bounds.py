@@ -38,10 +38,9 @@ _CAPS = {
 }
 """Routes whose answers are text, and the members that bound it."""
 
-_OVERRIDING_CAP = "n_predict"
-"""What llama.cpp's server reads in place of any of these."""
+CAP_MEMBERS = frozenset(("n_predict", *(name for names in _CAPS.values() for name in names)))
+"""All that bounds an answer anywhere. llama.cpp's server reads n_predict in place of any other."""
 
-CAP_MEMBERS = frozenset((*(name for names in _CAPS.values() for name in names), _OVERRIDING_CAP))
 _COUNTS = ("n", "best_of")
 _OPENAI = ".openai."
 _ANSWERLESS = frozenset(("/v1/embeddings", "/v1/moderations"))
@@ -106,10 +105,11 @@ def stated_cap(members: Mapping[str, msgspec.Raw], path: str) -> int | None:
     Raises:
         InnoError: invalid_request for a number that is none.
     """
-    stated = [cap for cap in _numbers(members, _CAPS.get(path, ())) if cap is not None]
-    if not stated:
+    names = _CAPS.get(path, ())
+    if all(cap is None for cap in _numbers(members, names)):
         return None
-    stated += [cap for cap in _numbers(members, (_OVERRIDING_CAP,)) if cap is not None]
+    # A server that goes by another name may be given more, but none is sure to know it.
+    stated = [cap for cap in _numbers(members, CAP_MEMBERS) if cap is not None]
     # Below one, some servers take it for no bound at all, whatever else is stated.
     return max(stated) if min(stated) > 0 else None
 

@@ -154,6 +154,8 @@ class Shipper:
                 await self.ship()
             except (InnoError, OSError) as error:
                 log.warning("usage records wait", why=str(error), segments=len(self._spool.closed_segments()))
+            except Exception as error:  # noqa: BLE001 - an end of shipping would be noticed by nobody
+                log.error("usage records wait", exc_info=error)
 
     async def ship(self, *, leaving: bool = False) -> None:
         """Ship all there is; `leaving` when nothing follows.
