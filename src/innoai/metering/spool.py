@@ -154,7 +154,7 @@ class Shipper:
                 await self.ship()
             except (InnoError, OSError) as error:
                 log.warning("usage records wait", why=str(error), segments=len(self._spool.closed_segments()))
-            except Exception as error:  # noqa: BLE001 - an end of shipping would be noticed by nobody
+            except Exception as error:
                 log.error("usage records wait", exc_info=error)
 
     async def ship(self, *, leaving: bool = False) -> None:
