@@ -68,10 +68,11 @@ async def _examine_store(settings: Settings, database: Database) -> Finding:
     shown = without_password(settings.store.url)
     if not await database.is_reachable():
         return Finding("store", False, shown, "run `innoai init`, or correct store.url")
-    try:
-        await database.check_version()
-    except ConfigError as error:
-        return Finding("store", False, str(error), "run that version, or a newer one")
+    for to_be_migrated, remedy in ((True, "run that version, or a newer one"), (False, "run `innoai init`")):
+        try:
+            await database.check_version(to_be_migrated=to_be_migrated)
+        except ConfigError as error:
+            return Finding("store", False, str(error), remedy)
     return Finding("store", True, shown)
 
 

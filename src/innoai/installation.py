@@ -75,7 +75,7 @@ async def _initialise(settings: Settings) -> Initialised:
     secrets = store_secrets.load(settings, create=True)
     if settings.store.sqlite_file is not None:
         settings.store.sqlite_file.parent.mkdir(parents=True, exist_ok=True)
-    async with opened(settings) as database:
+    async with opened(settings, to_be_migrated=True) as database:
         await database.migrate()
         async with database.write() as connection:
             now = time.time()
@@ -96,11 +96,15 @@ async def _rotate_signing_key(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Database]:
-    """The store, and what stands in its way as one line."""
+async def opened(settings: Settings, *, to_be_migrated: bool = False) -> AsyncIterator[Database]:
+    """The store, and what stands in its way as one line; unless it is to be migrated, it is as it should be."""
+    file = settings.store.sqlite_file
+    if file is not None and not to_be_migrated and not file.exists():
+        # To look at it would make it, empty.
+        raise ConfigError(f"there is no store {settings.store.url}; `innoai init` makes it")
     database = Database(settings.store.url)
     try:
-        await database.check_version()
+        await database.check_version(to_be_migrated=to_be_migrated)
         yield database
     except InnoError:
         raise ConfigError(

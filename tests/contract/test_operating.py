@@ -206,6 +206,27 @@ def test_a_store_of_a_newer_version_stops_with_one_line_and_stays_as_it_is(stopp
     assert _content(stopped.store) == before
 
 
+@pytest.mark.parametrize(("made", "said"), [("0001", "older version"), (None, "empty")])
+def test_a_store_that_is_to_be_migrated_first_says_so_to_the_operator(
+    made: str | None, said: str, stopped: Server
+) -> None:
+    with contextlib.closing(sqlite3.connect(stopped.store)) as store, store:
+        store.execute("DELETE FROM alembic_version")
+        store.executemany("INSERT INTO alembic_version VALUES (?)", [(made,)] if made else [])
+    for command in (("rotate-signing-key",), ("accounts", "list")):
+        one_line(stopped.operator(*command), said, "sqlite:///innoai.db", "innoai init")
+    examined = json.loads(stopped.operator("doctor", "--json").stdout)
+    (fault,) = [finding for finding in examined["findings"] if not finding["ok"]]
+    assert (fault["name"], fault["remedy"]) == ("store", "run `innoai init`")
+
+
+def test_to_look_for_a_store_does_not_make_one(stopped: Server) -> None:
+    stopped.store.unlink()
+    for command in (("rotate-signing-key",), ("accounts", "list")):
+        one_line(stopped.operator(*command), "no store", "sqlite:///innoai.db", "innoai init")
+    assert not stopped.store.exists()
+
+
 def _content(file: Path) -> list[str]:
     with contextlib.closing(sqlite3.connect(file)) as store:
         return list(store.iterdump())

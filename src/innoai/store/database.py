@@ -48,20 +48,25 @@ class Database:
         )
         self._writer = asyncio.Lock()
 
-    async def check_version(self) -> None:
-        """See that the schema is none of a version that this one does not know; an empty store is fine.
+    async def check_version(self, *, to_be_migrated: bool = False) -> None:
+        """See that the schema is this version's; one that is to be migrated may be older, or not there yet.
 
         Raises:
-            ConfigError: a newer version of innoai has migrated the store.
+            ConfigError: another version of innoai has made the store.
             InnoError: service_unavailable when the store cannot be reached.
         """
         async with self.read() as connection:
-            unknown = await connection.run_sync(_unknown_revisions)
+            present = set(await connection.run_sync(_revisions))
+        scripts = ScriptDirectory(str(_MIGRATIONS))
+        unknown = present - {script.revision for script in scripts.walk_revisions()}
         if unknown:
             raise ConfigError(
-                f"the store {self._shown_url} was made by another version of innoai (revision {unknown[0]}); "
-                "run that version, or a newer one"
+                f"the store {self._shown_url} was made by another version of innoai "
+                f"(revision {unknown.pop()}); run that version, or a newer one"
             )
+        if not to_be_migrated and present != set(scripts.get_heads()):
+            made = "was made by an older version of innoai" if present else "is empty"
+            raise ConfigError(f"the store {self._shown_url} {made}; `innoai init` makes it this version's")
 
     async def migrate(self) -> None:
         """Bring the schema to this version's; several replicas may start at once."""
@@ -174,9 +179,8 @@ def _postgres_engine(url: str) -> AsyncEngine:
     )
 
 
-def _unknown_revisions(connection: Connection) -> list[str]:
-    known = {script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()}
-    return [head for head in MigrationContext.configure(connection).get_current_heads() if head not in known]
+def _revisions(connection: Connection) -> tuple[str, ...]:
+    return MigrationContext.configure(connection).get_current_heads()
 
 
 def _upgrade(connection: Connection) -> None:
