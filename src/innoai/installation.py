@@ -97,7 +97,7 @@ async def _rotate_signing_key(settings: Settings) -> str:
 
 @asynccontextmanager
 async def opened(settings: Settings, *, to_be_migrated: bool = False) -> AsyncIterator[Database]:
-    """The store, and what stands in its way as one line; unless it is to be migrated, it is as it should be."""
+    """The store, with its schema unless it is to be migrated; what stands in the way is told in one line."""
     file = settings.store.sqlite_file
     if file is not None and not to_be_migrated and not file.exists():
         # To look at it would make it, empty.
