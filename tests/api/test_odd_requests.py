@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
@@ -74,6 +76,25 @@ def test_a_customer_named_null_is_a_customer(caller):
     new_key(caller)
     listed = caller.get("/v1/keys", params={"customer_id": "null"}).json()["data"]
     assert [key["id"] for key in listed] == [ours]
+
+
+@pytest.mark.parametrize(("deletions", "status"), [(1, 200), (9, 409)])
+def test_a_customer_that_is_deleted_while_its_token_is_minted_is_no_failure(
+    deletions, status, caller, echoing
+):
+    name = f"fleeting-{deletions}"
+    with contextlib.closing(sqlite3.connect(echoing.store)) as store, store:
+        store.execute(
+            f"CREATE TRIGGER deleting AFTER INSERT ON audit_entries WHEN NEW.action = 'customer.created' AND "
+            f"(SELECT count(*) FROM audit_entries WHERE instr(content, '{name}')) <= {deletions} "
+            "BEGIN DELETE FROM customers WHERE id = NEW.target_id; END"
+        )
+    try:
+        answer = caller.post("/v1/auth/token", json={"customer_id": name})
+    finally:
+        with contextlib.closing(sqlite3.connect(echoing.store)) as store, store:
+            store.execute("DROP TRIGGER deleting")
+    assert answer.status_code == status
 
 
 def test_a_parameter_counts_once(caller):

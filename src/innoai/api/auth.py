@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 Scope = Annotated[str, Meta(extra_json_schema={"enum": list(SCOPES)})]
 Scopes = Annotated[list[Scope], Meta(min_length=1, max_length=64, description="what it may do")]
 
+CREATIONS = 3
+"""How often a customer is created for a token, where somebody deletes it before the token is there."""
+
 
 class TokenRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a token is asked for with. The key comes here or in the Authorization header."""
@@ -166,15 +169,20 @@ async def _customer_for(
 
 
 async def _first_seen(services: Services, caller: Principal, customer_id: str, actor: Actor) -> Customer:
-    # IntegrityError: a request beside this one created it first, which is as well.
-    with suppress(IntegrityError):
-        async with services.database.write() as connection:
-            await customer_or_create(services, connection, caller.account, customer_id, actor)
-    await services.heed_changes()
-    customer = await services.keyring.customer_of(caller.account.id, customer_id)
-    if customer is None:
-        raise InnoError("service_unavailable")
-    return customer
+    for _ in range(CREATIONS):
+        # IntegrityError: a request beside this one created it first, which is as well.
+        with suppress(IntegrityError):
+            async with services.database.write() as connection:
+                await customer_or_create(services, connection, caller.account, customer_id, actor)
+        await services.heed_changes()
+        customer = await services.keyring.customer_of(caller.account.id, customer_id)
+        if customer is not None:
+            return customer
+    raise InnoError(
+        "conflict",
+        f"Customer {customer_id} is deleted as often as it is created. Try again once it is not.",
+        param="customer_id",
+    )
 
 
 async def _refresh_principal(
