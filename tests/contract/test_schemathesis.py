@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from innoai.access.budgets import DEFAULT_CURRENCY
 from tests.support import server as servers
 from tests.support.server import MODEL, Server, clean_environment
 from tests.support.settings import settings
@@ -59,18 +60,20 @@ def schemathesis(directory: Path, *arguments: str, **environment: str) -> subpro
     )
 
 
-def with_the_model_that_is_served(document: dict[str, Any]) -> dict[str, Any]:
-    """The document where a request's model is the served one, so that requests get as far as the model."""
-    for schema in document["components"]["schemas"].values():
+def with_what_this_server_has(document: dict[str, Any]) -> dict[str, Any]:
+    """The document where a request names this server's model and currency, so that it gets as far as them."""
+    schemas = document["components"]["schemas"]
+    for schema in schemas.values():
         members = schema.get("properties", {})
         if "model" in members and "minLength" in members["model"]:
             members["model"]["enum"] = [MODEL]
+    schemas["ChangeSettings"]["properties"]["currency"]["enum"] = [DEFAULT_CURRENCY]
     return document
 
 
 @pytest.mark.timeout(300)
 def test_no_check_of_schemathesis_fails_with_an_admin_key(fuzzed, tmp_path):
-    document = with_the_model_that_is_served(httpx.get(f"{fuzzed.origin}/openapi.json").json())
+    document = with_what_this_server_has(httpx.get(f"{fuzzed.origin}/openapi.json").json())
     (tmp_path / "openapi.json").write_text(json.dumps(document))
     logged_in = {
         "SCHEMATHESIS_HOOKS": "tests.contract.fuzzing",
