@@ -140,7 +140,7 @@ def test_a_prompt_may_be_as_deep_as_it_likes() -> None:
 
 
 def test_what_is_no_json_further_down_is_refused() -> None:
-    with pytest.raises(InnoError, match="input is not valid JSON"):
+    with pytest.raises(InnoError, match="not valid JSON"):
         bounds.prompt_tokens({"input": msgspec.Raw(b"[1e999]")}, None)
 
 

@@ -14,7 +14,7 @@ import msgspec
 from innoai.errors import InnoError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
 FILE_TOKENS = 50_000
 """More than any image or sound of a usual size takes of a prompt."""
@@ -50,6 +50,7 @@ _REFERRING = frozenset(("previous_response_id", "conversation", "file_ids", "web
 BOUNDING = CAP_MEMBERS | _REFERRING | {*_COUNTS, "prompt", "tools"}
 """The members that a bound rests on."""
 
+_decode = msgspec.json.Decoder().decode
 _OWN_TOOLS = frozenset(("function", "custom"))
 """Types of tools whose results the caller sends itself; others read what they like."""
 
@@ -80,10 +81,13 @@ def prompt_tokens(members: Mapping[str, msgspec.Raw], context_window: int | None
         InnoError: invalid_request for a member that is no JSON below the top level.
     """
     most = context_window or UNKNOWN_PROMPT
-    values = {name: _decoded(members, name) for name in members if name not in _SETTINGS}
+    try:
+        values = {name: _decode(value) for name, value in members.items() if name not in _SETTINGS}
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise _no_json(error) from None
     # A text where a completion is asked for, but an object where a stored prompt is meant.
     refers = isinstance(values.get("prompt"), dict) or _has_hosted_tool(values.get("tools"))
-    if refers or any(values.get(name) is not None for name in _REFERRING):
+    if refers or any(values[name] is not None for name in _REFERRING.intersection(values)):
         return most
     tokens = _ITEM + _tokens(list(values.values()), most)
     return tokens if context_window is None else min(tokens, context_window)
@@ -95,8 +99,7 @@ def answers(members: Mapping[str, msgspec.Raw]) -> int:
     Raises:
         InnoError: invalid_request for a number that is none.
     """
-    counts = _numbers(members, _COUNTS)
-    return _prompts(members) * max([1, *(count for count in counts if count is not None)])
+    return max([1, *_numbers(members, _COUNTS).values()]) * _prompts(members)
 
 
 def stated_cap(members: Mapping[str, msgspec.Raw], path: str) -> int | None:
@@ -105,13 +108,12 @@ def stated_cap(members: Mapping[str, msgspec.Raw], path: str) -> int | None:
     Raises:
         InnoError: invalid_request for a number that is none.
     """
-    names = _CAPS.get(path, ())
-    if all(cap is None for cap in _numbers(members, names)):
+    stated = _numbers(members, CAP_MEMBERS)
+    # Another route's name may be read for more, but no server is sure to know it.
+    if stated.keys().isdisjoint(_CAPS.get(path, ())):
         return None
-    # A server that goes by another name may be given more, but none is sure to know it.
-    stated = [cap for cap in _numbers(members, CAP_MEMBERS) if cap is not None]
     # Below one, some servers take it for no bound at all, whatever else is stated.
-    return max(stated) if min(stated) > 0 else None
+    return max(stated.values()) if min(stated.values()) > 0 else None
 
 
 def longest_answer(path: str, max_output_tokens: int | None) -> int:
@@ -119,23 +121,27 @@ def longest_answer(path: str, max_output_tokens: int | None) -> int:
     return 0 if path in _ANSWERLESS else max_output_tokens or UNKNOWN_ANSWER
 
 
-def _numbers(members: Mapping[str, msgspec.Raw], names: Iterable[str]) -> list[int | None]:
-    return [_whole(members, name) for name in names if name in members]
+def _numbers(members: Mapping[str, msgspec.Raw], names: Collection[str]) -> dict[str, int]:
+    """Those of the names that have a whole number, however it is written; null is none.
 
-
-def _whole(members: Mapping[str, msgspec.Raw], name: str) -> int | None:
-    """A whole number, however it is written; None for null. Model servers differ about anything else."""
-    value = _decoded(members, name)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
-        return value
-    raise InnoError("invalid_request", f"{name} must be a whole number.", param=name)
+    Model servers differ about anything else.
+    """
+    found = {}
+    for name, value in members.items():
+        if name in names:
+            number = _read(value)
+            if isinstance(number, float) and number.is_integer():
+                number = int(number)
+            if isinstance(number, int) and not isinstance(number, bool):
+                found[name] = number
+            elif number is not None:
+                raise InnoError("invalid_request", f"{name} must be a whole number.", param=name)
+    return found
 
 
 def _prompts(members: Mapping[str, msgspec.Raw]) -> int:
     """How many prompts there are. A list of numbers is one, written in tokens."""
-    prompt = _decoded(members, "prompt") if "prompt" in members else None
+    prompt = _read(members["prompt"]) if "prompt" in members else None
     if not isinstance(prompt, list) or _are_numbers(prompt):
         return 1
     return max(1, len(prompt))
@@ -147,11 +153,15 @@ def _has_hosted_tool(tools: object) -> bool:
     )
 
 
-def _decoded(members: Mapping[str, msgspec.Raw], name: str) -> object:
+def _read(value: msgspec.Raw) -> object:
     try:
-        return msgspec.json.decode(members[name])
+        return _decode(value)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise InnoError("invalid_request", f"{name} is not valid JSON: {error}.", param=name) from None
+        raise _no_json(error) from None
+
+
+def _no_json(error: Exception) -> InnoError:
+    return InnoError("invalid_request", f"The body is not valid JSON: {error}.")
 
 
 def _tokens(value: object, most: int) -> int:
