@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from sqlalchemy import TextClause
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from innoai.store.database import Database
     from innoai.store.deliveries import DeliveryRecord
@@ -468,6 +469,35 @@ async def test_a_delivery_under_way_is_not_taken_up_again_when_its_lease_could_n
     assert [each.state for each in found] == ["succeeded", "succeeded"]
     assert [each.event_id for each in receiver.at("/gated")] == [first, second]
     assert logs == []
+
+
+async def test_many_attempts_that_end_at_once_do_not_keep_others_from_the_store(
+    database: Database, receiver: Receiver, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [f"/gated/{number}" for number in range(20)]
+    await add(database, *(endpoint(number, receiver.url(path)) for number, path in enumerate(paths)))
+    await publish(database)
+    write, in_line, most = database.write, 0, 0
+
+    @asynccontextmanager
+    async def counted() -> AsyncIterator[AsyncConnection]:
+        nonlocal in_line, most
+        in_line += 1
+        most = max(most, in_line)
+        try:
+            async with write() as connection:
+                yield connection
+        finally:
+            in_line -= 1
+
+    monkeypatch.setattr(database, "write", counted)
+    async with working(worker_of(database, clock)):
+        for path in paths:
+            await asyncio.to_thread(receiver.wait_for, path, lambda came: len(came) == 1)
+        receiver.open.set()
+        await until(database, attempted(1))
+    # Beside conclusions there are one that leases and one that renews.
+    assert 1 <= most <= deliver.MOST_CONCLUDING + 2
 
 
 async def test_the_end_gives_leases_back(

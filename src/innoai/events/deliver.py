@@ -52,6 +52,12 @@ GIVE_UP_SECONDS = 5 * 86_400.0
 LANES: Mapping[Lane, int] = {Lane(failing=False, per_endpoint=4): 256, Lane(failing=True, per_endpoint=1): 64}
 """The lanes, with how many attempts each may have under way in this process."""
 
+MOST_LEASED = 64
+"""Leases of one transaction."""
+
+MOST_CONCLUDING = 4
+"""Conclusions that may stand in line for the store, so that whoever else writes waits for few of them."""
+
 WRONG_SIGNATURE = (400, 401, 403)
 """What a receiver says that still has the old secret."""
 
@@ -82,6 +88,7 @@ class Worker:
         self._id = fresh_id("wrk")
         self._under_way: dict[Lane, dict[str, asyncio.Task[None]]] = {lane: {} for lane in LANES}
         self._wake = asyncio.Event()
+        self._concluding = asyncio.Semaphore(MOST_CONCLUDING)
 
     async def run(self) -> None:
         """Take up what is due, again and again until cancelled."""
@@ -118,7 +125,7 @@ class Worker:
             open_lanes = [lane for lane, room in rooms.items() if room > 0]
             ready = await deliveries.lanes_with_work(connection, open_lanes, self._clock())
         for lane in ready:
-            await self._fill(lane, rooms[lane])
+            await self._fill(lane, min(rooms[lane], MOST_LEASED))
 
     async def _fill(self, lane: Lane, room: int) -> None:
         now = self._clock()
@@ -216,7 +223,7 @@ class Worker:
         return {**signed, **dict.fromkeys(own, HIDDEN)}, answer
 
     async def _conclude(self, delivery: Leased, attempt: AttemptRecord, answer: Answer) -> None:
-        async with self._database.write() as connection:
+        async with self._concluding, self._database.write() as connection:
             if answer.succeeded:
                 await self._conclude_success(connection, delivery, attempt)
             else:
