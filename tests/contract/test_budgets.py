@@ -285,3 +285,49 @@ def test_a_customers_own_limit_holds_over_all_its_credentials(admin: httpx.Clien
     assert admin.get("/models", headers=bearer(key)).status_code == 200
     assert admin.patch(f"/customers/{customer_id}", json={"rate_limit": None}).status_code == 200
     assert admin.get("/models", headers=bearer(bound)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "members"),
+    [
+        ("/chat/completions", b'"max_tokens":"9999"'),
+        ("/chat/completions", b'"max_tokens":5,"max_tokens":99999'),
+        ("/chat/completions", b'"max_tok\\u0065ns":99999'),
+        ("/chat/completions", b'"max_tokens":5,"Max_Tokens":99999'),
+        ("/chat/completions", b'"max_tokens":5,"n_predict":99999'),
+        ("/chat/completions", b'"max_tokens":1e6'),
+        ("/chat/completions", b'"max_tokens":5,"n":"5000"'),
+        ("/chat/completions", b'"max_tokens":5,"n":5e3'),
+        ("/chat/completions", b'"max_tokens":5,"x":[1e999]'),
+        ("/completions", b'"max_tokens":5,"best_of":5000'),
+        ("/completions", b'"max_tokens":90,"prompt":["a","b","c","d","e","f","g"]'),
+        ("/completions", b'"max_tokens":5,"prompt":{"id":"pmpt_1"}'),
+        ("/chat/completions", b'"max_tokens":5,"tools":[{"type":"web_search"}]'),
+    ],
+)
+def test_no_spelling_asks_for_more_than_the_budget_covers(
+    admin: httpx.Client, upstream: Upstream, path: str, members: bytes
+) -> None:
+    key = create_key(admin, budgets={"total": "0.1"})
+    marker, headers = marked()
+    body = b'{"model":"%b","messages":[],%b}' % (BY_TOKEN.encode(), members)
+    answer = admin.post(
+        path, content=body, headers={**bearer(key["key"]), **headers, "content-type": "application/json"}
+    )
+    assert answer.status_code in {400, 402}, answer.text
+    assert upstream.requests(marker) == []
+
+
+def test_a_negative_cap_is_replaced_by_one_that_the_budget_covers(
+    admin: httpx.Client, upstream: Upstream
+) -> None:
+    key = create_key(admin, budgets={"total": "0.1"})
+    marker, headers = marked()
+    odd = asking(BY_TOKEN, max_tokens=5, max_completion_tokens=-1, n_predict=-1)
+    assert (
+        admin.post("/chat/completions", json=odd, headers={**bearer(key["key"]), **headers}).status_code
+        == 200
+    )
+    sent = upstream.request(marker).json()
+    assert 256 <= sent["max_tokens"] < 399
+    assert not {"max_completion_tokens", "n_predict"} & sent.keys()

@@ -277,6 +277,12 @@ def test_the_model_of_a_form_is_mapped_and_the_rest_kept_byte_for_byte() -> None
     assert isinstance(body, MultipartBody)
 
 
+def test_how_many_answers_a_form_asks_for_is_read() -> None:
+    asked = form(NAMED, part(b'name="n"', b"3"), part(b'name="N"', b"10"))
+    assert read_multipart(asked, TYPE).counts == (b"3", b"10")
+    assert read_multipart(form(NAMED), TYPE).counts == ()
+
+
 @pytest.mark.parametrize(
     "disposition",
     [

@@ -14,7 +14,7 @@ from innoai.access.budgets import Quote, Reservation
 from innoai.access.principal import Principal
 from innoai.config import PriceSettings
 from innoai.errors import InnoError
-from innoai.gateway.body import read_json
+from innoai.gateway.body import MultipartBody, read_json
 from innoai.gateway.quoting import LEAST_ANSWER, Quoting
 from innoai.metering.bounds import UNKNOWN_ANSWER
 from innoai.metering.prices import Tariff, price_of
@@ -117,6 +117,18 @@ def test_completions_of_several_prompts_cost_an_answer_each() -> None:
     body = read_json(msgspec.json.encode({"model": "m", "prompt": ["a", "b", "c"], "max_tokens": 40, "n": 2}))
     made = quote(Quoting(Tariff({"USD": PRICE}), body, "/v1/completions"))
     assert PRICE.cost(3, 0, 3 * 2 * 40) <= made.most
+
+
+def test_a_form_says_how_many_answers_it_asks_for() -> None:
+    def of(*counts: bytes) -> int:
+        form = MultipartBody(b"", "m", 0, 0, counts)
+        return quote(Quoting(Tariff({"USD": PRICE}), form, "/v1/images/edits")).most
+
+    assert of(b"10") - of() == 9 * UNKNOWN_ANSWER * 6000
+    assert of(b"0") == of()
+    for odd in (b"", b"-1", b"1e1", b" 10", b"9" * 5000):
+        with pytest.raises(InnoError, match="n must be a whole number"):
+            of(odd)
 
 
 def test_what_cannot_be_bounded_is_refused_where_a_budget_asks() -> None:

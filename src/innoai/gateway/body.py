@@ -81,12 +81,16 @@ class JsonBody(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class MultipartBody:
-    """A form with files: bytes as they came, and where the model's name stands in them."""
+    """A form with files: bytes as they came, and where the model's name stands in them.
+
+    `counts`: how many answers it asks for, as it says so.
+    """
 
     content: bytes
     model: str
     start: int
     end: int
+    counts: tuple[bytes, ...] = ()
 
     def encode(self, upstream: Upstream) -> bytes:
         """The form for a model server, with its name of the model."""
@@ -138,14 +142,16 @@ def read_multipart(content: bytes, content_type: bytes) -> MultipartBody:
         InnoError: invalid_request for what is no such form, or unless exactly one part is the model.
     """
     delimiter = b"--" + _boundary(content_type)
-    models = [(start, end) for name, start, end in _parts(content, delimiter) if name.lower() == b"model"]
+    parts = [(name.lower(), start, end) for name, start, end in _parts(content, delimiter)]
+    models = [(start, end) for name, start, end in parts if name == b"model"]
+    counts = tuple(content[start:end] for name, start, end in parts if name == b"n")
     if len(models) != 1:
         raise InnoError(
             "invalid_request", "Name the model in exactly one form field called model.", param="model"
         )
     start, end = models[0]
     try:
-        return MultipartBody(content, _checked_name(content[start:end].decode()), start, end)
+        return MultipartBody(content, _checked_name(content[start:end].decode()), start, end, counts)
     except UnicodeDecodeError:
         raise InnoError("invalid_request", "model must be UTF-8.", param="model") from None
 

@@ -68,6 +68,7 @@ class Quoting:
         self._longest = bounds.longest_answer(self._path, tariff.max_output_tokens)
         if not isinstance(body, JsonBody):
             self._prompt = tariff.context_window or bounds.FILE_TOKENS
+            self._answers = bounds.answers_of_form(body.counts)
             return
         self._prompt = bounds.prompt_tokens(body.members, tariff.context_window)
         self._answers = bounds.answers(body.members)

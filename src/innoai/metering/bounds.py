@@ -14,7 +14,7 @@ import msgspec
 from innoai.errors import InnoError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 FILE_TOKENS = 50_000
 """More than any image or sound of a usual size takes of a prompt."""
@@ -50,6 +50,7 @@ _REFERRING = frozenset(("previous_response_id", "conversation", "file_ids", "web
 BOUNDING = CAP_MEMBERS | _REFERRING | {*_COUNTS, "prompt", "tools"}
 """The members that a bound rests on."""
 
+_DIGITS = 9
 _decode = msgspec.json.Decoder().decode
 _OWN_TOOLS = frozenset(("function", "custom"))
 """Types of tools whose results the caller sends itself; others read what they like."""
@@ -102,6 +103,20 @@ def answers(members: Mapping[str, msgspec.Raw]) -> int:
     return max([1, *_numbers(members, _COUNTS).values()]) * _prompts(members)
 
 
+def answers_of_form(counts: Iterable[bytes]) -> int:
+    """The same for a form, given what it has for `n`.
+
+    Raises:
+        InnoError: invalid_request for a number that is none.
+    """
+    numbers = [1]
+    for count in counts:
+        if not (count.isdigit() and len(count) <= _DIGITS):
+            raise _no_number("n")
+        numbers.append(int(count))
+    return max(numbers)
+
+
 def stated_cap(members: Mapping[str, msgspec.Raw], path: str) -> int | None:
     """The tokens that the caller wants an answer to have at most; None where it does not say.
 
@@ -135,7 +150,7 @@ def _numbers(members: Mapping[str, msgspec.Raw], names: Collection[str]) -> dict
             if isinstance(number, int) and not isinstance(number, bool):
                 found[name] = number
             elif number is not None:
-                raise InnoError("invalid_request", f"{name} must be a whole number.", param=name)
+                raise _no_number(name)
     return found
 
 
@@ -158,6 +173,10 @@ def _read(value: msgspec.Raw) -> object:
         return _decode(value)
     except (msgspec.DecodeError, RecursionError) as error:
         raise _no_json(error) from None
+
+
+def _no_number(name: str) -> InnoError:
+    return InnoError("invalid_request", f"{name} must be a whole number.", param=name)
 
 
 def _no_json(error: Exception) -> InnoError:
