@@ -15,7 +15,7 @@ from innoai.access.principal import Principal
 from innoai.config import PriceSettings
 from innoai.errors import InnoError
 from innoai.gateway.body import MultipartBody, read_json
-from innoai.gateway.quoting import LEAST_ANSWER, Quoting
+from innoai.gateway.quoting import LEAST_ANSWER, MOST_ALLOWANCE, Quoting
 from innoai.metering.bounds import UNKNOWN_ANSWER
 from innoai.metering.prices import Tariff, price_of
 from tests.access.facts import ACCOUNT, KEY
@@ -27,9 +27,11 @@ HELLO = [{"role": "user", "content": "Hello"}]
 DECIMALS = st.decimals(0, 1000, allow_nan=False, allow_infinity=False, places=5)
 
 
-def quoting(tariff: Tariff, path: str = CHAT, **members: Any) -> Quoting:
+def quoting(
+    tariff: Tariff, path: str = CHAT, allowances: dict[str, int] | None = None, **members: Any
+) -> Quoting:
     body = read_json(msgspec.json.encode({"model": "m", "messages": HELLO, **members}))
-    return Quoting(tariff, body, path)
+    return Quoting(tariff, body, path, {} if allowances is None else allowances)
 
 
 def quote(asked: Quoting) -> Quote:
@@ -115,14 +117,14 @@ def test_a_capped_answer_costs_at_most_the_quote(members: dict[str, Any]) -> Non
 
 def test_completions_of_several_prompts_cost_an_answer_each() -> None:
     body = read_json(msgspec.json.encode({"model": "m", "prompt": ["a", "b", "c"], "max_tokens": 40, "n": 2}))
-    made = quote(Quoting(Tariff({"USD": PRICE}), body, "/v1/completions"))
+    made = quote(Quoting(Tariff({"USD": PRICE}), body, "/v1/completions", {}))
     assert PRICE.cost(3, 0, 3 * 2 * 40) <= made.most
 
 
 def test_a_form_says_how_many_answers_it_asks_for() -> None:
     def of(*counts: bytes) -> int:
         form = MultipartBody(b"", "m", 0, 0, counts)
-        return quote(Quoting(Tariff({"USD": PRICE}), form, "/v1/images/edits")).most
+        return quote(Quoting(Tariff({"USD": PRICE}), form, "/v1/images/edits", {})).most
 
     assert of(b"10") - of() == 9 * UNKNOWN_ANSWER * 6000
     assert of(b"0") == of()
@@ -134,3 +136,28 @@ def test_a_form_says_how_many_answers_it_asks_for() -> None:
 def test_what_cannot_be_bounded_is_refused_where_a_budget_asks() -> None:
     with pytest.raises(InnoError, match="max_tokens must be a whole number"):
         quote(quoting(Tariff({"USD": PRICE}), max_tokens="5"))
+
+
+def test_what_a_model_reads_beyond_the_bound_is_allowed_for_from_then_on() -> None:
+    allowances: dict[str, int] = {}
+    tariff = Tariff({"USD": PRICE})
+    two_at_once = [quoting(tariff, allowances=allowances, max_tokens=10) for _ in range(2)]
+    before = {quote(asked).most for asked in two_at_once}
+    for asked in two_at_once:
+        asked.learn(500)
+    made = quote(quoting(tariff, allowances=allowances, max_tokens=10))
+    assert made.most == PRICE.cost(500, 0, 10)
+    assert before.pop() < made.most
+    quoting(tariff, allowances=allowances)(PAYER)
+    asked = quoting(tariff, allowances=allowances, max_tokens=10)
+    assert quote(asked) == made
+    asked.learn(500)
+    assert quote(quoting(tariff, allowances=allowances, max_tokens=10)) == made
+
+
+def test_a_server_that_counts_wildly_does_not_make_every_budget_too_small() -> None:
+    allowances: dict[str, int] = {}
+    asked = quoting(Tariff({"USD": PRICE}), allowances=allowances, max_tokens=10)
+    quote(asked)
+    asked.learn(2**31 - 1)
+    assert allowances == {"m": MOST_ALLOWANCE}

@@ -75,6 +75,8 @@ class Models:
     tariffs: dict[str, Tariff]
     created: int
     transports: list[Transport] = field(default_factory=list)
+    allowances: dict[str, int] = field(default_factory=dict)
+    """Tokens that a model was seen to read beyond a prompt's bound, such as those of a long template."""
 
     def candidates(self, model: str, now: float) -> list[Target]:
         """The model's upstreams in the order in which to try them: those that cool down come last."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from innoai.gateway.connection import Connection
     from innoai.gateway.gateway import Gateway
     from innoai.gateway.models import Target
+    from innoai.gateway.quoting import Quoting
     from innoai.gateway.transport import Handle
     from innoai.gateway.upstream import AnswerHead, Failure
     from innoai.gateway.visit import Visit
@@ -59,7 +60,6 @@ class Passage:
     """
 
     __slots__ = (
-        "_answer_cap",
         "_body",
         "_call",
         "_candidates",
@@ -72,6 +72,7 @@ class Passage:
         "_length",
         "_pending",
         "_principal",
+        "_quoting",
         "_rate",
         "_reader",
         "_reservation",
@@ -90,7 +91,7 @@ class Passage:
         principal: Principal,
         rate: RateOutcome,
         reservation: Reservation | None = None,
-        answer_cap: int | None = None,
+        quoting: Quoting | None = None,
     ) -> None:
         self._gateway = gateway
         self._connection: Connection | None = connection
@@ -99,7 +100,7 @@ class Passage:
         self._principal = principal
         self._rate = rate
         self._reservation = reservation
-        self._answer_cap = answer_cap
+        self._quoting = quoting
         self._candidates = gateway.models.candidates(body.model, visit.started)
         self._target: Target
         self._call: Handle = NO_CALL
@@ -258,10 +259,13 @@ class Passage:
 
     def _cap_for(self, target: Target) -> tuple[str, int] | None:
         """What keeps the answer within the budget, where nothing else does."""
-        if self._answer_cap is None:
+        if self._reservation is None or self._quoting is None:
+            return None
+        cap = self._quoting.answer_cap(self._reservation)
+        if cap is None:
             return None
         member = cap_member(self._visit.arrival.route.path, target.upstream.base_url)
-        return member, self._answer_cap
+        return member, cap
 
     def _ask_another_or(self, failed: Refusal) -> None:
         # Nothing of an answer that broke before any of it was relayed counts as served.
@@ -357,6 +361,8 @@ class Passage:
             # An estimate is no reason to charge more than what was set aside.
             cost = min(cost, reservation.amount) if cost is not None and estimated else cost
             gateway.door.settle(reservation, cost or 0)
+            if usage is not None and self._quoting is not None:
+                self._quoting.learn(usage.prompt_tokens)
             # Whose month is that of the reservation, too.
             started_at = reservation.at
         gateway.spool.append(

@@ -17,18 +17,36 @@ if TYPE_CHECKING:
 LEAST_ANSWER = 256
 """Tokens of an answer below which it is not worth beginning, where the caller has not asked for so few."""
 
+MOST_ALLOWANCE = 8192
+"""Tokens beyond a prompt's own that a quote allows for at most: a model server that counts wildly is not
+to make every budget too small."""
+
 
 class Quoting:
     """Knows a request's body and its model's tariff. Called with whoever pays, it says what it may cost."""
 
-    __slots__ = ("_answers", "_body", "_cap", "_longest", "_path", "_price", "_prompt", "_tariff")
+    __slots__ = (
+        "_allowance",
+        "_allowances",
+        "_answers",
+        "_body",
+        "_cap",
+        "_longest",
+        "_path",
+        "_price",
+        "_prompt",
+        "_tariff",
+    )
 
-    def __init__(self, tariff: Tariff, body: JsonBody | MultipartBody, path: str) -> None:
+    def __init__(
+        self, tariff: Tariff, body: JsonBody | MultipartBody, path: str, allowances: dict[str, int]
+    ) -> None:
+        self._allowances = allowances
         self._tariff = tariff
         self._body = body
         self._path = path
         self._price: Price | None = None
-        self._prompt = self._longest = 0
+        self._prompt = self._longest = self._allowance = 0
         self._answers = 1
         self._cap: int | None = None
 
@@ -54,6 +72,13 @@ class Quoting:
             return None
         return min(affordable, self._longest)
 
+    def learn(self, prompt_tokens: int) -> None:
+        """The model read so many: where that is more than it should have, later quotes allow for it."""
+        if prompt_tokens > self._prompt:
+            allowance = min(self._allowance + prompt_tokens - self._prompt, MOST_ALLOWANCE)
+            known = self._allowances.get(self._body.model, 0)
+            self._allowances[self._body.model] = max(allowance, known)
+
     def _affordable(self, price: Price, amount: int) -> int:
         """Tokens of each answer that the amount covers beside the prompt."""
         if price.completion == 0:
@@ -71,6 +96,8 @@ class Quoting:
             self._answers = bounds.answers_of_form(body.counts)
             return
         self._prompt = bounds.prompt_tokens(body.members, tariff.context_window)
+        self._allowance = self._allowances.get(body.model, 0)
+        self._prompt += self._allowance
         self._answers = bounds.answers(body.members)
         self._cap = bounds.stated_cap(body.members, self._path)
         if self._cap is not None:

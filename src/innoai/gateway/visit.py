@@ -137,7 +137,7 @@ class Visit:
                 model = parts.model
                 tariff = gateway.models.tariffs.get(model)
                 if tariff is not None and tariff.prices:
-                    quoting = Quoting(tariff, parts, arrival.route.path)
+                    quoting = Quoting(tariff, parts, arrival.route.path, gateway.models.allowances)
                 request = Request(arrival.route, arrival.address, model, tariff is not None, quote=quoting)
             except InnoError as error:
                 # Not the exception: its traceback would hold this frame that holds it.
@@ -165,9 +165,8 @@ class Visit:
         if isinstance(body, Refusal):
             self._refuse(InnoError.of(body))
         elif self._connection is not None:
-            cap = None if reservation is None or quoting is None else quoting.answer_cap(reservation)
             self.passage = Passage(
-                self._gateway, self._connection, self, body, principal, rate, reservation, cap
+                self._gateway, self._connection, self, body, principal, rate, reservation, quoting
             )
             self.passage.begin()
         else:
