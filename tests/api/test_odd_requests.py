@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
 CHAT = "/v1/chat/completions"
 JSON = {"content-type": "application/json"}
+DELETING = """
+    CREATE TRIGGER deleting AFTER INSERT ON audit_entries
+    WHEN NEW.action = 'customer.created'
+        AND (SELECT count(*) FROM audit_entries WHERE instr(content, 'NAME')) <= DELETIONS
+    BEGIN DELETE FROM customers WHERE id = NEW.target_id; END
+"""
+"""Somebody who deletes a customer of that name as soon as it is there, as often as that."""
 
 
 def new_key(caller: httpx.Client, **members: object) -> httpx.Response:
@@ -84,11 +91,7 @@ def test_a_customer_that_is_deleted_while_its_token_is_minted_is_no_failure(
 ):
     name = f"fleeting-{deletions}"
     with contextlib.closing(sqlite3.connect(echoing.store)) as store, store:
-        store.execute(
-            f"CREATE TRIGGER deleting AFTER INSERT ON audit_entries WHEN NEW.action = 'customer.created' AND "
-            f"(SELECT count(*) FROM audit_entries WHERE instr(content, '{name}')) <= {deletions} "
-            "BEGIN DELETE FROM customers WHERE id = NEW.target_id; END"
-        )
+        store.execute(DELETING.replace("NAME", name).replace("DELETIONS", str(deletions)))
     try:
         answer = caller.post("/v1/auth/token", json={"customer_id": name})
     finally:
