@@ -280,6 +280,7 @@ class Connection(HttpToolsProtocol):
         """Make up for the scope that uvicorn makes at the beginning of a message."""
         # uvicorn's keep-alive timer runs after its answers, and only the parsed way stops it.
         self._repeated = None
+        self._first = b""
         url, headers, expects = _origin_form(self.url), self.headers, self.expect_100_continue
         super().on_message_begin()
         self.url = url
