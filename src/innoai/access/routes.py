@@ -68,6 +68,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/auth/token", None),
     Route("POST", "/v1/auth/refresh", None),
     Route("GET", "/v1/auth/validate", None),
+    Route("GET", "/v1/auth/forward", None),
     Route("POST", "/v1/auth/revoke", None),
     Route("POST", "/v1/auth/introspect", None),
     Route("POST", "/v1/auth/explain", ADMIN_FULL),
@@ -114,6 +115,17 @@ _BY_TEMPLATE: Mapping[tuple[str, str], Route] = MappingProxyType(
     {(route.method, route.path): route for route in ROUTES}
 )
 _PATHS = frozenset(route.path for route in ROUTES)
+_BY_LENGTH: Mapping[tuple[str, int], tuple[tuple[Route, list[str]], ...]] = MappingProxyType(
+    {
+        (method, slashes): tuple(
+            (route, route.path.split("/"))
+            for route in ROUTES
+            if route.method == method and route.path.count("/") == slashes
+        )
+        for method, slashes in {(route.method, route.path.count("/")) for route in ROUTES}
+    }
+)
+"""The rows that a path of so many segments can fall under at all, taken apart."""
 
 
 def route_for(method: str, template: str) -> Route:
@@ -127,9 +139,8 @@ def match(method: str, path: str) -> Route | None:
     if exact is not None or path in _PATHS:
         return exact
     segments = path.split("/")
-    return next(
-        (route for route in ROUTES if route.method == method and _fits(route.path.split("/"), segments)), None
-    )
+    rows = _BY_LENGTH.get((method, len(segments) - 1), ())
+    return next((route for route, template in rows if _fits(template, segments)), None)
 
 
 def allowed_methods(path: str) -> tuple[str, ...]:

@@ -24,6 +24,27 @@ def is_worth_learning(new_heads: int) -> bool:
     return new_heads <= PATIENCE or new_heads % RETRY_EVERY == 0
 
 
+class RepeatedMessage:
+    """A whole message without a body: the same bytes again, and nothing else."""
+
+    __slots__ = ("_message",)
+
+    def __init__(self, message: bytes) -> None:
+        self._message = message
+
+    @classmethod
+    def learn(cls, data: bytes) -> Self | None:
+        """The message that `data` is; None if it is more or less than one head.
+
+        Only for data that a parser has accepted as a whole message.
+        """
+        return cls(data) if data.find(b"\r\n\r\n") + 4 == len(data) else None
+
+    def body_of(self, data: bytes) -> bytes | None:
+        """The empty body, if `data` is exactly this message; None for anything else."""
+        return b"" if data == self._message else None
+
+
 class RepeatedHead:
     """A head, with a gap where its Content-Length has digits."""
 

@@ -236,6 +236,11 @@ class Keyring:
         )
         return None if found is None else self._keep_customer(*found)
 
+    def cached_customer(self, account_id: str, customer_id: str) -> Customer | None:
+        """The account's customer, from memory alone; None when the store has to be asked."""
+        pk = self._customer_pks.get((account_id, customer_id))
+        return None if pk is None else self._customers.get(pk)
+
     async def customer_of(self, account_id: str, customer_id: str) -> Customer | None:
         """The account's customer by the account's own id."""
         pk = self._customer_pks.get((account_id, customer_id))
