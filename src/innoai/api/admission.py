@@ -33,7 +33,7 @@ ADMISSION_KEY = "innoai.admission"
 HEAD_KEY = "innoai.head"
 """Marks a HEAD, which handlers see as the GET: one whose answer has no end need not begin it."""
 
-CREDENTIAL_IN_BODY = {"admits_itself": True}
+CREDENTIAL_IN_BODY = {"admits_itself": True, "credential_in_body": True}
 """Marks a handler that admits its caller itself, since the credential may be in the body."""
 ASKS_FOR_ANOTHER = {"admits_itself": True}
 """Marks one that admits its caller itself, since another request is decided about."""
