@@ -65,7 +65,7 @@ class Lanes:
         return made
 
     async def key(self, **members: object) -> str:
-        made: str = (await self.make("/v1/keys", name="A test's", **members))["key"]
+        made: str = (await self.make("/v1/keys", None, name="A test's", **members))["key"]
         return made
 
 
@@ -275,6 +275,7 @@ async def test_leave_to_send_a_body_is_given(house: House) -> None:
 
 async def test_a_question_may_come_in_any_pieces(house: House) -> None:
     async with house.caller() as caller:
+        await caller.ask(get("/v1/auth/validate", house.key))
         for request in (
             get("/v1/auth/validate", house.key),
             mint(house.key, '{"scopes": ["inference:read"]}'),
@@ -282,6 +283,18 @@ async def test_a_question_may_come_in_any_pieces(house: House) -> None:
             for size in (1, 7, len(request) - 1, len(request)):
                 for start in range(0, len(request), size):
                     house.connections[-1].data_received(request[start : start + size])
+                assert (await caller.answer()).status == 200
+
+
+@pytest.mark.parametrize("length", ["2", "0000000000002"])
+async def test_a_body_may_come_behind_its_head(house: House, length: str) -> None:
+    async with house.caller() as caller:
+        await caller.ask(get("/v1/auth/validate", house.key))
+        connection = house.connections[-1]
+        for method, path in (("POST", "/v1/auth/token"), ("GET", "/v1/auth/validate")):
+            for _ in range(3):
+                connection.data_received(get(path, house.key, f"Content-Length: {length}", method=method))
+                connection.data_received(b"{}")
                 assert (await caller.answer()).status == 200
 
 

@@ -22,7 +22,7 @@ from innoai.errors import InnoError, refusal
 from innoai.gateway.arrival import ROUTES, Arrival
 from innoai.gateway.headers import read_request
 from innoai.gateway.inquiry import Inquiry
-from innoai.gateway.repeated import RepeatedHead, RepeatedMessage, is_worth_learning
+from innoai.gateway.repeated import RepeatedBodiless, RepeatedHead, is_worth_learning
 from innoai.gateway.visit import Visit
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Connection(HttpToolsProtocol):
         # Between two requests, where a repeated head may begin; `_first` is what the present one began with.
         self._is_between = True
         self._first = b""
-        self._repeated: RepeatedHead | RepeatedMessage | None = None
+        self._repeated: RepeatedHead | RepeatedBodiless | None = None
         self._known: Arrival | Inquiry
         # A question about a credential whose body is still coming in.
         self._inquiry: Inquiry | None = None
@@ -305,7 +305,7 @@ class Connection(HttpToolsProtocol):
         self._new_heads += 1
         if self._keep_alive and is_worth_learning(self._new_heads):
             self._known = known
-            self._repeated = RepeatedHead.learn(self._first) or RepeatedMessage.learn(self._first)
+            self._repeated = RepeatedHead.learn(self._first) or RepeatedBodiless.learn(self._first)
         self._first = b""
 
     def _begin_again(self, body: bytes) -> bool:
