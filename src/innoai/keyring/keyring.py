@@ -152,9 +152,13 @@ class Keyring:
             InnoError: service_unavailable when memory is too old to be trusted.
         """
         self._trust_memory()
-        key_id = self._key_ids.get(self.digest(credential) if seen is None else seen)
+        digest = self.digest(credential) if seen is None else seen
+        key_id = self._key_ids.get(digest)
         if key_id is not None:
             return self._principals.get(key_id)
+        verified = self._claims.get(digest)
+        if verified is not None and verified.token_use == "access":
+            return self._cached_bearer(verified)
         if credential.startswith(key_format.PREFIX):
             return None if key_format.is_well_formed(credential) else _malformed()
         if not is_token_shaped(credential):
