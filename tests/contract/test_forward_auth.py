@@ -219,6 +219,20 @@ def test_a_client_cannot_describe_another_request_than_it_makes(
     assert proxy.get("/v1/models", headers={**bearer(key["key"]), **lies}).status_code == 200
 
 
+def test_a_client_cannot_have_the_proxy_drop_what_it_and_innoai_say(
+    admin: httpx.Client, proxy: httpx.Client
+) -> None:
+    """What Connection names ends at the proxy (RFC 9110 §7.6.1); these are not the client's to name."""
+    key = create_key(admin)["key"]
+    token = mint(admin, key, customer_id="acme", scopes=["inference:read"])["access_token"]
+    names = [f"x-innoai-{name}" for name in IDENTITY] + [name for pair in SPELLINGS.values() for name in pair]
+    headers = {**bearer(token), "connection": ", ".join(["keep-alive", *names])}
+    asked = proxy.get("/", headers=headers).json()
+    assert asked["headers"]["x-innoai-customer"] == "acme"
+    assert asked["headers"]["x-innoai-scopes"] == "inference:read"
+    refused_by_proxy(proxy.post("/v1/chat/completions", headers=headers), "insufficient_permissions")
+
+
 def test_a_client_cannot_choose_its_address(admin: httpx.Client, proxy: httpx.Client) -> None:
     key = create_key(admin, allowed_ips=[f"{HOME}/32"])
     answer = proxy.get("/", headers={**bearer(key["key"]), "x-forwarded-for": HOME})

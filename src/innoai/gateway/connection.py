@@ -295,6 +295,8 @@ class Connection(HttpToolsProtocol):
             self.reply(reply)
             return
         self._begin_asgi()
+        if self._deaf:
+            return
         if content:
             super().on_body(content)
         super().on_message_complete()
