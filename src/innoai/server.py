@@ -23,6 +23,7 @@ from innoai.api import expiring
 from innoai.api.app import ControlPlane
 from innoai.api.metrics import open_registry
 from innoai.api.services import Services
+from innoai.auth.minting import Mint
 from innoai.config import ConfigError, split_bind
 from innoai.door import Door
 from innoai.errors import InnoError
@@ -31,6 +32,7 @@ from innoai.events.deliver import Worker
 from innoai.fresh_ids import fresh_id
 from innoai.gateway.connection import IDLE_PATIENCE, Connection
 from innoai.gateway.gateway import Gateway
+from innoai.gateway.inquiry import InquiryDesk
 from innoai.gateway.models import open_models
 from innoai.ids import RequestIds
 from innoai.keyring.feed import ChangeFeed
@@ -120,6 +122,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         budgets=budgets,
         on_burst=bursts.note,
     )
+    mint = Mint(keyring, settings.tokens, settings.tiers, time.time)
     shipper = Shipper(spool, database, budgets, settings.billing.currency, time.time)
     models = open_models(settings.models, time.time, settings.billing)
     proxies = parse_networks(settings.server.trusted_proxies)
@@ -134,6 +137,14 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         new_request_id=new_request_id,
         clock=time.time,
         monotonic=time.monotonic,
+        desk=InquiryDesk(
+            door=door,
+            keyring=keyring,
+            mint=mint,
+            models=settings.models,
+            trusted_proxies=proxies,
+            new_request_id=new_request_id,
+        ),
     )
     services = Services(
         settings=settings,
@@ -142,6 +153,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         keyring=keyring,
         feed=feed,
         door=door,
+        mint=mint,
         tiers=settings.tiers,
         started_at=int(time.time()),
         trusted_proxies=proxies,

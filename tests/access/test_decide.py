@@ -368,6 +368,17 @@ def test_a_key_may_always_revoke_itself_and_no_other():
     assert not decide(powerless, Request(DELETE_KEY, INSIDE), NOW).allowed
 
 
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_scope_that_is_asked_for_beside_the_routes_has_to_be_granted_too(scope):
+    request = Request(MODELS, INSIDE, required_scope=scope)
+    for held in (["inference:read"], ["inference:read", scope], [scope], [ADMIN_FULL]):
+        scopes = scope_set(held)
+        decision = decide(with_key(KEY_PRINCIPAL, scopes=scopes), request, NOW)
+        missing = [asked for asked in (scope, "inference:read") if not grants(scopes, asked)]
+        refused = refusal("insufficient_permissions", required_scope=missing[0]) if missing else None
+        assert decision.refusal == refused
+
+
 def test_a_key_may_not_rotate_itself_without_the_scope():
     assert not decide(KEY_PRINCIPAL, Request(ROTATE_KEY, INSIDE, target_key="key_1"), NOW).allowed
 

@@ -40,6 +40,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("POST", "/v1/auth/token"): Call(200, {}),
     ("POST", "/v1/auth/refresh"): Call(200, {"refresh_token": "{refresh_token}"}),
     ("GET", "/v1/auth/validate"): Call(200),
+    ("GET", "/v1/auth/forward"): Call(204),
     ("POST", "/v1/auth/revoke"): Call(200, {"token": "{access_token}"}, ("token.revoked",)),
     ("POST", "/v1/auth/introspect"): Call(200, {"token": "{access_token}"}),
     ("POST", "/v1/auth/explain"): Call(200, {"key": "{key_id}", "method": "GET", "path": "/v1/models"}),

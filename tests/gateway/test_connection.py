@@ -106,6 +106,16 @@ async def test_what_follows_half_a_head_is_its_other_half(house: House, caller: 
     assert (await caller.answer()).code == "invalid_api_key"
 
 
+async def test_a_head_before_chunks_is_not_learnt_for_a_whole_request(house: House, caller: Caller) -> None:
+    (connection,) = house.connections
+    head = house.post().partition(b"Content-Length")[0] + b"Transfer-Encoding: chunked\r\n\r\n"
+    chunks = b"%x\r\n%b\r\n0\r\n\r\n" % (len(HELLO), HELLO)
+    for _ in range(3):
+        connection.data_received(head)
+        connection.data_received(chunks)
+        assert (await caller.answer()).body == OK
+
+
 async def test_half_a_head_is_not_learnt_for_a_whole_one(house: House, caller: Caller) -> None:
     (connection,) = house.connections
     request = house.post()

@@ -9,7 +9,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, Htt
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from innoai.gateway.repeated import RepeatedHead
+from innoai.gateway.repeated import RepeatedBodiless, RepeatedHead
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -194,3 +194,37 @@ def test_anything_but_the_same_head_and_just_its_body_is_not_known(data: bytes) 
 )
 def test_a_head_without_just_one_short_content_length_is_not_learnt(data: bytes) -> None:
     assert RepeatedHead.learn(data) is None
+
+
+QUESTION = b"GET /v1/auth/validate HTTP/1.1\r\nhost: x\r\nx-content-length: 5\r\n\r\n"
+
+
+def test_a_request_without_a_body_is_known_by_all_of_its_bytes() -> None:
+    known = RepeatedBodiless.learn(QUESTION)
+    assert known is not None
+    assert known.body_of(QUESTION) == b""
+    for other in (QUESTION[:-1], QUESTION + b"x", QUESTION * 2, QUESTION.replace(b"x\r", b"y\r"), b""):
+        assert known.body_of(other) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\r\n\r\n",
+        QUESTION[:-1],
+        QUESTION + b"GET",
+        QUESTION * 2,
+        *(
+            QUESTION.replace(b"x-content-length: 5", line)
+            for line in (
+                b"Content-Length: 5",
+                b"content-length:0000000000005",
+                b"Transfer-Encoding: chunked",
+                b"transfer-encoding:\tgzip, chunked",
+            )
+        ),
+    ],
+)
+def test_a_head_with_a_body_to_come_is_no_whole_request(data: bytes) -> None:
+    assert RepeatedBodiless.learn(data) is None

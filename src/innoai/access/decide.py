@@ -33,7 +33,8 @@ class Request(Struct, frozen=True):
 
     `address` is the caller's, as networks.client_address found it; `model` the public model name in
     the body and `model_served` whether this server has it; `target_key` the key id in the path;
-    `quote` says what it may cost, and is asked only where a budget applies.
+    `quote` says what it may cost, and is asked only where a budget applies; `required_scope` is asked for
+    beside the route's, by whoever asks on behalf of another service.
     """
 
     route: Route
@@ -42,6 +43,7 @@ class Request(Struct, frozen=True):
     model_served: bool = True
     target_key: str | None = None
     quote: Callable[[Principal], Quote | None] | None = None
+    required_scope: str | None = None
 
 
 class Rule(NamedTuple):
@@ -193,6 +195,8 @@ def _refuse_scope(principal: Principal, request: Request, _now: float) -> Refusa
             "insufficient_permissions",
             f"Tier {principal.account.tier} does not include {route.feature}. Ask the operator for another.",
         )
+    if request.required_scope is not None and not grants(principal.scopes, request.required_scope):
+        return refusal("insufficient_permissions", required_scope=request.required_scope)
     if route.scope is None or grants(principal.scopes, route.scope):
         return None
     if route.own_key and principal.token is None and request.target_key == principal.key.id:

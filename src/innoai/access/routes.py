@@ -7,6 +7,7 @@ a customer's credential may not use; `feature` one that the account's tier has t
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -68,6 +69,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/auth/token", None),
     Route("POST", "/v1/auth/refresh", None),
     Route("GET", "/v1/auth/validate", None),
+    Route("GET", "/v1/auth/forward", None),
     Route("POST", "/v1/auth/revoke", None),
     Route("POST", "/v1/auth/introspect", None),
     Route("POST", "/v1/auth/explain", ADMIN_FULL),
@@ -114,6 +116,19 @@ _BY_TEMPLATE: Mapping[tuple[str, str], Route] = MappingProxyType(
     {(route.method, route.path): route for route in ROUTES}
 )
 _PATHS = frozenset(route.path for route in ROUTES)
+_ROWS: Mapping[str, tuple[Route, ...]] = MappingProxyType(
+    {
+        method: tuple(route for route in ROUTES if route.method == method)
+        for method in {route.method for route in ROUTES}
+    }
+)
+_PATTERNS: Mapping[str, re.Pattern[str]] = MappingProxyType(
+    {
+        method: re.compile("|".join(f"({re.sub(r'{[a-z_]+}', '[^/]+', row.path)})" for row in rows))
+        for method, rows in _ROWS.items()
+    }
+)
+"""The rows of a method, and one expression whose groups are their paths, in the same order."""
 
 
 def route_for(method: str, template: str) -> Route:
@@ -126,10 +141,9 @@ def match(method: str, path: str) -> Route | None:
     exact = _BY_TEMPLATE.get((method, path))
     if exact is not None or path in _PATHS:
         return exact
-    segments = path.split("/")
-    return next(
-        (route for route in ROUTES if route.method == method and _fits(route.path.split("/"), segments)), None
-    )
+    pattern = _PATTERNS.get(method)
+    found = None if pattern is None else pattern.fullmatch(path)
+    return None if found is None or found.lastindex is None else _ROWS[method][found.lastindex - 1]
 
 
 def allowed_methods(path: str) -> tuple[str, ...]:

@@ -33,8 +33,10 @@ ADMISSION_KEY = "innoai.admission"
 HEAD_KEY = "innoai.head"
 """Marks a HEAD, which handlers see as the GET: one whose answer has no end need not begin it."""
 
-CREDENTIAL_IN_BODY = {"credential_in_body": True}
+CREDENTIAL_IN_BODY = {"admits_itself": True, "credential_in_body": True}
 """Marks a handler that admits its caller itself, since the credential may be in the body."""
+ASKS_FOR_ANOTHER = {"admits_itself": True}
+"""Marks one that admits its caller itself, since another request is decided about."""
 
 _TYPED_PARAMETER = re.compile(r"\{(\w+):\w+\}")
 
@@ -46,7 +48,7 @@ async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
         # Litestar would answer it on every path, which no row of the matrix does.
         raise MethodNotAllowedException
     template = path_template(handler)
-    if not template.startswith("/v1/") or handler.opt.get("credential_in_body"):
+    if not template.startswith("/v1/") or handler.opt.get("admits_itself"):
         return
     services: Services = connection.app.state.services
     route = route_for(method, template)

@@ -19,6 +19,7 @@ from innoai.api import (
     deliveries,
     docs,
     event_stream,
+    forward,
     health,
     keys,
     members,
@@ -46,6 +47,7 @@ HANDLERS = (
     auth.issue_token,
     auth.refresh_token,
     auth.validate,
+    forward.forward,
     credentials.revoke_token,
     credentials.introspect,
     credentials.explain,
@@ -133,6 +135,7 @@ class ControlPlane:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request_id = scope[REQUEST_ID_KEY] = self._new_request_id()
+        scope = forward.as_asked_by_envoy(scope)
         if scope["method"] == "HEAD":
             # A HEAD is answered as the GET; uvicorn, whose scope this copy leaves alone, sends no body.
             scope = {**scope, "method": "GET", HEAD_KEY: True}

@@ -15,7 +15,8 @@ from innoai.api.actors import actor_of
 from innoai.api.admission import Caller, Inside
 from innoai.api.money import AmountText, Budgets, SetBudgets, budgets_of, set_budgets
 from innoai.api.services import Services
-from innoai.api.wire import CustomerId, JsonRequest, answer, read_body, read_query
+from innoai.api.wire import JsonRequest, answer, read_body, read_query
+from innoai.auth.shapes import CustomerId
 from innoai.door import Admission
 from innoai.errors import InnoError
 from innoai.events import journal

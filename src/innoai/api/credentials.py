@@ -26,7 +26,8 @@ from innoai.api.admission import (
     header_credential,
 )
 from innoai.api.services import Services
-from innoai.api.wire import Credential, JsonRequest, answer, read_body
+from innoai.api.wire import JsonRequest, answer, read_body
+from innoai.auth.shapes import Credential
 from innoai.door import Admission, admission
 from innoai.errors import InnoError, refusal
 from innoai.events import journal

@@ -25,7 +25,6 @@ from innoai.api.rates import RateLimit
 from innoai.api.services import Services
 from innoai.api.wire import (
     PRINTABLE,
-    CustomerId,
     Instant,
     JsonRequest,
     Limit,
@@ -38,6 +37,7 @@ from innoai.api.wire import (
     read_body,
     read_query,
 )
+from innoai.auth.shapes import CustomerId
 from innoai.door import Admission
 from innoai.errors import InnoError
 from innoai.events import journal

@@ -57,6 +57,31 @@ _HEADERS: dict[str, dict[str, Any]] = {
         "required": True,
         "schema": {"type": "string", "pattern": r"^([0-9]+ms|([0-9]+m)?[0-9]+(\.[0-9]+)?s)$"},
     },
+    "x-innoai-account": {
+        "description": "the account of the credential",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^acc_[0-9A-Za-z]{22}$"},
+    },
+    "x-innoai-key": {
+        "description": "the key, or the key that the token was minted from",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^key_[0-9A-Za-z]{22}$"},
+    },
+    "x-innoai-customer": {
+        "description": "the account's own id of the customer that the credential acts for, if for any",
+        "required": False,
+        "schema": {"type": "string"},
+    },
+    "x-innoai-scopes": {
+        "description": "what the credential may do, separated by spaces",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[a-z]+:[a-z]+( [a-z]+:[a-z]+)*$"},
+    },
+    "x-innoai-tier": {
+        "description": "the tier of the account",
+        "required": True,
+        "schema": {"type": "string"},
+    },
     "Retry-After": {
         "description": "seconds after which to try again",
         "required": True,
@@ -207,7 +232,7 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _answer(operation: Operation, body: Body | None, schemas: _Schemas) -> dict[str, Any]:
     admitted = (operation.method, operation.path) in _ROUTES and operation.path not in CREDENTIAL_IN_BODY
-    names = ("x-request-id", *(_RATE_HEADERS if admitted else ()))
+    names = ("x-request-id", *(_RATE_HEADERS if admitted else ()), *operation.headers)
     answer: dict[str, Any] = {"description": "Done.", "headers": {name: _header(name) for name in names}}
     if body is not None:
         answer["description"] = _describe(body.shapes[body.media_type], operation.summary)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from innoai.access.networks import Networks
     from innoai.access.tiers import Tier
     from innoai.api.event_stream import Reader
+    from innoai.auth.minting import Mint
     from innoai.config import Settings
     from innoai.door import Door
     from innoai.keyring.feed import ChangeFeed
@@ -33,6 +34,7 @@ class Services:
     keyring: Keyring
     feed: ChangeFeed
     door: Door
+    mint: Mint
     tiers: Mapping[str, Tier]
     started_at: int
     trusted_proxies: Networks

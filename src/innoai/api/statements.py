@@ -26,7 +26,8 @@ from innoai.api.billing import (
 from innoai.api.csv_export import csv_answer
 from innoai.api.money import AmountText
 from innoai.api.services import Services
-from innoai.api.wire import CustomerId, JsonRequest, Limit, Page, answer, read_query
+from innoai.api.wire import JsonRequest, Limit, Page, answer, read_query
+from innoai.auth.shapes import CustomerId
 from innoai.door import Admission
 from innoai.errors import InnoError
 from innoai.store import billing, customers

@@ -31,7 +31,8 @@ from innoai.api.csv_export import csv_answer
 from innoai.api.keys import LAST_INSTANT, ModelName
 from innoai.api.money import AmountText
 from innoai.api.services import Services
-from innoai.api.wire import CustomerId, Instant, JsonRequest, Limit, Page, answer, instant, read_query
+from innoai.api.wire import Instant, JsonRequest, Limit, Page, answer, instant, read_query
+from innoai.auth.shapes import CustomerId
 from innoai.door import Admission
 from innoai.errors import InnoError
 from innoai.store import billing, usage

@@ -12,7 +12,6 @@ from litestar import Request, Response
 from msgspec import Meta
 
 from innoai import json_shapes
-from innoai.access.tokens import MAX_TOKEN_BYTES
 from innoai.errors import InnoError
 
 if TYPE_CHECKING:
@@ -31,17 +30,7 @@ _is_number = re.compile(r"-?[0-9]{1,9}", re.ASCII).fullmatch
 # Python's $ also matches before a line feed at the end.
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$(?!\n)"
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=PRINTABLE, description="a name for people")]
-CustomerId = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=128,
-        pattern=r"^[A-Za-z0-9._~:@+=|-]+$(?!\n)",
-        description="the account's own id of its customer",
-    ),
-]
 Instant = Annotated[datetime, Meta(tz=True, description="an RFC 3339 instant with its offset")]
-Credential = Annotated[str, Meta(min_length=1, max_length=MAX_TOKEN_BYTES)]
 Limit = Annotated[int, Meta(ge=1, le=100, description="how many to list at most")]
 
 

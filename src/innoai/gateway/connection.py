@@ -1,4 +1,6 @@
-"""A caller's connection: uvicorn's, which answers inference itself and leaves everything else to ASGI.
+"""A caller's connection: uvicorn's, which answers inference itself and leaves the rest to ASGI.
+
+Questions about a credential it answers as well, when they are plain and memory suffices (inquiry.py).
 
 Three things are added beside the fast lane: heads, framing and patience have bounds, what is not HTTP
 is refused in our envelope, and a request that is pipelined behind one under way is dropped with the
@@ -19,7 +21,8 @@ from innoai.envelope import refusal_body, refusal_headers
 from innoai.errors import InnoError, refusal
 from innoai.gateway.arrival import ROUTES, Arrival
 from innoai.gateway.headers import read_request
-from innoai.gateway.repeated import RepeatedHead, is_worth_learning
+from innoai.gateway.inquiry import Inquiry
+from innoai.gateway.repeated import RepeatedBodiless, RepeatedHead, is_worth_learning
 from innoai.gateway.visit import Visit
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from innoai.errors import Refusal
     from innoai.gateway.gateway import Gateway
     from innoai.gateway.headers import Headers
+    from innoai.gateway.inquiry import Reply
 
 HEAD_PATIENCE = 30.0
 BODY_PATIENCE = 60.0
@@ -60,8 +64,11 @@ class Connection(HttpToolsProtocol):
         # Between two requests, where a repeated head may begin; `_first` is what the present one began with.
         self._is_between = True
         self._first = b""
-        self._repeated: RepeatedHead | None = None
-        self._arrival: Arrival
+        self._repeated: RepeatedHead | RepeatedBodiless | None = None
+        self._known: Arrival | Inquiry
+        # A question about a credential whose body is still coming in.
+        self._inquiry: Inquiry | None = None
+        self._content = b""
         self._new_heads = 0
         self._deaf = False
         self._keep_alive = True
@@ -93,8 +100,7 @@ class Connection(HttpToolsProtocol):
             return
         if self._is_between and self.visit is None:
             body = None if self._repeated is None else self._repeated.body_of(data)
-            if body is not None and len(body) <= self.gateway.max_body_bytes:
-                self._begin_again(body)
+            if body is not None and self._begin_again(body):
                 return
             self._first = data
         self._parse(data)
@@ -145,7 +151,7 @@ class Connection(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """The server is stopping: finish what is under way, and nothing after it."""
-        if self.visit is None:
+        if self.visit is None and self._inquiry is None:
             super().shutdown()
         else:
             self._keep_alive = False
@@ -196,7 +202,9 @@ class Connection(HttpToolsProtocol):
         elif path in ROUTES:
             self._begin_visit(path, query)
         else:
-            self._begin_asgi()
+            self._inquiry = self._begin_inquiry(path, query)
+            if self._inquiry is None:
+                self._begin_asgi()
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body."""
@@ -206,6 +214,8 @@ class Connection(HttpToolsProtocol):
         self.deadline = self.loop.time() + BODY_PATIENCE
         if self.visit is not None:
             self.visit.feed(body)
+        elif self._inquiry is not None:
+            self._content += body
         else:
             super().on_body(body)
 
@@ -219,6 +229,8 @@ class Connection(HttpToolsProtocol):
         if self.visit is not None:
             self._learn(self.visit.arrival)
             self.visit.complete()
+        elif self._inquiry is not None:
+            self._answer_inquiry(self._inquiry)
         elif self.cycle.response_complete:
             self.deadline = self.loop.time() + IDLE_PATIENCE
         else:
@@ -249,10 +261,13 @@ class Connection(HttpToolsProtocol):
         """The latest ASGI request, which uvicorn's annotation says is always there."""
         return self.cycle
 
-    def _begin_visit(self, path: bytes, query: bytes) -> None:
-        self._unset_keepalive_if_required()
+    def _read_framing(self) -> None:
         self._is_http_11 = self.parser.get_http_version() == "1.1"
         self._keep_alive = self._is_http_11 and self.parser.should_keep_alive()
+
+    def _begin_visit(self, path: bytes, query: bytes) -> None:
+        self._unset_keepalive_if_required()
+        self._read_framing()
         headers = read_request(self.headers)
         address = caller_address(self.client, headers.forwarded_for, self.gateway.trusted_proxies)
         seen = self.gateway.door.digest(headers.credential)
@@ -260,21 +275,58 @@ class Connection(HttpToolsProtocol):
         self.visit = Visit(self.gateway, self, arrival)
         self.visit.begin(expects_continue=self.expect_100_continue)
 
-    def _learn(self, arrival: Arrival) -> None:
+    def _begin_inquiry(self, path: bytes, query: bytes) -> Inquiry | None:
+        """A question about a credential, unless the control plane has to see it."""
+        desk, cycle = self.gateway.desk, self._cycle()
+        self._content = b""
+        if desk is None or self.expect_100_continue or (cycle is not None and not cycle.response_complete):
+            return None
+        self._read_framing()
+        if not self._keep_alive:
+            return None
+        return desk.inquiry(self.parser.get_method(), path, query, self.headers, self.client)
+
+    def _answer_inquiry(self, inquiry: Inquiry) -> None:
+        """Answer, or let the control plane do it."""
+        content, self._content, self._inquiry = self._content, b"", None
+        reply = inquiry.answer(content)
+        if reply is not None:
+            self._learn(inquiry)
+            self.reply(reply)
+            return
+        self._begin_asgi()
+        if self._deaf:
+            return
+        if content:
+            super().on_body(content)
+        super().on_message_complete()
+
+    def _learn(self, known: Arrival | Inquiry) -> None:
         """Know this head again, as long as the caller's heads do repeat."""
         self._repeated = None
         self._new_heads += 1
         if self._keep_alive and is_worth_learning(self._new_heads):
-            self._arrival = arrival
-            self._repeated = RepeatedHead.learn(self._first)
+            self._known = known
+            self._repeated = RepeatedHead.learn(self._first) or RepeatedBodiless.learn(self._first)
         self._first = b""
 
-    def _begin_again(self, body: bytes) -> None:
-        """A request with the head that was seen before, and its whole body."""
+    def _begin_again(self, body: bytes) -> bool:
+        """A request with the head that was seen before, and its whole body; False if it has to be parsed."""
+        known = self._known
+        if isinstance(known, Inquiry):
+            reply = known.answer(body)
+            if reply is None:
+                return False
+            self._new_heads = 0
+            self.reply(reply)
+            return True
+        if len(body) > self.gateway.max_body_bytes:
+            return False
         self._new_heads = 0
         self.deadline = math.inf
-        visit = self.visit = Visit(self.gateway, self, self._arrival)
+        visit = self.visit = Visit(self.gateway, self, known)
         visit.decide(body)
+        return True
 
     def _begin_asgi(self) -> None:
         """Make up for the scope that uvicorn makes at the beginning of a message."""
@@ -332,6 +384,16 @@ class Connection(HttpToolsProtocol):
         """Send a whole answer of our own."""
         self.begin(status, b"".join(b"%b: %b\r\n" % header for header in headers), len(body))
         self.end(b"" if self.parser.get_method() == b"HEAD" else body)
+
+    def reply(self, reply: Reply) -> None:
+        """Send a whole answer that needs nothing more."""
+        ((name, date),) = self.server_state.default_headers
+        status, lines, body = reply
+        close = b"" if self._keep_alive else b"connection: close\r\n"
+        self.transport.write(
+            b"%b%b: %b\r\n%b%b\r\n%b" % (STATUS_LINE[status], name, date, lines, close, body)
+        )
+        self._ended()
 
     def answer_with(self, status: int, fields: bytes, body: bytes) -> None:
         """Send a whole answer with a body, whose headers are lines already."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from innoai.access.networks import Networks
     from innoai.door import Door
+    from innoai.gateway.inquiry import InquiryDesk
     from innoai.gateway.models import Models
     from innoai.metering.spool import Spool
 
@@ -33,5 +34,7 @@ class Gateway:
     new_request_id: Callable[[], str]
     clock: Callable[[], float]
     monotonic: Callable[[], float]
+    desk: InquiryDesk | None = None
+    """What answers questions about credentials on the connection; without it the control plane does."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     """Decisions that wait for the store; kept here so that they are not collected."""

@@ -14,6 +14,7 @@ _MOST_DIGITS = 9
 _CONTENT_LENGTH = re.compile(
     rb"\r\ncontent-length:[ \t]*([0-9]{1,%d})[ \t]*(?=\r\n)" % _MOST_DIGITS, re.IGNORECASE
 )
+_has_body = re.compile(rb"\n(?:content-length|transfer-encoding)[ \t]*:", re.IGNORECASE).search
 PATIENCE = 8
 RETRY_EVERY = 32
 """After so many new heads in a row on a connection, only each so-manieth is still learnt."""
@@ -22,6 +23,32 @@ RETRY_EVERY = 32
 def is_worth_learning(new_heads: int) -> bool:
     """Whether to learn a head, when so many in a row were new: heads that always differ are not worth it."""
     return new_heads <= PATIENCE or new_heads % RETRY_EVERY == 0
+
+
+class RepeatedBodiless:
+    """A request that is its head alone: the same bytes again, and nothing else.
+
+    That is one with neither Content-Length nor Transfer-Encoding (RFC 9112 §6.3); an answer may be without
+    both and have a body.
+    """
+
+    __slots__ = ("_message",)
+
+    def __init__(self, message: bytes) -> None:
+        self._message = message
+
+    @classmethod
+    def learn(cls, data: bytes) -> Self | None:
+        """The request that `data` is; None if it is more or less than one head, or has a body to come.
+
+        Only for data that a parser has accepted.
+        """
+        is_head = 0 < data.find(b"\r\n\r\n") == len(data) - 4
+        return cls(data) if is_head and _has_body(data) is None else None
+
+    def body_of(self, data: bytes) -> bytes | None:
+        """The empty body, if `data` is exactly this message; None for anything else."""
+        return b"" if data == self._message else None
 
 
 class RepeatedHead:

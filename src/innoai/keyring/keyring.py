@@ -152,9 +152,13 @@ class Keyring:
             InnoError: service_unavailable when memory is too old to be trusted.
         """
         self._trust_memory()
-        key_id = self._key_ids.get(self.digest(credential) if seen is None else seen)
+        digest = self.digest(credential) if seen is None else seen
+        key_id = self._key_ids.get(digest)
         if key_id is not None:
             return self._principals.get(key_id)
+        verified = self._claims.get(digest)
+        if verified is not None and verified.token_use == "access":
+            return self._cached_bearer(verified)
         if credential.startswith(key_format.PREFIX):
             return None if key_format.is_well_formed(credential) else _malformed()
         if not is_token_shaped(credential):
@@ -235,6 +239,11 @@ class Keyring:
             lambda connection: _with_budgets(connection, customers.get(connection, pk)), _customer_subjects
         )
         return None if found is None else self._keep_customer(*found)
+
+    def cached_customer(self, account_id: str, customer_id: str) -> Customer | None:
+        """The account's customer, from memory alone; None when the store has to be asked."""
+        pk = self._customer_pks.get((account_id, customer_id))
+        return None if pk is None else self._customers.get(pk)
 
     async def customer_of(self, account_id: str, customer_id: str) -> Customer | None:
         """The account's customer by the account's own id."""

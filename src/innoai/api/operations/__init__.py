@@ -32,7 +32,7 @@ from innoai.api.operations.server import SERVER
 from innoai.api.operations.tokens import TOKENS
 from innoai.api.operations.webhooks import WEBHOOKS
 from innoai.api.webhooks import EndpointId
-from innoai.api.wire import CustomerId
+from innoai.auth.shapes import CustomerId
 from innoai.inference import ModelName
 
 if TYPE_CHECKING:

@@ -46,7 +46,7 @@ class Operation:
     `id`: what generated clients call it. `answer` None is a 204. `errors`: codes of errors.ERRORS that
     only this operation's own rules give, beside those that follow from what it takes. `idempotent`: it
     heeds Idempotency-Key. `relayed`: the answer may be the model server's. `also`: answers that are no
-    refusals, by further statuses.
+    refusals, by further statuses. `headers`: what the answer carries beside the usual ones.
     """
 
     method: str
@@ -63,6 +63,7 @@ class Operation:
     idempotent: bool = False
     relayed: bool = False
     also: Mapping[int, Body] = field(default_factory=dict)
+    headers: tuple[str, ...] = ()
 
 
 def json(shape: Any, example: Any, *, required: bool = True) -> Body:

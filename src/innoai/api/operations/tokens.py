@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from innoai.api import auth, credentials, minting
+from innoai.api import auth, credentials
 from innoai.api.operations.operation import CUSTOMER_ID, KEY_ID, TOKEN, Body, Operation, json
 from innoai.api.wire import FORM, JSON
+from innoai.auth import forwarded, minting, validation
 
 _TOKENS = {"access_token": TOKEN, "token_type": "Bearer", "expires_in": 3600, "refresh_token": TOKEN}
 
@@ -17,7 +18,7 @@ TOKENS: tuple[Operation, ...] = (
         "Mint an access token and a refresh token from an API key",
         json(minting.TokenAnswer, _TOKENS),
         body=json(
-            auth.TokenRequest,
+            minting.TokenRequest,
             {"customer_id": CUSTOMER_ID, "scopes": ["inference:write"], "expires_in": 3600},
         ),
         errors=("insufficient_permissions", "not_found", "conflict"),
@@ -38,7 +39,7 @@ TOKENS: tuple[Operation, ...] = (
         "tokens",
         "Say what the presented credential stands for",
         json(
-            auth.Validation,
+            validation.Validation,
             {
                 "valid": True,
                 "key_id": KEY_ID,
@@ -46,6 +47,25 @@ TOKENS: tuple[Operation, ...] = (
                 "rate_limit": 1000,
                 "tier": "startup",
             },
+        ),
+    ),
+    Operation(
+        "GET",
+        "/v1/auth/forward",
+        "forward_auth",
+        "tokens",
+        "Decide about the request that a proxy asks about (nginx, Caddy, Traefik, Envoy)",
+        None,
+        status=204,
+        query=forwarded.ForwardQuery,
+        query_example={"scope": "inference:write"},
+        errors=("insufficient_permissions", "model_not_allowed", "model_not_found"),
+        headers=(
+            "x-innoai-account",
+            "x-innoai-key",
+            "x-innoai-customer",
+            "x-innoai-scopes",
+            "x-innoai-tier",
         ),
     ),
     Operation(

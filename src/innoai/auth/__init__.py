@@ -1,0 +1,1 @@
+"""What the server says about a credential, whichever half of it is asked: validate, forward, token."""

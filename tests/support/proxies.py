@@ -1,0 +1,163 @@
+"""Proxies that ask innoai about each request, as deploy/ configures them, and a service behind them."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.processes import START_SECONDS, STOP_SECONDS
+from tests.support.redis import free_port
+from tests.support.server import clean_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+_LEASH = Path(__file__).with_name("leash.py")
+_NGINX = """
+{user}
+daemon off;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{}}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+{site}
+}}
+"""
+
+
+class _Service(http.server.BaseHTTPRequestHandler):
+    """Answers with what it was asked, in JSON: method, path, headers and the body's length."""
+
+    protocol_version = "HTTP/1.1"
+
+    def handle_any(self) -> None:
+        content = self.rfile.read(int(self.headers.get("content-length", 0)))
+        asked = {
+            "method": self.command,
+            "path": self.path,
+            "headers": {name.lower(): value for name, value in self.headers.items()},
+            "size": len(content),
+        }
+        body = json.dumps(asked).encode()
+        self.send_response(int(self.headers.get("x-status", 200)))
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        """What is called for a method is `do_` and its name."""
+        if name.startswith("do_"):
+            return self.handle_any
+        raise AttributeError(name)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def service() -> Iterator[str]:
+    """A service that knows nothing of innoai; host and port."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Service)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def nginx(folder: Path, innoai: str, behind: str) -> Iterator[str]:
+    """nginx with deploy/nginx/innoai.conf, whose lines marked "yours" are changed; its origin."""
+    program = _program("nginx")
+    port = free_port()
+    site = (DEPLOY / "nginx" / "innoai.conf").read_text()
+    for theirs, ours in (
+        ("server 127.0.0.1:8080;", f"server {innoai};"),
+        ("server 127.0.0.1:3000;", f"server {behind};"),
+        ("listen 80;", f"listen 127.0.0.1:{port};"),
+    ):
+        assert theirs in site
+        site = site.replace(theirs, ours)
+    # Started by root, its workers would be somebody who may not enter the tests' folders.
+    user = "user root;" if os.geteuid() == 0 else ""
+    (folder / "nginx.conf").write_text(_NGINX.format(user=user, folder=folder, site=site))
+    command = [program, "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
+    with _running(command, folder, port):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def caddy(folder: Path, innoai: str, behind: str) -> Iterator[str]:
+    """Caddy with deploy/caddy/Caddyfile; its origin."""
+    program = _program("caddy")
+    port = free_port()
+    # Its administration would listen on a fixed port.
+    (folder / "Caddyfile").write_text("{\n\tadmin off\n}\n" + (DEPLOY / "caddy" / "Caddyfile").read_text())
+    command = [program, "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
+    site = f"http://127.0.0.1:{port}"
+    addresses = {"SITE_ADDRESS": site, "INNOAI_ADDRESS": innoai, "SERVICE_ADDRESS": behind}
+    with _running(command, folder, port, HOME=str(folder), **addresses):
+        yield site
+
+
+PROXIES = {"nginx": nginx, "caddy": caddy}
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+    if found is None:
+        pytest.skip(f"{name} is not installed (apt-get install {name})")
+    return found
+
+
+@contextmanager
+def _running(command: Sequence[str], folder: Path, port: int, **environment: str) -> Iterator[None]:
+    leash = [sys.executable, "-I", "-S", str(_LEASH), str(os.getpid())]
+    log = folder / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*leash, *command], cwd=folder, env=clean_environment(**environment), stdout=output, stderr=output
+        )
+        try:
+            _wait_until_listening(process, port, log)
+            yield
+        finally:
+            process.terminate()
+            process.wait(STOP_SECONDS)
+
+
+def _wait_until_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.02)
+        else:
+            return
