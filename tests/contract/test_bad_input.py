@@ -139,7 +139,7 @@ INFERENCE_FAULTS: list[tuple[dict[str, Any], str | None]] = [
     ({"model": ""}, "model"),
     ({"model": MEGABYTE}, "model"),
     ({"model": MODEL, "stream": True, "stream_options": "usage"}, "stream_options"),
-    ({"model": MODEL, "Model": "other"}, None),
+    ({"model": MODEL, "Model": "other"}, "model"),
 ]
 
 

@@ -118,7 +118,8 @@ async def _stream(
                 yield text
                 said_at = time.monotonic()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(services.stopping.wait(), LOOK_SECONDS)
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await services.stopping.wait()
 
 
 async def _is_still_admitted(request: JsonRequest, services: Services) -> bool:

@@ -102,8 +102,10 @@ class Worker:
                     log.warning("deliveries wait for the store", why=str(error))
                 except Exception as error:
                     log.error("deliveries could not be taken up", exc_info=error)
+                # Not wait_for, which before Python 3.12 may lose a cancellation that comes just then.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+                    async with asyncio.timeout(POLL_SECONDS):
+                        await self._wake.wait()
         finally:
             renewing.cancel()
 

@@ -126,7 +126,8 @@ class Budgets:
             if holding is None or holding.reserved <= 0 or patience <= 0:
                 return shortfall
             try:
-                await asyncio.wait_for(freed.wait(), patience)
+                async with asyncio.timeout(patience):
+                    await freed.wait()
             except TimeoutError:
                 return shortfall
 
