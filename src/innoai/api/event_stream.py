@@ -118,8 +118,7 @@ async def _stream(
                 yield text
                 said_at = time.monotonic()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await services.stopping.wait()
+                await asyncio.wait_for(services.stopping.wait(), LOOK_SECONDS)
 
 
 async def _is_still_admitted(request: JsonRequest, services: Services) -> bool:
