@@ -655,3 +655,16 @@ async def test_publishing_changing_deleting_pruning_and_delivering_never_wait_in
                 again(prune, 10),
             )
     assert logs == []
+
+
+async def test_a_worker_that_is_ended_in_the_very_moment_it_wakes_ends(
+    database: Database, clock: Clock
+) -> None:
+    worker = worker_of(database, clock)
+    for _ in range(3):
+        running = asyncio.create_task(worker.run())
+        await asyncio.sleep(0.1)
+        worker._wake.set()
+        running.cancel()
+        await asyncio.wait([running], timeout=5)
+        assert running.cancelled()
