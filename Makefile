@@ -46,7 +46,7 @@ format: install-dev  ## format the code, repair what ruff can repair, and write 
 	$(BIN)/ruff format --quiet
 	$(BIN)/python -m scripts.tables
 
-lock:  ## bring both hash-pinned locks in line with pyproject.toml; scripts/lock --upgrade takes newer releases
+lock:  ## bring the locks in line with pyproject.toml and package.json; scripts/lock --upgrade takes newer releases
 	PYTHON="$(PYTHON)" scripts/lock
 
 clean:  ## remove .venv, node_modules, caches and built files; never a store or a secret

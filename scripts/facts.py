@@ -74,9 +74,10 @@ def python_locks() -> Iterator[str]:
 
 
 def node_lock() -> Iterator[str]:
-    """npm's lock keeps integrity hashes alone; `.npmrc` beside it asks for that."""
-    if '"resolved"' in (ROOT / NODE_LOCK).read_text():
-        yield f"{NODE_LOCK}: a lock names no address; the .npmrc beside it leaves them out"
+    """npm's lock keeps integrity hashes alone, and says nowhere where anything came from."""
+    for number, line in enumerate((ROOT / NODE_LOCK).read_text().splitlines(), start=1):
+        if "://" in line:
+            yield f"{NODE_LOCK}:{number}: a lock names no address; make lock writes none"
 
 
 def documents() -> Iterator[str]:
