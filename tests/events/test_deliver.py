@@ -19,7 +19,7 @@ from innoai.events import deliver, journal, outbox, signing
 from innoai.events.deliver import GIVE_UP_SECONDS, HIDDEN, LEASE_SECONDS, Worker
 from innoai.events.journal import OPERATOR
 from innoai.store import accounts, changes, deliveries, events, webhooks
-from innoai.store.deliveries import Lane
+from innoai.store.deliveries import Lane, NewDelivery
 from innoai.store.secrets import Secrets
 from innoai.store.tables import audit_entries
 from innoai.store.tables import deliveries as deliveries_table
@@ -432,7 +432,7 @@ async def test_who_waited_longest_is_served_first(database: Database) -> None:
     async with database.write() as connection:
         event = outbox.new_event(ACCOUNT.id, "tier.changed", {"before": "free", "after": "startup"}, NOW)
         await events.add(connection, event)
-        await deliveries.add(connection, ACCOUNT.id, "whe_0001", [("dlv_0", event.id)], NOW - 20)
+        await deliveries.add(connection, ACCOUNT.id, [NewDelivery("dlv_0", "whe_0001", event.id)], NOW - 20)
     (leased,) = await lease(database, "one", HEALTHY, most=1)
     assert leased.endpoint_id == "whe_0001"
 
@@ -520,7 +520,7 @@ async def test_what_failed_is_found_for_replay_once(database: Database) -> None:
             await connection.execute(update(deliveries_table).where(of_event).values(state=state))
         assert await deliveries.failed_events(connection, "whe_0001", NOW, 10) == [failed]
         assert await deliveries.failed_events(connection, "whe_0001", NOW + 1, 10) == []
-        await deliveries.add(connection, ACCOUNT.id, "whe_0001", [("dlv_again", failed)], NOW)
+        await deliveries.add(connection, ACCOUNT.id, [NewDelivery("dlv_again", "whe_0001", failed)], NOW)
         assert await deliveries.failed_events(connection, "whe_0001", NOW, 10) == []
     assert {each.event_id for each in await all_deliveries(database)} == {failed, succeeded, pending}
 
@@ -530,7 +530,9 @@ async def test_events_are_forgotten_after_thirty_days_with_their_deliveries(data
     old, replayed = await publish(database, now=NOW - 31 * DAY, times=2)
     (young,) = await publish(database, now=NOW - 29 * DAY)
     async with database.write() as connection:
-        await deliveries.add(connection, ACCOUNT.id, "whe_0001", [("dlv_again", replayed)], NOW - DAY)
+        await deliveries.add(
+            connection, ACCOUNT.id, [NewDelivery("dlv_again", "whe_0001", replayed)], NOW - DAY
+        )
         await events.prune(connection, NOW)
         left = await events.after(connection, ACCOUNT.id, (0.0, ""), 10)
     assert {event.id for event in left} == {replayed, young}

@@ -404,7 +404,7 @@ async def test_a_store_that_is_down_neither_loses_nor_gives_away(
 async def test_an_account_chooses_its_thresholds(database: Database, process: Process) -> None:
     for chosen, said in (((), []), ((30, 50), [30, 50])):
         async with database.write() as connection:
-            await accounts.configure(connection, "acc_1", {"alert_thresholds": list(chosen)}, NOW)
+            await accounts.change(connection, "acc_1", {"alert_thresholds": list(chosen)}, NOW)
         principal = payer(await budget(database, 100 * COST))
         process.finish(await process.reserve(principal, 50 * COST), 50 * COST)
         await process.shipper.ship()

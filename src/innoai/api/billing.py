@@ -172,7 +172,7 @@ async def change_settings(request: JsonRequest, services: Inside, caller: Caller
         if wanted.budgets is not UNSET:
             await set_budgets(connection, account_id, account_id, wanted.budgets, now)
         if values:
-            await accounts.configure(connection, account_id, values, now)
+            await accounts.change(connection, account_id, values, now)
         after = await _settings(connection, services, caller)
         if after != before:
             await journal.record(

@@ -27,13 +27,15 @@ from innoai.door import Admission
 from innoai.errors import InnoError
 from innoai.events import journal, outbox
 from innoai.events.types import EVENT_TYPES
-from innoai.fresh_ids import fresh_id
 from innoai.store import accounts, deliveries, events
 from innoai.store.deliveries import AttemptRecord, DeliveryRecord, State
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from innoai.store.deliveries import NewDelivery
     from innoai.store.webhooks import EndpointRecord
 
 MOST_REPLAYED = 10_000
@@ -162,19 +164,8 @@ async def send_test(
         data = {"endpoint_id": endpoint_id, "message": "This is a test."}
         event = outbox.new_event(account_id, "webhook.test", data, now)
         await events.add(connection, event)
-        delivery_id = fresh_id("dlv")
-        await deliveries.add(connection, account_id, endpoint_id, [(delivery_id, event.id)], now)
-        shown = await _own(connection, delivery_id, caller)
-        await journal.record(
-            connection,
-            account_id,
-            "webhook.tested",
-            actor=actor_of(request, caller),
-            now=now,
-            target_id=endpoint_id,
-            after={"delivery_id": delivery_id},
-        )
-        return msgspec.json.encode(_show(shown))
+        new = outbox.new_delivery(endpoint_id, event.id)
+        return await _deliver(connection, request, caller, new, "webhook.tested", {}, now)
 
     return answer(await create_once(services, request, account_id, b"", create), 202)
 
@@ -193,8 +184,8 @@ async def replay_failed(
         await _ready(connection, endpoint_id, caller)
         since = wanted.since.timestamp()
         failed = await deliveries.failed_events(connection, endpoint_id, since, MOST_REPLAYED)
-        new = [(fresh_id("dlv"), event_id) for event_id in failed]
-        await deliveries.add(connection, account_id, endpoint_id, new, now)
+        new = [outbox.new_delivery(endpoint_id, event_id) for event_id in failed]
+        await deliveries.add(connection, account_id, new, now)
         await journal.record(
             connection,
             account_id,
@@ -220,21 +211,36 @@ async def replay_delivery(
         await accounts.lock(connection, account_id)
         record = await _own(connection, delivery_id, caller)
         await _ready(connection, record.endpoint_id, caller)
-        new_id = fresh_id("dlv")
-        await deliveries.add(connection, account_id, record.endpoint_id, [(new_id, record.event_id)], now)
-        shown = await _own(connection, new_id, caller)
-        await journal.record(
-            connection,
-            account_id,
-            "webhook.replayed",
-            actor=actor_of(request, caller),
-            now=now,
-            target_id=record.endpoint_id,
-            after={"replayed": delivery_id, "delivery_id": new_id},
-        )
-        return msgspec.json.encode(_show(shown))
+        new = outbox.new_delivery(record.endpoint_id, record.event_id)
+        replayed = {"replayed": delivery_id}
+        return await _deliver(connection, request, caller, new, "webhook.replayed", replayed, now)
 
     return answer(await create_once(services, request, account_id, b"", create), 202)
+
+
+async def _deliver(
+    connection: AsyncConnection,
+    request: JsonRequest,
+    caller: Admission,
+    new: NewDelivery,
+    action: str,
+    noted: Mapping[str, str],
+    now: float,
+) -> bytes:
+    """Let one delivery be made, record who asked for it, and give the answer that shows it."""
+    account_id = caller.principal.account.id
+    await deliveries.add(connection, account_id, [new], now)
+    shown = await _own(connection, new.id, caller)
+    await journal.record(
+        connection,
+        account_id,
+        action,
+        actor=actor_of(request, caller),
+        now=now,
+        target_id=new.endpoint_id,
+        after={**noted, "delivery_id": new.id},
+    )
+    return msgspec.json.encode(_show(shown))
 
 
 async def _ready(connection: AsyncConnection, endpoint_id: str, caller: Admission) -> EndpointRecord:

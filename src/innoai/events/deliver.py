@@ -11,7 +11,6 @@ import contextlib
 import json
 import random
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import structlog
@@ -21,6 +20,7 @@ from innoai.config import ConfigError
 from innoai.errors import InnoError
 from innoai.events import journal, retries, signing
 from innoai.events.post import USER_AGENT, Answer, post
+from innoai.events.types import instant
 from innoai.fresh_ids import fresh_id
 from innoai.store import accounts, deliveries, webhooks
 from innoai.store.deliveries import AttemptRecord, Lane
@@ -286,8 +286,7 @@ async def _disable(
     before = {"disabled": False, "disabled_because": None}
     after = {"disabled": True, "disabled_because": because}
     await webhooks.change(connection, endpoint.id, {**after, "failing_since": since, "updated_at": now})
-    failing_since = datetime.fromtimestamp(int(since), UTC).isoformat().replace("+00:00", "Z")
-    told = {"id": endpoint.id, "url": endpoint.url, "because": because, "failing_since": failing_since}
+    told = {"id": endpoint.id, "url": endpoint.url, "because": because, "failing_since": instant(since)}
     await journal.record(
         connection,
         endpoint.account_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -248,6 +249,11 @@ PATTERNS: tuple[str, ...] = (
     *EVENT_TYPES,
 )
 """How event types can be named: all of them, those of one subject, or one."""
+
+
+def instant(seconds: float) -> str:
+    """An instant, given in Unix seconds, as events write it."""
+    return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")
 
 
 def wants(patterns: Iterable[str], type_name: str) -> bool:

@@ -90,14 +90,6 @@ async def change(connection: AsyncConnection, account_id: str, values: Mapping[s
     await changes.announce(connection, changes.ACCOUNT, account_id, now)
 
 
-async def configure(
-    connection: AsyncConnection, account_id: str, values: Mapping[str, Any], now: float
-) -> None:
-    """Set columns of an account and tell the feed."""
-    await connection.execute(update(accounts).where(accounts.c.id == account_id).values(**values))
-    await changes.announce(connection, changes.ACCOUNT, account_id, now)
-
-
 async def lock(connection: AsyncConnection, account_id: str) -> None:
     """Let nobody else change anything within the account until this transaction ends."""
     # Not the whole row: whoever adds a row that refers to the account, as the audit log does, goes on.

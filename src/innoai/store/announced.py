@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from innoai.store.tables import announced
+from innoai.store.upsert import insert_into
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,9 +21,8 @@ NAMES_AT_ONCE = 1000
 
 async def first(connection: AsyncConnection, name: str, now: float) -> bool:
     """Whether nobody has said it yet; from now on somebody has."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     added = await connection.execute(
-        dialect.insert(announced)
+        insert_into(connection, announced)
         .values(name=name, at=now)
         .on_conflict_do_nothing(index_elements=["name"])
         .returning(announced.c.name)

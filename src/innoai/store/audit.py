@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from innoai.store.tables import audit_entries, audit_heads
+from innoai.store.upsert import insert_into
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,9 +69,8 @@ async def append(connection: AsyncConnection, account_id: str, entry: Mapping[st
     and whatever else is to be kept, as JSON values. It comes last in a transaction, after the change feed
     was told, so that writers wait for one another in one order.
     """
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     head = {"account_id": account_id, "sequence": 0, "hash": BEGINNING}
-    await connection.execute(dialect.insert(audit_heads).values(**head).on_conflict_do_nothing())
+    await connection.execute(insert_into(connection, audit_heads).values(**head).on_conflict_do_nothing())
     own = audit_heads.c.account_id == account_id
     advanced = update(audit_heads).where(own).values(sequence=audit_heads.c.sequence + 1)
     reached = (await connection.execute(advanced.returning(audit_heads.c.sequence, audit_heads.c.hash))).one()

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from innoai.access.budgets import MONTHLY, TOTAL, Budget
 from innoai.store import announced, changes
 from innoai.store.tables import budget_holds, budgets, spending
+from innoai.store.upsert import insert_into
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -68,9 +68,8 @@ async def set_amount(
     if amount is None:
         await connection.execute(delete(budgets).where(own))
     else:
-        dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
         values = {"account_id": account_id, "amount": amount, "updated_at": now}
-        statement = dialect.insert(budgets).values(subject=subject, period=period, **values)
+        statement = insert_into(connection, budgets).values(subject=subject, period=period, **values)
         await connection.execute(
             statement.on_conflict_do_update(index_elements=["subject", "period"], set_=values)
         )
@@ -121,9 +120,8 @@ async def hold(connection: AsyncConnection, holder: str, amounts: Mapping[Pot, i
         if amount == 0:
             await connection.execute(delete(budget_holds).where(own))
             continue
-        dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
         values = {"amount": amount, "updated_at": now}
-        statement = dialect.insert(budget_holds).values(
+        statement = insert_into(connection, budget_holds).values(
             subject=pot.subject, period=pot.period, holder=holder, **values
         )
         await connection.execute(

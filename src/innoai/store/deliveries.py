@@ -42,6 +42,15 @@ class DeliveryRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """A delivery that is to be made at once."""
+
+    id: str
+    endpoint_id: str
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptRecord:
     """A row of delivery_attempts: what was sent when, and what came of it."""
 
@@ -172,26 +181,20 @@ async def failed_events(connection: AsyncConnection, endpoint_id: str, since: fl
     return list((await connection.execute(query)).scalars())
 
 
-async def add(
-    connection: AsyncConnection,
-    account_id: str,
-    endpoint_id: str,
-    new: Sequence[tuple[str, str]],
-    now: float,
-) -> None:
-    """Let events be delivered to an endpoint once more: pairs of a new delivery's id and an event's."""
+async def add(connection: AsyncConnection, account_id: str, new: Sequence[NewDelivery], now: float) -> None:
+    """Let events be delivered, for the first time or once more."""
     rows = [
         {
-            "id": delivery_id,
+            "id": delivery.id,
             "account_id": account_id,
-            "endpoint_id": endpoint_id,
-            "event_id": event_id,
+            "endpoint_id": delivery.endpoint_id,
+            "event_id": delivery.event_id,
             "state": "pending",
             "attempts": 0,
             "next_attempt_at": now,
             "created_at": now,
         }
-        for delivery_id, event_id in new
+        for delivery in new
     ]
     if rows:
         await connection.execute(insert(deliveries), rows)

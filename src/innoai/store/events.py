@@ -62,27 +62,6 @@ async def subscriptions(connection: AsyncConnection, account_id: str) -> list[Su
     return [Subscription(row.id, tuple(row.event_types)) for row in rows]
 
 
-async def deliver_to(
-    connection: AsyncConnection, event: EventRecord, endpoints: Sequence[tuple[str, str]]
-) -> None:
-    """Let an event be delivered at once: pairs of a new delivery's id and an endpoint's."""
-    rows = [
-        {
-            "id": delivery_id,
-            "account_id": event.account_id,
-            "endpoint_id": endpoint_id,
-            "event_id": event.id,
-            "state": "pending",
-            "attempts": 0,
-            "next_attempt_at": event.created_at,
-            "created_at": event.created_at,
-        }
-        for delivery_id, endpoint_id in endpoints
-    ]
-    if rows:
-        await connection.execute(insert(deliveries), rows)
-
-
 async def after(
     connection: AsyncConnection, account_id: str, position: tuple[float, str], limit: int
 ) -> list[EventRecord]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from innoai.store import changes
 from innoai.store.tables import revocations, token_families
+from innoai.store.upsert import insert_into
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -60,9 +60,8 @@ async def revoke(
     connection: AsyncConnection, subject: str, account_id: str, *, reason: str, now: float, expires_at: float
 ) -> bool:
     """Revoke a token by jti, or a family by sid, until it would have expired; False when it was before."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     added = await connection.execute(
-        dialect.insert(revocations)
+        insert_into(connection, revocations)
         .values(subject=subject, account_id=account_id, reason=reason, revoked_at=now, expires_at=expires_at)
         .on_conflict_do_nothing(index_elements=["subject"])
         .returning(revocations.c.subject)
