@@ -82,10 +82,7 @@ def prompt_tokens(members: Mapping[str, msgspec.Raw], context_window: int | None
         InnoError: invalid_request for a member that is no JSON below the top level.
     """
     most = context_window or UNKNOWN_PROMPT
-    try:
-        values = {name: _decode(value) for name, value in members.items() if name not in _SETTINGS}
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise _no_json(error) from None
+    values = {name: _read(value) for name, value in members.items() if name not in _SETTINGS}
     # A text where a completion is asked for, but an object where a stored prompt is meant.
     refers = isinstance(values.get("prompt"), dict) or _has_hosted_tool(values.get("tools"))
     if refers or any(values[name] is not None for name in _REFERRING.intersection(values)):
@@ -172,15 +169,11 @@ def _read(value: msgspec.Raw) -> object:
     try:
         return _decode(value)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise _no_json(error) from None
+        raise InnoError("invalid_request", f"The body is not valid JSON: {error}.") from None
 
 
 def _no_number(name: str) -> InnoError:
     return InnoError("invalid_request", f"{name} must be a whole number.", param=name)
-
-
-def _no_json(error: Exception) -> InnoError:
-    return InnoError("invalid_request", f"The body is not valid JSON: {error}.")
 
 
 def _tokens(value: object, most: int) -> int:

@@ -6,9 +6,10 @@ its usage records are in the store, so whoever ships the spool also buries the d
 
 from __future__ import annotations
 
-import fcntl
 import os
 from typing import TYPE_CHECKING
+
+from innoai.metering import owned_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,16 +33,12 @@ class Holders:
             OSError: the file cannot be made.
         """
         if self._lock is None:
-            unready = self._path(self.name).with_suffix(".new")
-            lock = os.open(unready, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-            # Locked before it bears the name that others look for.
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            unready.rename(self._path(self.name))
-            self._lock = lock
+            self._lock = owned_files.create(self._path(self.name))
 
     def departed(self) -> list[str]:
         """The names of processes that have ended."""
-        return [path.stem for path in sorted(self._directory.glob(f"*{_SUFFIX}")) if _is_free(path)]
+        files = sorted(self._directory.glob(f"*{_SUFFIX}"))
+        return [path.stem for path in files if owned_files.is_abandoned(path)]
 
     def bury(self, names: Iterable[str]) -> None:
         """Forget processes whose holds are released."""
@@ -57,18 +54,3 @@ class Holders:
 
     def _path(self, name: str) -> Path:
         return self._directory / f"{name}{_SUFFIX}"
-
-
-def _is_free(path: Path) -> bool:
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    try:
-        # Shared, so that another process which looks just now is not taken for its owner.
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(descriptor)
-    return True

@@ -11,7 +11,6 @@ about the last second.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import mmap
 import os
 from typing import TYPE_CHECKING
@@ -20,7 +19,7 @@ import msgspec
 import structlog
 
 from innoai.errors import InnoError
-from innoai.metering import alerts
+from innoai.metering import alerts, owned_files
 from innoai.store import usage
 from innoai.store.usage import UsageRecord
 
@@ -47,17 +46,11 @@ class Segment:
 
     def __init__(self, path: Path) -> None:
         """Reserve the file. OSError when the disk has no room, which is better learnt here than in a copy."""
-        unready = path.with_suffix(".new")
-        self._file = os.open(unready, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        self._file = owned_files.create(path, SEGMENT_BYTES)
         try:
-            os.posix_fallocate(self._file, 0, SEGMENT_BYTES)
-            # Locked before it bears the name that shippers look for.
-            fcntl.flock(self._file, fcntl.LOCK_EX)
             self._memory = mmap.mmap(self._file, SEGMENT_BYTES)
-            unready.rename(path)
         except OSError:
             os.close(self._file)
-            unready.unlink(missing_ok=True)
             raise
         self._used = 0
 
@@ -109,7 +102,7 @@ class Spool:
 
     def closed_segments(self) -> list[Path]:
         """Segments that no living process writes to, oldest first."""
-        return [path for path in sorted(self.directory.glob("*.jsonl")) if _is_closed(path)]
+        return [path for path in sorted(self.directory.glob("*.jsonl")) if owned_files.is_abandoned(path)]
 
     def close(self) -> None:
         """Close the segment for good."""
@@ -200,18 +193,3 @@ def _whole(line: bytes, path: Path) -> UsageRecord | None:
     except (msgspec.DecodeError, UnicodeDecodeError):
         log.error("a torn line in the usage spool", segment=path.name)
         return None
-
-
-def _is_closed(path: Path) -> bool:
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    try:
-        # Shared, so that another process which looks just now is not taken for its owner.
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(descriptor)
-    return True
