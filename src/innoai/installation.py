@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets as randomness
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from innoai.access import keys as key_format
 from innoai.access.scopes import ADMIN_FULL
 from innoai.access.tiers import FIRST_ACCOUNT_TIER
-from innoai.api.members import INVITE_BYTES, show_member
+from innoai.api.members import invite
 from innoai.api.money import Budgets
 from innoai.api.objects import show_key
 from innoai.api.wire import as_shown
@@ -22,7 +20,7 @@ from innoai.errors import InnoError
 from innoai.events import journal
 from innoai.events.journal import OPERATOR
 from innoai.fresh_ids import fresh_id
-from innoai.store import accounts, api_keys, members, signing_keys
+from innoai.store import accounts, api_keys, signing_keys
 from innoai.store import secrets as store_secrets
 from innoai.store.accounts import AccountRecord
 from innoai.store.api_keys import KeyRecord
@@ -120,37 +118,21 @@ async def _first_account(
 ) -> Initialised:
     tier = settings.tiers[FIRST_ACCOUNT_TIER]
     account, key = await new_account(connection, secrets, "First account", tier, now)
-    invite = randomness.token_urlsafe(INVITE_BYTES)
-    await _invite_owner(connection, account.id, invite, now)
-    return Initialised(key, f"{settings.server.url}/setup?invite={invite}", created=True)
-
-
-async def _invite_owner(connection: AsyncConnection, account_id: str, invite: str, now: float) -> None:
-    """Add the owner who is yet to choose an email and a password by the link that carries `invite`."""
     owner = MemberRecord(
         id=fresh_id("mem"),
-        account_id=account_id,
+        account_id=account.id,
         role=OWNER,
         created_at=now,
         invite_expires_at=now + INVITE_LIFETIME,
     )
-    await members.invite(connection, owner, invite)
-    await journal.record(
-        connection,
-        account_id,
-        "member.invited",
-        actor=OPERATOR,
-        now=now,
-        target_id=owner.id,
-        after=as_shown(show_member(owner)),
-    )
+    url = await invite(connection, owner, settings.server, OPERATOR)
+    return Initialised(key, url, created=True)
 
 
 async def new_account(
     connection: AsyncConnection, secrets: Secrets, name: str, tier: Tier, now: float
 ) -> tuple[AccountRecord, str]:
     """An account and its first admin key, both on record as the operator's doing."""
-    key = key_format.mint(os.urandom(key_format.SECRET_BYTES))
     account = AccountRecord(fresh_id("acc"), name, tier.name, disabled=False, created_at=now)
     await accounts.create(connection, account)
     record = KeyRecord(
@@ -159,16 +141,15 @@ async def new_account(
         customer_pk=None,
         customer_id=None,
         name="First admin key",
-        last4=key[-4:],
+        last4="",
         scopes=(ADMIN_FULL,),
         allowed_ips=(),
         rate_limit=None,
         models=None,
         created_at=now,
     )
-    current = secrets.current
-    await api_keys.create(connection, record, key_format.digest(key, current.pepper), current.version)
-    shown_key = show_key(record, Budgets(None, None), tier, now)
+    issued, key = await api_keys.issue(connection, secrets, record)
+    shown_key = show_key(issued, Budgets(None, None), tier, now)
     for action, target_id, shown in (
         ("account.created", account.id, show_account(account)),
         ("key.created", record.id, as_shown(shown_key)),

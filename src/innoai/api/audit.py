@@ -11,7 +11,7 @@ from msgspec import Meta, field
 
 from innoai.api.admission import Caller, Inside
 from innoai.api.services import Services
-from innoai.api.wire import Instant, JsonRequest, Limit, Page, answer, read_query
+from innoai.api.wire import Instant, JsonRequest, Limit, Page, answer, cut, read_query
 from innoai.store import audit
 from innoai.store.audit import Wanted
 
@@ -133,11 +133,11 @@ async def show_log(request: JsonRequest, services: Inside, caller: Caller) -> Re
             return _export(services, account_id, wanted, head.sequence)
         before = None if query.cursor is None else int(query.cursor)
         found = await audit.page(connection, account_id, wanted, limit=query.limit + 1, before=before)
-    shown = found[: query.limit]
+    shown, next_cursor = cut(found, query.limit, lambda entry: str(entry.sequence))
     return answer(
         _WrittenPage(
             data=[msgspec.Raw(entry.shown().encode()) for entry in shown],
-            next_cursor=str(shown[-1].sequence) if len(found) > query.limit else None,
+            next_cursor=next_cursor,
             head=AuditHead(head.sequence, head.hash),
         )
     )

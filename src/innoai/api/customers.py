@@ -26,6 +26,7 @@ from innoai.api.wire import (
     Page,
     answer,
     as_shown,
+    cut,
     decode_json,
     json_body,
     read_body,
@@ -132,12 +133,12 @@ async def list_customers(request: JsonRequest, services: Inside, caller: Caller)
             before=query.cursor,
             only=None if own is None else own.id,
         )
-        shown = found[: query.limit]
+        shown, next_cursor = cut(found, query.limit, lambda record: record.id)
         budgets_of_customer = await budgets_by_subject(connection, [record.id for record in shown])
     return answer(
         CustomerPage(
             data=[show_customer(record, budgets_of_customer[record.id]) for record in shown],
-            next_cursor=shown[-1].id if len(found) > query.limit else None,
+            next_cursor=next_cursor,
         )
     )
 

@@ -18,6 +18,7 @@ from innoai.api.wire import (
     Limit,
     Page,
     answer,
+    cut,
     decode_json,
     instant,
     json_body,
@@ -126,11 +127,11 @@ async def list_deliveries(request: JsonRequest, services: Inside, caller: Caller
             state=query.state,
             event_type=query.event_type,
         )
-    shown = found[: query.limit]
+    shown, next_cursor = cut(found, query.limit, lambda record: record.id)
     return answer(
         DeliveryPage(
             data=[_show(record) for record in shown],
-            next_cursor=shown[-1].id if len(found) > query.limit else None,
+            next_cursor=next_cursor,
         )
     )
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from innoai.api.money import budgets_of
-from innoai.api.objects import show_key
+from innoai.api.objects import key_now
 from innoai.api.wire import as_shown
 from innoai.events import journal
 from innoai.events.journal import SYSTEM
-from innoai.store import accounts, announced, api_keys, budgets
+from innoai.store import accounts, announced, api_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +47,6 @@ async def _announce_one(
     tier = tiers.get((await accounts.get(connection, key.account_id)).tier)
     if tier is None or not await announced.first(connection, _name(key), now):
         return
-    own = budgets_of(await budgets.of(connection, key.id))
     await journal.record(
         connection,
         key.account_id,
@@ -56,7 +54,7 @@ async def _announce_one(
         actor=SYSTEM,
         now=now,
         target_id=key.id,
-        after=as_shown(show_key(present, own, tier, now)),
+        after=as_shown(await key_now(connection, present, tier, now)),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +10,6 @@ import msgspec
 from litestar import Response, delete, get, patch, post
 from msgspec import UNSET, Meta, UnsetType
 
-from innoai.access import keys as key_format
 from innoai.access.networks import NETWORK_PATTERN, parse_networks
 from innoai.access.scopes import ADMIN_FULL, DEFAULT_SCOPES, LEVELS, in_order, scope_set
 from innoai.api import rates, revocations
@@ -20,7 +18,7 @@ from innoai.api.admission import Caller, Inside
 from innoai.api.customers import customer_or_create
 from innoai.api.idempotency import create_once
 from innoai.api.money import SetBudgets, budgets_by_subject, budgets_of, set_budgets
-from innoai.api.objects import Key, Level, Scope, Status, show_key
+from innoai.api.objects import Key, Level, Scope, Status, key_now, show_key
 from innoai.api.rates import RateLimit
 from innoai.api.services import Services
 from innoai.api.wire import (
@@ -32,6 +30,7 @@ from innoai.api.wire import (
     Page,
     answer,
     as_shown,
+    cut,
     decode_json,
     json_body,
     read_body,
@@ -193,13 +192,13 @@ async def list_keys(request: JsonRequest, services: Inside, caller: Caller) -> R
             customer_id=query.customer_id,
             now=now,
         )
-        shown = found[: query.limit]
+        shown, next_cursor = cut(found, query.limit, lambda record: record.id)
         budgets_of_key = await budgets_by_subject(connection, [record.id for record in shown])
     tier = services.tiers[caller.principal.account.tier]
     return answer(
         KeyPage(
             data=[show_key(record, budgets_of_key[record.id], tier, now) for record in shown],
-            next_cursor=shown[-1].id if len(found) > query.limit else None,
+            next_cursor=next_cursor,
         )
     )
 
@@ -210,7 +209,7 @@ async def get_key(key_id: str, services: Inside, caller: Caller) -> Response[byt
     tier = services.tiers[caller.principal.account.tier]
     async with services.database.read() as connection:
         record = await _own(connection, key_id, caller)
-        shown = await _show(connection, record, tier, services.clock())
+        shown = await key_now(connection, record, tier, services.clock())
     return answer(shown)
 
 
@@ -230,13 +229,13 @@ async def change_key(key_id: str, request: JsonRequest, services: Inside, caller
         _keep_admin_from_customers(values.get("scopes", ()), record.customer_id)
         if _lives_longer(record, values, now):
             await _check_room(connection, record.account_id, tier, now, besides=key_id)
-        before = await _show(connection, record, tier, now)
+        before = await key_now(connection, record, tier, now)
         values = {name: value for name, value in values.items() if value != getattr(record, name)}
         if values:
             await api_keys.change(connection, key_id, values, now)
         if wanted.budgets is not UNSET:
             await set_budgets(connection, account.id, key_id, wanted.budgets, now)
-        after = await _show(connection, await _own(connection, key_id, caller), tier, now)
+        after = await key_now(connection, await _own(connection, key_id, caller), tier, now)
         if values or after.budgets != before.budgets:
             await journal.record(
                 connection,
@@ -272,7 +271,7 @@ async def rotate_key(key_id: str, request: JsonRequest, services: Inside, caller
         expires_at = ends if old.expires_at is None else min(ends, old.expires_at)
         if wanted.overlap:
             await _check_room(connection, account.id, tier, now, times=WITH_OVERLAP)
-        before = await _show(connection, old, tier, now)
+        before = await key_now(connection, old, tier, now)
         await api_keys.change(connection, key_id, {"expires_at": expires_at}, now)
         successor = replace(
             old,
@@ -283,7 +282,7 @@ async def rotate_key(key_id: str, request: JsonRequest, services: Inside, caller
             rotated_from=old.id,
         )
         made = await _issue(services, connection, successor, tier, await _inherited(connection, key_id))
-        after = await _show(connection, replace(old, expires_at=expires_at), tier, now)
+        after = await key_now(connection, replace(old, expires_at=expires_at), tier, now)
         await journal.record(
             connection,
             account.id,
@@ -316,12 +315,9 @@ async def revoke_key(key_id: str, request: JsonRequest, services: Inside, caller
 async def _issue(
     services: Services, connection: AsyncConnection, record: KeyRecord, tier: Tier, wanted: SetBudgets
 ) -> NewKey:
-    secret = key_format.mint(os.urandom(key_format.SECRET_BYTES))
-    record = replace(record, last4=secret[-4:])
-    current = services.secrets.current
-    await api_keys.create(connection, record, key_format.digest(secret, current.pepper), current.version)
+    record, secret = await api_keys.issue(connection, services.secrets, record)
     await set_budgets(connection, record.account_id, record.id, wanted, record.created_at)
-    shown = await _show(connection, record, tier, record.created_at)
+    shown = await key_now(connection, record, tier, record.created_at)
     return NewKey(**msgspec.structs.asdict(shown), key=secret)
 
 
@@ -329,10 +325,6 @@ async def _inherited(connection: AsyncConnection, key_id: str) -> SetBudgets:
     """The budgets of a key, for its successor, whose spending begins anew."""
     shown = budgets_of(await budgets.of(connection, key_id))
     return SetBudgets(shown.monthly, shown.total)
-
-
-async def _show(connection: AsyncConnection, record: KeyRecord, tier: Tier, now: float) -> Key:
-    return show_key(record, budgets_of(await budgets.of(connection, record.id)), tier, now)
 
 
 def _without_secret(made: NewKey) -> Key:

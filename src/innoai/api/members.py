@@ -21,6 +21,7 @@ from innoai.api.wire import (
     Page,
     answer,
     as_shown,
+    cut,
     decode_json,
     instant,
     json_body,
@@ -36,6 +37,9 @@ from innoai.store.members import INVITE_LIFETIME, OWNER, MemberRecord
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from innoai.config import ServerSettings
+    from innoai.events.journal import Actor
 
 INVITE_BYTES = 32
 Role = Literal["owner", "admin", "developer", "viewer"]
@@ -117,21 +121,10 @@ async def invite_member(request: JsonRequest, services: Inside, caller: Caller) 
     )
 
     async def create(connection: AsyncConnection) -> bytes:
-        token = randomness.token_urlsafe(INVITE_BYTES)
         await accounts.lock(connection, record.account_id)
-        await members.invite(connection, record, token)
-        shown = show_member(record)
-        await journal.record(
-            connection,
-            record.account_id,
-            "member.invited",
-            actor=actor,
-            now=now,
-            target_id=record.id,
-            after=as_shown(shown),
-        )
-        url = f"{services.settings.server.url}/setup?invite={token}"
-        return msgspec.json.encode(NewMember(**msgspec.structs.asdict(shown), invite_url=url))
+        url = await invite(connection, record, services.settings.server, actor)
+        shown = msgspec.structs.asdict(show_member(record))
+        return msgspec.json.encode(NewMember(**shown, invite_url=url))
 
     try:
         created = await create_once(services, request, record.account_id, content, create)
@@ -150,11 +143,11 @@ async def list_members(request: JsonRequest, services: Inside, caller: Caller) -
         found = await members.page(
             connection, caller.principal.account.id, limit=query.limit + 1, before=query.cursor
         )
-    shown = found[: query.limit]
+    shown, next_cursor = cut(found, query.limit, lambda record: record.id)
     return answer(
         MemberPage(
             data=[show_member(record) for record in shown],
-            next_cursor=shown[-1].id if len(found) > query.limit else None,
+            next_cursor=next_cursor,
         )
     )
 
@@ -216,6 +209,28 @@ async def remove_member(member_id: str, request: JsonRequest, services: Inside, 
             target_id=member_id,
             before=as_shown(show_member(record)),
         )
+
+
+async def invite(
+    connection: AsyncConnection, member: MemberRecord, server: ServerSettings, actor: Actor
+) -> str:
+    """Add a member who is yet to join, record it, and give the link to join by.
+
+    Raises:
+        IntegrityError: the email is a member's, of whatever account.
+    """
+    token = randomness.token_urlsafe(INVITE_BYTES)
+    await members.invite(connection, member, token)
+    await journal.record(
+        connection,
+        member.account_id,
+        "member.invited",
+        actor=actor,
+        now=member.created_at,
+        target_id=member.id,
+        after=as_shown(show_member(member)),
+    )
+    return f"{server.url}/setup?invite={token}"
 
 
 async def _own(connection: AsyncConnection, member_id: str, caller: Admission) -> MemberRecord:

@@ -9,11 +9,14 @@ from msgspec import Meta
 
 from innoai.access import keys as key_format
 from innoai.access.scopes import SCOPES, level_of
-from innoai.api.money import Budgets
+from innoai.api.money import Budgets, budgets_of
 from innoai.api.wire import Instant, instant
 from innoai.keyring.keyring import effective_rate_limit
+from innoai.store import budgets
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
     from innoai.access.tiers import Tier
     from innoai.store.api_keys import KeyRecord
     from innoai.store.customers import CustomerRecord
@@ -66,7 +69,7 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: Instant
 
 
-def show_key(record: KeyRecord, budgets: Budgets, tier: Tier, now: float) -> Key:
+def show_key(record: KeyRecord, own: Budgets, tier: Tier, now: float) -> Key:
     """The key as it stands at `now`, with the limits that its account's tier gives it."""
     return Key(
         id=record.id,
@@ -78,7 +81,7 @@ def show_key(record: KeyRecord, budgets: Budgets, tier: Tier, now: float) -> Key
         rate_limit=effective_rate_limit(record.rate_limit, tier),
         models=record.models,
         customer_id=record.customer_id,
-        budgets=budgets,
+        budgets=own,
         status=record.status(now),
         created_at=instant(record.created_at),
         expires_at=instant(record.expires_at),
@@ -88,7 +91,12 @@ def show_key(record: KeyRecord, budgets: Budgets, tier: Tier, now: float) -> Key
     )
 
 
-def show_customer(record: CustomerRecord, budgets: Budgets) -> Customer:
+async def key_now(connection: AsyncConnection, record: KeyRecord, tier: Tier, now: float) -> Key:
+    """The key with the budgets that the store has for it."""
+    return show_key(record, budgets_of(await budgets.of(connection, record.id)), tier, now)
+
+
+def show_customer(record: CustomerRecord, own: Budgets) -> Customer:
     """The customer."""
     return Customer(
         id=record.id,
@@ -96,7 +104,7 @@ def show_customer(record: CustomerRecord, budgets: Budgets) -> Customer:
         name=record.name,
         metadata=dict(record.metadata),
         rate_limit=record.rate_limit,
-        budgets=budgets,
+        budgets=own,
         disabled=record.disabled,
         created_at=instant(record.created_at),
         updated_at=instant(record.updated_at),

@@ -23,10 +23,10 @@ from innoai.api.billing import (
     sums_of,
     visible_customers,
 )
-from innoai.api.csv_export import csv_answer
+from innoai.api.csv_export import EXPORT_PAGE, csv_answer
 from innoai.api.money import AmountText
 from innoai.api.services import Services
-from innoai.api.wire import JsonRequest, Limit, Page, answer, read_query
+from innoai.api.wire import JsonRequest, Limit, Page, answer, cut, read_query
 from innoai.auth.shapes import CustomerId
 from innoai.door import Admission
 from innoai.errors import InnoError
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-EXPORT_PAGE = 1000
 _is_month = re.compile(MONTH_PATTERN, re.ASCII).match
 
 
@@ -114,9 +113,8 @@ async def list_statements(request: JsonRequest, services: Inside, caller: Caller
         return await csv_answer("statements", _LIST_COLUMNS, _all_statements(services, query, caller))
     after = None if query.cursor is None else (query.cursor[:7], query.cursor[8:])
     found = await _read(services, query, caller, query.limit + 1, after)
-    shown = found[: query.limit]
-    next_cursor = f"{shown[-1].month}_{shown[-1].customer_id}" if len(found) > query.limit else None
-    return answer(StatementPage(data=shown, next_cursor=next_cursor))
+    shown, next_cursor = cut(found, query.limit, lambda last: f"{last.month}_{last.customer_id}")
+    return answer(StatementPage(data=list(shown), next_cursor=next_cursor))
 
 
 @get("/v1/billing/statements/{month:str}/{customer_id:str}")

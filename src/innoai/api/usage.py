@@ -27,11 +27,11 @@ from innoai.api.billing import (
     sums_of,
     visible_customers,
 )
-from innoai.api.csv_export import csv_answer
+from innoai.api.csv_export import EXPORT_PAGE, csv_answer
 from innoai.api.keys import LAST_INSTANT, ModelName
 from innoai.api.money import AmountText
 from innoai.api.services import Services
-from innoai.api.wire import Instant, JsonRequest, Limit, Page, answer, instant, read_query
+from innoai.api.wire import Instant, JsonRequest, Limit, Page, answer, cut, instant, read_query
 from innoai.auth.shapes import CustomerId
 from innoai.door import Admission
 from innoai.errors import InnoError
@@ -43,9 +43,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection
-
-EXPORT_PAGE = 1000
-"""Records or groups that an export reads at a time."""
 
 LAST_HOUR = LAST_INSTANT // HOUR * HOUR
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
@@ -231,9 +228,8 @@ async def _record_page(
 ) -> tuple[list[UsageRecord | UsageBucket], str | None]:
     before = None if query.cursor is None else _read_cursor(query.cursor, tuple[float, CursorText])
     found = await billing.records(connection, selection, limit=query.limit + 1, before=before)
-    shown = found[: query.limit]
-    more = len(found) > query.limit
-    return [_show(record, caller) for record in shown], _cursor(_place(shown[-1])) if more else None
+    shown, next_cursor = cut(found, query.limit, lambda record: _cursor(_place(record)))
+    return [_show(record, caller) for record in shown], next_cursor
 
 
 def _place(record: usage.UsageRecord) -> tuple[float, str]:
@@ -278,9 +274,8 @@ async def _bucket_page(
         kinds = (CursorNumber if name in ("day", "hour") else CursorText for name in group_by)
         after = _read_cursor(query.cursor, tuple[tuple(kinds)])  # type: ignore[misc]
     found = await billing.buckets(connection, selection, group_by, limit=query.limit + 1, after=after)
-    shown = found[: query.limit]
-    more = len(found) > query.limit
-    return [_bucket(bucket, group_by) for bucket in shown], _cursor(shown[-1].of) if more else None
+    shown, next_cursor = cut(found, query.limit, lambda bucket: _cursor(bucket.of))
+    return [_bucket(bucket, group_by) for bucket in shown], next_cursor
 
 
 def _bucket(bucket: Bucket, group_by: Sequence[GroupName]) -> UsageBucket:

@@ -25,6 +25,7 @@ from innoai.api.wire import (
     Page,
     answer,
     as_shown,
+    cut,
     decode_json,
     instant,
     json_body,
@@ -208,11 +209,12 @@ async def list_endpoints(request: JsonRequest, services: Inside, caller: Caller)
         found = await webhooks.page(
             connection, caller.principal.account.id, limit=query.limit + 1, before=query.cursor
         )
-    shown, now = found[: query.limit], services.clock()
+    shown, next_cursor = cut(found, query.limit, lambda record: record.id)
+    now = services.clock()
     return answer(
         EndpointPage(
             data=[_show(services, record, now) for record in shown],
-            next_cursor=shown[-1].id if len(found) > query.limit else None,
+            next_cursor=next_cursor,
         )
     )
 

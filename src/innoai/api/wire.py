@@ -15,9 +15,10 @@ from innoai import json_shapes
 from innoai.errors import InnoError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 T = TypeVar("T", bound=msgspec.Struct)
+R = TypeVar("R")
 
 JsonRequest = Request[Any, Any, Any]
 
@@ -40,6 +41,12 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     object: Literal["list"] = "list"
     data: list[Any]
     next_cursor: str | None
+
+
+def cut(found: Sequence[R], limit: int, cursor: Callable[[R], str]) -> tuple[Sequence[R], str | None]:
+    """The page of what was found, of which one more was asked for, and the cursor that goes on behind it."""
+    shown = found[:limit]
+    return shown, cursor(shown[-1]) if len(found) > limit else None
 
 
 @overload

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import os
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, func, insert, or_, select, update
 
+from innoai.access import keys as key_format
 from innoai.store import changes
 from innoai.store.tables import api_keys
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from innoai.store.secrets import Secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,15 @@ async def create(connection: AsyncConnection, key: KeyRecord, digest: bytes, pep
     values = {field.name: getattr(key, field.name) for field in fields(key)}
     await connection.execute(insert(api_keys).values(**values, digest=digest, pepper=pepper))
     await changes.announce(connection, changes.KEY, key.id, key.created_at)
+
+
+async def issue(connection: AsyncConnection, secrets: Secrets, key: KeyRecord) -> tuple[KeyRecord, str]:
+    """Add a key with a new secret; gives its row, and the secret, which is nowhere to be had again."""
+    secret = key_format.mint(os.urandom(key_format.SECRET_BYTES))
+    issued = replace(key, last4=secret[-4:])
+    current = secrets.current
+    await create(connection, issued, key_format.digest(secret, current.pepper), current.version)
+    return issued, secret
 
 
 async def find_by_digest(connection: AsyncConnection, digests: Sequence[bytes]) -> KeyRecord | None:
