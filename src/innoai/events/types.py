@@ -132,7 +132,7 @@ class TestData(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
-_KEY: Mapping[str, Any] = {
+KEY: Mapping[str, Any] = {
     "id": "key_0UySTdUK83VqVcDhBZJZlb",
     "object": "api_key",
     "name": "Production",
@@ -152,8 +152,10 @@ _KEY: Mapping[str, Any] = {
     "last_used_at": None,
     "rotated_from": None,
 }
-_SUCCESSOR = {**_KEY, "id": "key_0UySTbGq5kXuPn3WLe7o1R", "last4": "R7t9", "rotated_from": _KEY["id"]}
-_CUSTOMER: Mapping[str, Any] = {
+"""A key as the API shows it, for examples."""
+
+_SUCCESSOR = {**KEY, "id": "key_0UySTbGq5kXuPn3WLe7o1R", "last4": "R7t9", "rotated_from": KEY["id"]}
+CUSTOMER: Mapping[str, Any] = {
     "id": "cus_0UySTdUK9wD4TzX6GnRb2Y",
     "object": "customer",
     "customer_id": "customer-123",
@@ -165,6 +167,8 @@ _CUSTOMER: Mapping[str, Any] = {
     "created_at": "2026-11-24T22:07:02Z",
     "updated_at": "2026-11-24T22:07:02Z",
 }
+"""A customer as the API shows it, for examples."""
+
 _BUDGET: Mapping[str, Any] = {
     "subject_id": "cus_0UySTdUK9wD4TzX6GnRb2Y",
     "customer_id": "customer-123",
@@ -176,35 +180,35 @@ _BUDGET: Mapping[str, Any] = {
 
 EVENT_TYPES: Mapping[str, EventType] = MappingProxyType(
     {
-        "key.created": EventType("An API key was made.", KeyData, _KEY),
-        "key.updated": EventType("An API key was changed.", KeyData, {**_KEY, "rate_limit": 500}),
+        "key.created": EventType("An API key was made.", KeyData, KEY),
+        "key.updated": EventType("An API key was changed.", KeyData, {**KEY, "rate_limit": 500}),
         "key.rotated": EventType(
             "An API key got a successor.",
             RotatedKeyData,
-            {"key": {**_KEY, "expires_at": "2026-11-25T22:07:02Z"}, "successor": _SUCCESSOR},
+            {"key": {**KEY, "expires_at": "2026-11-25T22:07:02Z"}, "successor": _SUCCESSOR},
         ),
         "key.revoked": EventType(
             "An API key was revoked, with every token minted from it.",
             KeyData,
-            {**_KEY, "status": "revoked", "revoked_at": "2026-11-24T23:00:00Z"},
+            {**KEY, "status": "revoked", "revoked_at": "2026-11-24T23:00:00Z"},
         ),
         "key.expiring": EventType(
-            "An API key expires within seven days.", KeyData, {**_KEY, "expires_at": "2026-12-01T00:00:00Z"}
+            "An API key expires within seven days.", KeyData, {**KEY, "expires_at": "2026-12-01T00:00:00Z"}
         ),
         "token.reuse_detected": EventType(
             "A rotating refresh token was used twice; its family is revoked.",
             ReuseData,
             {
-                "key_id": _KEY["id"],
+                "key_id": KEY["id"],
                 "customer_id": "customer-123",
                 "family_id": "fam_0UySTdUKA1fM8QyJxWvC4Z",
             },
         ),
-        "customer.created": EventType("A customer was created.", CustomerData, _CUSTOMER),
+        "customer.created": EventType("A customer was created.", CustomerData, CUSTOMER),
         "customer.updated": EventType(
-            "A customer was changed, disabled or enabled.", CustomerData, {**_CUSTOMER, "disabled": True}
+            "A customer was changed, disabled or enabled.", CustomerData, {**CUSTOMER, "disabled": True}
         ),
-        "customer.deleted": EventType("A customer was deleted.", CustomerData, _CUSTOMER),
+        "customer.deleted": EventType("A customer was deleted.", CustomerData, CUSTOMER),
         "billing.threshold_reached": EventType(
             "Spending reached a threshold of a budget; sent once a period and threshold.",
             ThresholdData,

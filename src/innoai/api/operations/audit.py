@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from innoai.api import audit
-from innoai.api.operations.customers import CUSTOMER
+from innoai.api.operations.customers import SHOWN_CUSTOMER
 from innoai.api.operations.operation import KEY_ID, Body, Operation
 from innoai.api.wire import JSON
 
@@ -15,11 +15,11 @@ _ENTRY = {
     "at": "2026-11-24T22:07:02.123Z",
     "actor": {"kind": "key", "id": KEY_ID, "key_id": KEY_ID, "customer_id": None},
     "action": "customer.created",
-    "target_id": CUSTOMER["id"],
+    "target_id": SHOWN_CUSTOMER["id"],
     "address": "198.51.100.7",
     "request_id": "req_0UySTdUKAbcdefghijklmn",
     "before": None,
-    "after": CUSTOMER,
+    "after": SHOWN_CUSTOMER,
     "previous_hash": "0" * 64,
     "hash": _HASH,
 }

@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from innoai.api import customers, objects
 from innoai.api.operations.operation import CUSTOMER_ID, Operation, json
+from innoai.events.types import CUSTOMER
 
-CUSTOMER = {
-    "id": "cus_0UySTdUK9wD4TzX6GnRb2Y",
-    "object": "customer",
-    "customer_id": CUSTOMER_ID,
-    "name": "Acme",
-    "metadata": {"plan": "gold"},
-    "rate_limit": None,
-    "budgets": {"monthly": "20", "total": None},
-    "disabled": False,
-    "created_at": "2026-11-24T22:07:02Z",
-    "updated_at": "2026-11-24T22:07:02Z",
-}
+SHOWN_CUSTOMER = {**CUSTOMER, "customer_id": CUSTOMER_ID}
 
 CUSTOMERS: tuple[Operation, ...] = (
     Operation(
@@ -25,7 +15,7 @@ CUSTOMERS: tuple[Operation, ...] = (
         "create_customer",
         "customers",
         "Create a customer",
-        json(objects.Customer, CUSTOMER),
+        json(objects.Customer, SHOWN_CUSTOMER),
         status=201,
         body=json(
             customers.CreateCustomer,
@@ -40,7 +30,7 @@ CUSTOMERS: tuple[Operation, ...] = (
         "list_customers",
         "customers",
         "List customers, newest first",
-        json(customers.CustomerPage, {"object": "list", "data": [CUSTOMER], "next_cursor": None}),
+        json(customers.CustomerPage, {"object": "list", "data": [SHOWN_CUSTOMER], "next_cursor": None}),
         query=customers.CustomerQuery,
         query_example={"limit": 20},
     ),
@@ -50,7 +40,7 @@ CUSTOMERS: tuple[Operation, ...] = (
         "get_customer",
         "customers",
         "Show one customer",
-        json(objects.Customer, CUSTOMER),
+        json(objects.Customer, SHOWN_CUSTOMER),
     ),
     Operation(
         "PATCH",
@@ -58,7 +48,7 @@ CUSTOMERS: tuple[Operation, ...] = (
         "change_customer",
         "customers",
         "Change a customer; once disabled, its keys and tokens are refused",
-        json(objects.Customer, {**CUSTOMER, "name": "Acme Ltd"}),
+        json(objects.Customer, {**SHOWN_CUSTOMER, "name": "Acme Ltd"}),
         body=json(customers.ChangeCustomer, {"name": "Acme Ltd"}),
     ),
     Operation(

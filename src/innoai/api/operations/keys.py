@@ -2,32 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from innoai.api import keys, objects
-from innoai.api.operations.operation import KEY_ID, SECRET, Operation, json
+from innoai.api.operations.operation import SECRET, Operation, json
+from innoai.events.types import KEY
 
-_KEY: dict[str, Any] = {
-    "id": KEY_ID,
-    "object": "api_key",
-    "name": "Production",
-    "prefix": "sk-inno-",
-    "last4": "0hJx",
-    "scopes": ["inference:read", "inference:write"],
-    "level": None,
-    "allowed_ips": ["203.0.113.0/24"],
-    "rate_limit": 1000,
-    "models": None,
-    "customer_id": None,
-    "budgets": {"monthly": None, "total": None},
-    "status": "active",
-    "created_at": "2026-11-24T22:07:02Z",
-    "expires_at": None,
-    "revoked_at": None,
-    "last_used_at": None,
-    "rotated_from": None,
-}
-_NEW_KEY = {**_KEY, "key": SECRET}
+_NEW_KEY = {**KEY, "key": SECRET}
 _SUCCESSOR = {**_NEW_KEY, "rotated_from": "key_0UySTbGq5kXuPn3WLe7o1R"}
 
 KEYS: tuple[Operation, ...] = (
@@ -57,18 +36,18 @@ KEYS: tuple[Operation, ...] = (
         "list_keys",
         "keys",
         "List the account's keys, newest first",
-        json(keys.KeyPage, {"object": "list", "data": [_KEY], "next_cursor": None}),
+        json(keys.KeyPage, {"object": "list", "data": [KEY], "next_cursor": None}),
         query=keys.KeyQuery,
         query_example={"limit": 20, "status": "active"},
     ),
-    Operation("GET", "/v1/keys/{key_id}", "get_key", "keys", "Show one key", json(objects.Key, _KEY)),
+    Operation("GET", "/v1/keys/{key_id}", "get_key", "keys", "Show one key", json(objects.Key, KEY)),
     Operation(
         "PATCH",
         "/v1/keys/{key_id}",
         "change_key",
         "keys",
         "Change a key, and with it every token minted from it",
-        json(objects.Key, {**_KEY, "rate_limit": 500}),
+        json(objects.Key, {**KEY, "rate_limit": 500}),
         body=json(keys.ChangeKey, {"rate_limit": 500, "allowed_ips": ["203.0.113.0/24"]}),
         errors=("conflict",),
     ),
