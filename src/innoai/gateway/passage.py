@@ -90,8 +90,8 @@ class Passage:
         body: JsonBody | MultipartBody,
         principal: Principal,
         rate: RateOutcome,
-        reservation: Reservation | None = None,
-        quoting: Quoting | None = None,
+        reservation: Reservation | None,
+        quoting: Quoting | None,
     ) -> None:
         self._gateway = gateway
         self._connection: Connection | None = connection

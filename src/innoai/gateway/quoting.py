@@ -41,20 +41,24 @@ class Quoting:
     def __init__(
         self, tariff: Tariff, body: JsonBody | MultipartBody, path: str, allowances: dict[str, int]
     ) -> None:
-        self._allowances = allowances
         self._tariff = tariff
         self._body = body
         self._path = path
-        self._price: Price | None = None
-        self._prompt = self._longest = self._allowance = 0
-        self._answers = 1
-        self._cap: int | None = None
+        self._allowances = allowances
+        # Worked out when a quote is asked for, which most requests are not.
+        self._price: Price
+        self._prompt: int
+        self._allowance: int
+        self._answers: int
+        self._longest: int
+        self._cap: int | None
 
     def __call__(self, principal: Principal) -> Quote | None:
         """The quote in the account's currency; None for a model without a price."""
-        price = self._price = self._tariff.prices.get(principal.account.currency)
+        price = self._tariff.prices.get(principal.account.currency)
         if price is None:
             return None
+        self._price = price
         self._read()
         most = self._cost(price, self._longest)
         if self._cap is not None or not bounds.can_be_capped(self._path):
@@ -62,11 +66,10 @@ class Quoting:
         return Quote(self._cost(price, min(LEAST_ANSWER, self._longest)), most)
 
     def answer_cap(self, reservation: Reservation) -> int | None:
-        """The most tokens that the answer may have; None where it is bound anyway."""
-        price = self._price
-        if price is None or self._cap is not None or not bounds.can_be_capped(self._path):
+        """The most tokens that the answer may have within the quote; None where it is bound anyway."""
+        if self._cap is not None or not bounds.can_be_capped(self._path):
             return None
-        affordable = self._affordable(price, reservation.amount)
+        affordable = self._affordable(self._price, reservation.amount)
         bound = self._tariff.max_output_tokens
         if bound is not None and affordable >= bound:
             return None
@@ -91,13 +94,13 @@ class Quoting:
     def _read(self) -> None:
         tariff, body = self._tariff, self._body
         self._longest = bounds.longest_answer(self._path, tariff.max_output_tokens)
+        self._allowance, self._cap = 0, None
         if not isinstance(body, JsonBody):
             self._prompt = tariff.context_window or bounds.FILE_TOKENS
             self._answers = bounds.answers_of_form(body.counts)
             return
-        self._prompt = bounds.prompt_tokens(body.members, tariff.context_window)
         self._allowance = self._allowances.get(body.model, 0)
-        self._prompt += self._allowance
+        self._prompt = bounds.prompt_tokens(body.members, tariff.context_window) + self._allowance
         self._answers = bounds.answers(body.members)
         self._cap = bounds.stated_cap(body.members, self._path)
         if self._cap is not None:
