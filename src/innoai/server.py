@@ -105,8 +105,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         max_stale=settings.store.max_stale,
         clock=time.time,
     )
-    await _check_tiers(settings, database)
-    await _check_currencies(settings, database)
+    await _check_accounts(settings, database)
     await feed.start(keyring)
     limiter = open_limiter(settings.limits.url, time.monotonic_ns)
     bursts = Bursts(settings.limits.failed_auth, time.time)
@@ -254,26 +253,23 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         await Server(config, application.stopping).serve(sockets=[listener])
 
 
-async def _check_tiers(settings: Settings, database: Database) -> None:
+async def _check_accounts(settings: Settings, database: Database) -> None:
+    """See that the settings have what accounts were given: their tiers, and the currencies they chose."""
     async with database.read() as connection:
-        missing = sorted(await accounts.tiers_in_use(connection) - settings.tiers.keys())
-    if missing:
-        await database.close()
+        tiers = sorted(await accounts.tiers_in_use(connection) - settings.tiers.keys())
+        unknown = sorted(await accounts.currencies_in_use(connection) - set(currencies(settings.billing)))
+    if not tiers and not unknown:
+        return
+    await database.close()
+    if tiers:
         raise ConfigError(
-            f"tiers: accounts are on {', '.join(missing)}, which the settings do not have; "
+            f"tiers: accounts are on {', '.join(tiers)}, which the settings do not have; "
             "put the tier back, or move them by `innoai accounts set-tier`"
         )
-
-
-async def _check_currencies(settings: Settings, database: Database) -> None:
-    async with database.read() as connection:
-        missing = sorted(await accounts.currencies_in_use(connection) - set(currencies(settings.billing)))
-    if missing:
-        await database.close()
-        raise ConfigError(
-            f"billing: accounts are billed in {', '.join(missing)}, which the settings do not have; "
-            "put it back as billing.currency or into billing.rates"
-        )
+    raise ConfigError(
+        f"billing: accounts are billed in {', '.join(unknown)}, which the settings do not have; "
+        "put it back as billing.currency or into billing.rates"
+    )
 
 
 async def _every(seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -74,9 +74,8 @@ def usage(
     part = arguments.given({"limit": limit, "cursor": cursor})
     if csv is None:
         session.answer(session.client().billing.usage(**wanted, **part), _show_usage)
-    elif part:
-        raise typer.BadParameter("a CSV file has all of it, without --limit and --cursor", param_hint="--csv")
     else:
+        _refuse_part(part)
         download.save(session, session.client().billing.usage_csv(**wanted), csv)
 
 
@@ -149,9 +148,8 @@ def statements(
     part = arguments.given({"limit": limit, "cursor": cursor})
     if csv is None:
         session.answer(session.client().billing.statements(**wanted, **part), _show_statements)
-    elif part:
-        raise typer.BadParameter("a CSV file has all of it, without --limit and --cursor", param_hint="--csv")
     else:
+        _refuse_part(part)
         download.save(session, session.client().billing.statements_csv(**wanted), csv)
 
 
@@ -175,6 +173,11 @@ def statement(
         session.answer(session.client().billing.statement(month, customer), _show_statement)
     else:
         download.save(session, session.client().billing.statement_csv(month, customer), csv)
+
+
+def _refuse_part(part: dict[str, Any]) -> None:
+    if part:
+        raise typer.BadParameter("a CSV file has all of it, without --limit and --cursor", param_hint="--csv")
 
 
 def _show_usage(page: dict[str, Any]) -> None:
