@@ -107,18 +107,21 @@ async def _stream(
     request: JsonRequest, services: Services, reader: Reader, begun_at: str
 ) -> AsyncIterator[str]:
     """What is sent until the credential is refused, the server stops, or the store does not answer."""
-    yield f": events follow as they happen\n{begun_at}\n"
-    said_at = time.monotonic()
-    with contextlib.suppress(InnoError):
-        while not services.stopping.is_set() and await _is_still_admitted(request, services):
-            text = await reader.more()
-            if not text and time.monotonic() - said_at >= KEEP_ALIVE_SECONDS:
-                text = ": still here\n\n"
-            if text:
-                yield text
-                said_at = time.monotonic()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(services.stopping.wait(), LOOK_SECONDS)
+    try:
+        yield f": events follow as they happen\n{begun_at}\n"
+        said_at = time.monotonic()
+        with contextlib.suppress(InnoError):
+            while not services.stopping.is_set() and await _is_still_admitted(request, services):
+                text = await reader.more()
+                if not text and time.monotonic() - said_at >= KEEP_ALIVE_SECONDS:
+                    text = ": still here\n\n"
+                if text:
+                    yield text
+                    said_at = time.monotonic()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(services.stopping.wait(), LOOK_SECONDS)
+    finally:
+        services.streams.discard(reader)
 
 
 async def _is_still_admitted(request: JsonRequest, services: Services) -> bool:

@@ -2,7 +2,8 @@
 
 A client sends the same head with every request, and a model server with every answer, but for the
 digits of Content-Length (and the date, once a second). Once llhttp has accepted a head, a later one
-on the same connection with the same bytes around plain digits means the same.
+on the same connection with the same bytes means the same, be its body as long as plain digits say, or
+in chunks.
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ _MOST_DIGITS = 9
 _CONTENT_LENGTH = re.compile(
     rb"\r\ncontent-length:[ \t]*([0-9]{1,%d})[ \t]*(?=\r\n)" % _MOST_DIGITS, re.IGNORECASE
 )
-_has_body = re.compile(rb"\n(?:content-length|transfer-encoding)[ \t]*:", re.IGNORECASE).search
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding:[ \t]*chunked[ \t]*(?=\r\n)", re.IGNORECASE)
+_is_chunk_size = re.compile(rb"[0-9a-fA-F]{1,7}").fullmatch
+_LAST_CHUNK = b"0\r\n\r\n"
+_MOST_CHUNKS = 8
+_framing = re.compile(rb"\n(?:content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
 PATIENCE = 8
 RETRY_EVERY = 32
 """After so many new heads in a row on a connection, only each so-manieth is still learnt."""
@@ -44,7 +49,7 @@ class RepeatedBodiless:
         Only for data that a parser has accepted.
         """
         is_head = 0 < data.find(b"\r\n\r\n") == len(data) - 4
-        return cls(data) if is_head and _has_body(data) is None else None
+        return cls(data) if is_head and _framing.search(data) is None else None
 
     def body_of(self, data: bytes) -> bytes | None:
         """The empty body, if `data` is exactly this message; None for anything else."""
@@ -91,3 +96,45 @@ class RepeatedHead:
             return None
         self._last_head, self._last_length = data[:head_length], len(data)
         return data[head_length:]
+
+
+class RepeatedChunked:
+    """A head of a message in chunks (RFC 9112 §7.1), which may come again with all of a short message.
+
+    So do many answers to streams: a model server that is fast, or far behind a proxy, sends a few large
+    chunks at once. Many small ones, extensions and trailers are the parser's.
+    """
+
+    __slots__ = ("_head", "_size")
+
+    def __init__(self, head: bytes) -> None:
+        self._head = head
+        self._size = len(head)
+
+    @classmethod
+    def learn(cls, data: bytes) -> Self | None:
+        """The head that `data` begins with; None if it is not whole, or not framed by chunks alone.
+
+        Only for data that a parser has accepted.
+        """
+        head = data[: data.find(b"\r\n\r\n") + 4]
+        is_chunked = len(_CHUNKED.findall(head)) == 1 == len(_framing.findall(head))
+        return cls(head) if is_chunked else None
+
+    def body_of(self, data: bytes) -> bytes | None:
+        """The body, if `data` is exactly one message with this head in few chunks; None for anything else."""
+        if not (data.endswith(_LAST_CHUNK) and data.startswith(self._head)):
+            return None
+        chunks: list[bytes] = []
+        position, last = self._size, len(data) - len(_LAST_CHUNK)
+        while position < last:
+            start = data.find(b"\r\n", position, last) + 2
+            digits = data[position : start - 2]
+            if len(chunks) == _MOST_CHUNKS or _is_chunk_size(digits) is None:
+                return None
+            end = start + int(digits, 16)
+            if end == start or data[end : end + 2] != b"\r\n":
+                return None
+            chunks.append(data[start:end])
+            position = end + 2
+        return b"".join(chunks) if position == last else None

@@ -35,7 +35,8 @@ class HiddenUsage:
         else:
             end = _last_event_end(data, len(data))
             data, self._partial = data[:end], data[end:]
-        return self._without_usage(data) if _USAGE in data else data
+        # The usage stands at the end, and a search from the front would read all that comes before it.
+        return data if data.rfind(_USAGE) == -1 else self._without_usage(data)
 
     def finish(self) -> bytes:
         """What is left when the stream ends."""

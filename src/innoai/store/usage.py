@@ -105,20 +105,38 @@ async def add(connection: AsyncConnection, records: Sequence[UsageRecord]) -> li
     """
     added: list[UsageRecord] = []
     for start in range(0, len(records), ROWS_PER_STATEMENT):
-        rows = records[start : start + ROWS_PER_STATEMENT]
-        values = tuple(chain.from_iterable(map(msgspec.structs.astuple, rows)))
-        statement = _insert(len(rows), connection.dialect.paramstyle)
-        new = (await connection.exec_driver_sql(statement, values)).scalars().all()
-        # Of twins the store has kept the first.
-        by_id = {record.request_id: record for record in reversed(rows)}
-        added += [by_id[request_id] for request_id in new]
-    await _add_up(connection, _HOURS, _by_hour(added))
-    await _add_up(connection, _MONTHS, _by_month(added))
+        added += await _insert(connection, records[start : start + ROWS_PER_STATEMENT])
+    hours = _by_hour(added)
+    await _add_up(connection, _HOURS, _in_order(hours))
+    await _add_up(connection, _MONTHS, _in_order(_by_month(hours)))
     return added
 
 
-def _by_hour(records: Sequence[UsageRecord]) -> list[tuple[Any, ...]]:
-    sums: dict[tuple[Any, ...], list[Any]] = {}
+async def _insert(connection: AsyncConnection, rows: Sequence[UsageRecord]) -> Sequence[UsageRecord]:
+    """Insert the rows; gives those that are new, which nearly always are all.
+
+    Only when they are not is the store asked which: SQLite's driver takes the interpreter's lock for each
+    row that a statement gives, too.
+    """
+    values = tuple(chain.from_iterable(map(msgspec.structs.astuple, rows)))
+    statement = _insert_statement(len(rows), connection.dialect.paramstyle)
+    attempt = await connection.begin_nested()
+    if (await connection.exec_driver_sql(statement, values)).rowcount == len(rows):
+        await attempt.commit()
+        return rows
+    await attempt.rollback()
+    new = (await connection.exec_driver_sql(f"{statement} RETURNING request_id", values)).scalars().all()
+    # Of twins the store has kept the first.
+    by_id = {record.request_id: record for record in reversed(rows)}
+    return [by_id[request_id] for request_id in new]
+
+
+_Rows = dict[tuple[Any, ...], list[Any]]
+"""Of what, and what is told of it and summed; the cost comes last."""
+
+
+def _by_hour(records: Sequence[UsageRecord]) -> _Rows:
+    sums: _Rows = {}
     for record in records:
         of = (
             record.account_id,
@@ -137,26 +155,25 @@ def _by_hour(records: Sequence[UsageRecord]) -> list[tuple[Any, ...]]:
         row[5] += record.completion_tokens or 0
         row[6] += record.duration_ms
         row[7] += record.cost or 0
-    return _in_order(sums)
+    return sums
 
 
-def _by_month(records: Sequence[UsageRecord]) -> list[tuple[Any, ...]]:
-    sums: dict[tuple[Any, ...], list[Any]] = {}
-    for record in records:
-        month = _month_of_hour(int(record.started_at // HOUR))
-        for subject in (record.account_id, record.key_id, record.customer_pk):
-            if subject is None:
-                continue
+def _by_month(hours: _Rows) -> _Rows:
+    sums: _Rows = {}
+    for of, (customer_id, requests, _, prompt, cached, completion, _, cost) in hours.items():
+        account_id, hour, key_id, customer_pk, _ = of
+        month = _month_of_hour(hour)
+        for subject in filter(None, (account_id, key_id, customer_pk)):
             row = sums.get((subject, month))
             if row is None:
-                customer_id = record.customer_id if subject == record.customer_pk else None
-                row = sums[subject, month] = [record.account_id, customer_id, 0, 0, 0, 0, 0]
-            row[2] += 1
-            row[3] += record.prompt_tokens or 0
-            row[4] += record.cached_tokens or 0
-            row[5] += record.completion_tokens or 0
-            row[6] += record.cost or 0
-    return _in_order(sums)
+                told = customer_id if subject == customer_pk else None
+                row = sums[subject, month] = [account_id, told, 0, 0, 0, 0, 0]
+            row[2] += requests
+            row[3] += prompt
+            row[4] += cached
+            row[5] += completion
+            row[6] += cost
+    return sums
 
 
 @lru_cache(maxsize=64)
@@ -164,7 +181,7 @@ def _month_of_hour(hour: int) -> str:
     return month_of(hour * HOUR)
 
 
-def _in_order(sums: dict[tuple[Any, ...], list[Any]]) -> list[tuple[Any, ...]]:
+def _in_order(sums: _Rows) -> list[tuple[Any, ...]]:
     """The rows in the one order in which every shipper locks them, so that no two wait for each other."""
     return [(*of, *rest[:-1], min(rest[-1], MAX_SUM)) for of, rest in sorted(sums.items())]
 
@@ -177,12 +194,12 @@ async def _add_up(connection: AsyncConnection, sums: _Sums, rows: list[tuple[Any
 
 
 @lru_cache(maxsize=ROWS_PER_STATEMENT)
-def _insert(rows: int, paramstyle: str) -> str:
+def _insert_statement(rows: int, paramstyle: str) -> str:
     columns = UsageRecord.__struct_fields__
     return (
         f"INSERT INTO {usage_records.name} ({', '.join(columns)}) "  # noqa: S608 - names of ours
         f"VALUES {_values(rows, len(columns), paramstyle)} "
-        "ON CONFLICT (request_id) DO NOTHING RETURNING request_id"
+        "ON CONFLICT (request_id) DO NOTHING"
     )
 
 

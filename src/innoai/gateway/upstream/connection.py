@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpResponseParser
 
-from innoai.gateway.repeated import RepeatedHead, is_worth_learning
+from innoai.gateway.repeated import RepeatedChunked, RepeatedHead, is_worth_learning
 from innoai.gateway.upstream.answer import AnswerHead
 from innoai.gateway.upstream.failures import Failure, FailureKind, Phase
 
@@ -129,7 +129,7 @@ class Connection(asyncio.Protocol):
         # What the present answer began with, and what the head of the last one looked like.
         self._first = b""
         self._head: AnswerHead
-        self._repeated: RepeatedHead | None = None
+        self._repeated: RepeatedHead | RepeatedChunked | None = None
         self._new_heads = 0
         # Bytes that may still come before body must: bounds heads, chunk extensions and trailers.
         self._slack = HEAD_LIMIT
@@ -335,7 +335,7 @@ class Connection(asyncio.Protocol):
         self._repeated = None
         self._new_heads += 1
         if self._keep and self._head.status not in _WITHOUT_BODY and is_worth_learning(self._new_heads):
-            self._repeated = RepeatedHead.learn(self._first)
+            self._repeated = RepeatedHead.learn(self._first) or RepeatedChunked.learn(self._first)
         self._first = b""
 
     def _whole_again(self, body: bytes) -> None:
