@@ -9,7 +9,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, Htt
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from innoai.gateway.repeated import RepeatedBodiless, RepeatedHead
+from innoai.gateway.repeated import RepeatedBodiless, RepeatedChunked, RepeatedHead
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,8 @@ Message = tuple[bytes, list[Header], bytes]
 
 REQUEST = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\nx-a: b\r\n\r\nbody"
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nContent-Length:4\r\n\r\nbody"
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nx-a: b\r\n\r\n3\r\nbod\r\n2\r\ny!\r\n0\r\n\r\n"
 
 
 class Reader:
@@ -94,7 +96,7 @@ def check(learnt: bytes, data: bytes, kind: type[HttpRequestParser | HttpRespons
     reader = Reader(kind)
     if not (reader.feed(learnt) and len(reader.whole) == 1 and reader.is_kept and not reader.under_way):
         return
-    head = RepeatedHead.learn(learnt)
+    head = RepeatedHead.learn(learnt) or RepeatedChunked.learn(learnt)
     if head is None:
         return
     for _ in range(2):
@@ -121,6 +123,45 @@ def test_a_request_with_a_learnt_head_is_what_a_parser_reads(data: bytes) -> Non
 @given(cut_and_changed(ANSWER))
 def test_an_answer_with_a_learnt_head_is_what_a_parser_reads(data: bytes) -> None:
     check(ANSWER, data, HttpResponseParser)
+
+
+@given(cut_and_changed(CHUNKED))
+@example(CHUNKED)
+@example(CHUNKED.replace(b"\r\n2\r\n", b"\r\n2;a=b\r\n"))
+@example(CHUNKED.replace(b"\r\n2\r\n", b"\r\n0x2\r\n"))
+@example(CHUNKED.replace(b"\r\n2\r\n", b"\r\n+2\r\n"))
+@example(CHUNKED.replace(b"\r\n2\r\n", b"\r\n2 \r\n"))
+@example(CHUNKED.replace(b"\r\n2\r\n", b"\r\n2\n"))
+@example(CHUNKED.replace(b"\r\n0\r\n\r\n", b"\r\n0\r\nx: y\r\n\r\n0\r\n\r\n"))
+def test_chunks_behind_a_learnt_head_are_what_a_parser_reads(data: bytes) -> None:
+    check(CHUNKED, data, HttpResponseParser)
+
+
+@given(st.lists(st.binary(min_size=1, max_size=300), min_size=1, max_size=8))
+def test_a_body_in_a_few_chunks_is_known(chunks: list[bytes]) -> None:
+    head = RepeatedChunked.learn(CHUNKED)
+    assert head is not None
+    start = CHUNKED[: CHUNKED.index(b"\r\n\r\n") + 4]
+    framed = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
+    assert head.body_of(start + framed + b"0\r\n\r\n") == b"".join(chunks)
+    for wrong in (framed, framed + b"0\r\n", framed + b"0\r\n\r\nx", framed * 9 + b"0\r\n\r\n"):
+        assert head.body_of(start + wrong) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        CHUNKED[:40],
+        ANSWER,
+        CHUNKED.replace(b"chunked", b"gzip, chunked"),
+        CHUNKED.replace(b"x-a: b", b"transfer-encoding: chunked"),
+        CHUNKED.replace(b"x-a: b", b"content-length: 5"),
+        CHUNKED.replace(b"Transfer-", b"X-Transfer-"),
+    ],
+)
+def test_a_head_that_is_not_framed_by_chunks_alone_is_not_learnt(data: bytes) -> None:
+    assert RepeatedChunked.learn(data) is None
 
 
 @given(cut_and_changed(REQUEST), cut_and_changed(REQUEST))

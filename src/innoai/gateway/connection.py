@@ -42,6 +42,9 @@ READ_PATIENCE = 60.0
 """Seconds for a whole head, between two pieces of a body, between two requests, and for any reading of what
 was sent."""
 
+MOST_OUTGOING = 64 * 1024
+"""Bytes above which an answer does not wait for the end of the turn: a fast upstream sends many in one."""
+
 _BODILESS = frozenset((204, 304))
 
 log = structlog.get_logger()
@@ -76,6 +79,7 @@ class Connection(HttpToolsProtocol):
         self._chunked = False
         self._has_begun = False
         self._unsent = b""
+        self._outgoing = b""
         # What the caller had not read when it was last looked at, and by when it must have read some of it.
         self._unread = 0
         self._read_by = math.inf
@@ -152,6 +156,7 @@ class Connection(HttpToolsProtocol):
     def shutdown(self) -> None:
         """The server is stopping: finish what is under way, and nothing after it."""
         if self.visit is None and self._inquiry is None:
+            self._depart()
             super().shutdown()
         else:
             self._keep_alive = False
@@ -358,6 +363,7 @@ class Connection(HttpToolsProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
         if self._has_begun or (cycle is not None and is_asgi and cycle.response_started):
+            self._depart()
             self.transport.abort()
             return
         request_id = self.gateway.new_request_id()
@@ -385,21 +391,36 @@ class Connection(HttpToolsProtocol):
         self.begin(status, b"".join(b"%b: %b\r\n" % header for header in headers), len(body))
         self.end(b"" if self.parser.get_method() == b"HEAD" else body)
 
+    def _send(self, data: bytes) -> None:
+        """Write at the end of this turn."""
+        if not self._outgoing:
+            self.gateway.departures.add(self._depart)
+        self._outgoing += data
+        if len(self._outgoing) > MOST_OUTGOING:
+            self._depart()
+
+    def _depart(self) -> None:
+        """Write what waits for the end of this turn."""
+        data, self._outgoing = self._outgoing, b""
+        if data and not self.transport.is_closing():
+            self.transport.write(data)
+            if self.visit is None and self.flow.write_paused:
+                # Let it read its answers before it asks for more.
+                self.flow.pause_reading()
+
     def reply(self, reply: Reply) -> None:
         """Send a whole answer that needs nothing more."""
         ((name, date),) = self.server_state.default_headers
         status, lines, body = reply
         close = b"" if self._keep_alive else b"connection: close\r\n"
-        self.transport.write(
-            b"%b%b: %b\r\n%b%b\r\n%b" % (STATUS_LINE[status], name, date, lines, close, body)
-        )
+        self._send(b"%b%b: %b\r\n%b%b\r\n%b" % (STATUS_LINE[status], name, date, lines, close, body))
         self._ended()
 
     def answer_with(self, status: int, fields: bytes, body: bytes) -> None:
         """Send a whole answer with a body, whose headers are lines already."""
         ((name, date),) = self.server_state.default_headers
         close = b"" if self._keep_alive else b"connection: close\r\n"
-        self.transport.write(
+        self._send(
             b"%b%b: %b\r\n%bcontent-length: %d\r\n%b\r\n%b"
             % (STATUS_LINE[status], name, date, fields, len(body), close, body)
         )
@@ -429,7 +450,7 @@ class Connection(HttpToolsProtocol):
         """Let the head go out by itself, where the body takes its time."""
         if self._unsent:
             head, self._unsent = self._unsent, b""
-            self.transport.write(head)
+            self._send(head)
 
     def write(self, data: bytes) -> None:
         """Send a piece of the answer's body."""
@@ -438,7 +459,7 @@ class Connection(HttpToolsProtocol):
         elif self._unsent:
             data = self._unsent + data
         self._unsent = b""
-        self.transport.write(data)
+        self._send(data)
 
     def end(self, data: bytes = b"") -> None:
         """Send the last piece."""
@@ -448,7 +469,7 @@ class Connection(HttpToolsProtocol):
             last = data
         head, self._unsent = self._unsent, b""
         if head or last:
-            self.transport.write(head + last)
+            self._send(head + last)
         self._ended()
 
     def _ended(self) -> None:
@@ -458,17 +479,16 @@ class Connection(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self._keep_alive:
             self.deadline = self.loop.time() + IDLE_PATIENCE
-            if self.flow.write_paused:
-                # Let it read its answers before it asks for more.
-                self.flow.pause_reading()
-            elif self.flow.read_paused:
+            if self.flow.read_paused and not self.flow.write_paused:
                 self.flow.resume_reading()
         else:
+            self._depart()
             self.transport.close()
 
     def break_off(self) -> None:
         """Show that the answer is not whole by cutting it: there is no other way by then."""
         self.visit = None
+        self._depart()
         self.transport.abort()
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from innoai.gateway.departures import Departures
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
@@ -36,5 +38,7 @@ class Gateway:
     monotonic: Callable[[], float]
     desk: InquiryDesk | None = None
     """What answers questions about credentials on the connection; without it the control plane does."""
+    departures: Departures = field(default_factory=Departures)
+    """Answers on their way to callers."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     """Decisions that wait for the store; kept here so that they are not collected."""

@@ -40,6 +40,8 @@ async def asked(heard: Heard) -> AsyncIterator[tuple[Connection, Call]]:
         call = pool.send(GET, b"", heard)
         while call.connection is None:
             await asyncio.sleep(0)
+        # The request leaves at the end of the turn.
+        await asyncio.sleep(0)
         yield call.connection, call
 
 

@@ -247,3 +247,14 @@ async def test_a_pool_that_was_never_used_closes():
         pool: Pool
         async with pooled(peer) as pool:
             assert (pool.open, pool.idle, pool.connecting) == (0, 0, 0)
+
+
+async def test_what_upstream_says_before_it_was_asked_answers_nothing():
+    async with serving(forever) as peer, pooled(peer) as pool:
+        await (await ask(pool)).answer()
+        heard = Heard()
+        call = pool.send(GET, b"", heard)
+        assert call.connection is not None
+        call.connection.data_received(OK.replace(b"ok", b"no"))
+        assert await heard.answer() == (200, b"ok")
+        assert peer.visits == 2

@@ -135,6 +135,8 @@ async def timed(script: Script, timeouts: Timeouts) -> AsyncIterator[tuple[Pool,
 async def under_way(call: Call) -> Connection:
     while call.connection is None:
         await asyncio.sleep(0)
+    # The request leaves at the end of the turn.
+    await asyncio.sleep(0)
     return call.connection
 
 

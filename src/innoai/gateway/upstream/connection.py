@@ -18,6 +18,7 @@ from innoai.gateway.upstream.failures import Failure, FailureKind, Phase
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from innoai.gateway.departures import Departures
     from innoai.gateway.upstream.call import Call
     from innoai.gateway.upstream.timeouts import Timeouts
 
@@ -48,7 +49,9 @@ _CLOSED: Final = State.CLOSED
 
 
 class Owner(Protocol):
-    """Who keeps the connections."""
+    """Who keeps the connections, and sees to it that what they write leaves together."""
+
+    departures: Departures
 
     def opened(self, connection: Connection) -> None:
         """It stands."""
@@ -103,6 +106,7 @@ class Connection(asyncio.Protocol):
         "_refused",
         "_repeated",
         "_reused",
+        "_sent",
         "_slack",
         "_state",
         "_stirred",
@@ -121,6 +125,7 @@ class Connection(asyncio.Protocol):
         self._state = _IDLE
         self._call: Call | None = None
         self._reused = False
+        self._sent = False
         # The answer, as far as it is known.
         self._headers: list[tuple[bytes, bytes]] = []
         self._deliver: Callable[[bytes], None] = _refuse_body
@@ -159,6 +164,7 @@ class Connection(asyncio.Protocol):
         """Send the request of `call`, and tell its listener what comes back. Only when idle."""
         self._state = _WAITING
         self._call = call
+        self._sent = False
         call.connection = self
         self._stirred = True
         self._keep = False
@@ -166,14 +172,23 @@ class Connection(asyncio.Protocol):
         self._headers = []
         if call.paused:
             self._transport.pause_reading()
-        if len(call.pieces) == 1:
-            self._transport.write(call.pieces[0])
+        self._owner.departures.add(self._depart)
+
+    def _depart(self) -> None:
+        """Write the request, unless it is not wanted any more or was written already."""
+        if self._call is None or self._sent:
+            return
+        self._sent = True
+        pieces = self._call.pieces
+        if len(pieces) == 1:
+            self._transport.write(pieces[0])
         else:
-            self._transport.writelines(call.pieces)
+            self._transport.writelines(pieces)
 
     def write(self, pieces: list[bytes]) -> bool:
         """Send more of the body. False: the buffer is full, `Call.writable` will be called."""
         self._stirred = True
+        self._depart()
         if self._refused:
             return True
         if pieces:
@@ -220,6 +235,11 @@ class Connection(asyncio.Protocol):
         """Feed the answer; bytes that nobody asked for end an idle connection."""
         if self._call is None:
             self.close()
+            return
+        if not self._sent:
+            # Whatever it answers, it is not this request.
+            text = "upstream sent something before it was asked"
+            self._fail(Failure(FailureKind.CLOSED_BEFORE_ANSWER, False, text))
             return
         if self._state is _WAITING and self._slack == HEAD_LIMIT:
             body = None if self._repeated is None else self._repeated.body_of(data)

@@ -8,6 +8,7 @@ import socket
 import ssl
 from typing import TYPE_CHECKING, Final
 
+from innoai.gateway.departures import Departures
 from innoai.gateway.upstream.call import Call
 from innoai.gateway.upstream.connection import Connection
 from innoai.gateway.upstream.failures import Failure, FailureKind, Phase
@@ -52,6 +53,8 @@ class Pool:
         self._max_idle = max_idle
         self._idle_lifetime = idle_lifetime
         self._loop = loop or asyncio.get_running_loop()
+        self.departures = Departures()
+        """Requests on their way to upstream."""
         self._idle: list[Connection] = []
         self._connections: set[Connection] = set()
         self._connecting: dict[asyncio.Task[None], Call] = {}
