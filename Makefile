@@ -13,7 +13,7 @@ INSTALLED_NODE := $(NODE_TESTS)/node_modules/.installed
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-node serve test check bench format lock clean
+.PHONY: help install install-dev install-node serve test check bench bench-full format lock clean
 
 help:  ## list these words
 	@sed -n 's/^\([a-z][a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -40,6 +40,9 @@ check: install-dev  ## formatting, lint, types, who may import whom, and the fac
 
 bench: install  ## CPU per request beside nginx; wants nginx and wrk (see benchmarks/README.md)
 	$(BIN)/python -m benchmarks
+
+bench-full: install  ## the same with every peer; installs other gateways into ~/.cache/innoai-bench
+	$(BIN)/python -m benchmarks --full
 
 format: install-dev  ## format the code, repair what ruff can repair, and write the tables of the documents
 	$(BIN)/ruff check --fix --quiet || true

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import load, machine, report, upstream
-from benchmarks.peers import PEERS
-from benchmarks.processes import BenchError, cpu_seconds
-from benchmarks.workloads import WORKLOADS, Workload
+from benchmarks.peers import PEERS, QUICK_PEERS
+from benchmarks.processes import BenchError, cpu_seconds, resident_bytes
+from benchmarks.workloads import QUICK_WORKLOADS, WORKLOADS, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,60 +28,98 @@ def main() -> int:
     """0 after a whole run, 1 when it could not be made; the figures themselves never fail it."""
     options = _options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # unwinds, and so stops what was started
+    peers = [peer for peer in PEERS if peer.name in options.peers]
+    workloads = WORKLOADS if options.full else QUICK_WORKLOADS
     try:
         machine.require_programs()
-        peers = [peer for peer in PEERS if peer.name in options.peers]
-        samples = list(_measure(peers, options.rounds, options.seconds))
+        with ExitStack() as stack:
+            run = Run(stack, options.rounds, options.seconds)
+            samples = list(run.measure(peers, workloads))
     except BenchError as error:
         print(error, file=sys.stderr)
         return 1
     rows = report.rows(samples)
     print(report.table(rows))
-    if len(peers) == len(PEERS):
-        report.write(RESULTS, rows, machine.facts(peers, options.rounds, options.seconds))
+    if set(options.peers) >= {peer.name for peer in (PEERS if options.full else QUICK_PEERS)}:
+        command = "make bench-full" if options.full else "make bench"
+        measured = [peer for peer in peers if peer.name not in run.left_out]
+        facts = machine.facts(measured, options.rounds, options.seconds)
+        name = "full" if options.full else "latest"
+        report.write(RESULTS, name, command, rows, {**facts, **run.left_out})
     return 0
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "--full", action="store_true", help="every peer and workload, instead of the quick ones"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds (default: 3)")
     parser.add_argument("--seconds", type=float, default=4, help="of load in each (default: 4)")
-    parser.add_argument(
-        "--peers", nargs="+", default=[peer.name for peer in PEERS], help="default: all of them"
-    )
-    return parser.parse_args()
+    parser.add_argument("--peers", nargs="+", help="names; default: all of them")
+    options = parser.parse_args()
+    options.peers = options.peers or [peer.name for peer in (PEERS if options.full else QUICK_PEERS)]
+    return options
 
 
-def _measure(peers: Sequence[Peer], rounds: int, seconds: float) -> Iterator[report.Sample]:
-    with ExitStack() as stack:
-        origin = stack.enter_context(upstream.answering(_folder(stack)))
-        targets = [stack.enter_context(peer.running(_folder(stack), origin)) for peer in peers]
-        for workload in WORKLOADS:
-            for peer, target in zip(peers, targets, strict=True):
-                _sample(peer, target, workload, WARM_UP_SECONDS)
-        for number in range(rounds):
-            print(f"round {number + 1} of {rounds}", file=sys.stderr)
-            for workload in WORKLOADS:
-                for peer, target in zip(peers, targets, strict=True):
-                    yield _sample(peer, target, workload, seconds)
+class Run:
+    """One run: everything is started once, and whatever fails is left out with its reason."""
+
+    def __init__(self, stack: ExitStack, rounds: int, seconds: float) -> None:
+        self._stack = stack
+        self._rounds = rounds
+        self._seconds = seconds
+        self.left_out: dict[str, str] = {}
+        """Peers, or a peer's workloads, that could not be measured, and why."""
+
+    def measure(self, peers: Sequence[Peer], workloads: Sequence[Workload]) -> Iterator[report.Sample]:
+        """The samples of every round, after a warm-up."""
+        origins = self._stack.enter_context(upstream.answering(self._folder()))
+        targets = [(peer, target) for peer in peers if (target := self._start(peer, origins)) is not None]
+        pairs = [(workload, *each) for workload in workloads for each in targets]
+        pairs = [pair for pair in pairs if self._sample(*pair, WARM_UP_SECONDS) is not None]
+        for number in range(self._rounds):
+            print(f"round {number + 1} of {self._rounds}", file=sys.stderr)
+            for pair in pairs:
+                sample = self._sample(*pair, self._seconds)
+                if sample is not None:
+                    yield sample
+
+    def _start(self, peer: Peer, origins: upstream.Origins) -> Target | None:
+        try:
+            return self._stack.enter_context(peer.running(self._folder(), origins))
+        except BenchError as error:
+            self._leave_out(peer.name, error)
+            return None
+
+    def _sample(self, workload: Workload, peer: Peer, target: Target, seconds: float) -> report.Sample | None:
+        before = _spent(target)
+        url, headers = peer.url(target, workload), peer.headers(target, workload)
+        try:
+            seen = load.post(url, workload.request, headers, seconds, workload.connections)
+        except BenchError as error:
+            self._leave_out(f"{peer.name}, {workload.title}", error)
+            return None
+        return report.Sample(
+            peer=peer.name,
+            workload=workload.name,
+            cpu_us=(_spent(target) - before) / seen.requests * 1e6,
+            rate=seen.rate,
+            p50_ms=seen.p50_ms,
+            p99_ms=seen.p99_ms,
+            memory_mb=sum(map(resident_bytes, (target.pid, *target.beside))) / 1e6,
+        )
+
+    def _leave_out(self, what: str, error: BenchError) -> None:
+        print(f"left out: {what}: {error}", file=sys.stderr)
+        self.left_out[what] = f"left out: {error}"
+
+    def _folder(self) -> Path:
+        return Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="innoai-bench-")))
 
 
-def _folder(stack: ExitStack) -> Path:
-    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="innoai-bench-")))
-
-
-def _sample(peer: Peer, target: Target, workload: Workload, seconds: float) -> report.Sample:
-    before = cpu_seconds(target.pid)
-    seen = load.post(peer.url(target, workload), workload.request, target.credential, seconds)
-    spent = cpu_seconds(target.pid) - before
-    return report.Sample(
-        peer=peer.name,
-        workload=workload.name,
-        cpu_us=spent / seen.requests * 1e6,
-        rate=seen.rate,
-        p50_ms=seen.p50_ms,
-        p99_ms=seen.p99_ms,
-    )
+def _spent(target: Target) -> float:
+    return sum(map(cpu_seconds, (target.pid, *target.beside)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The load: wrk on its own core, with 32 connections that each post one request after another."""
+"""The load: wrk on its own core, with connections that each post one request after another."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.processes import LOAD_CORE, BenchError
 
-CONNECTIONS = 32
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 SCRIPT = Path(__file__).with_name("post.lua")
 
 
@@ -24,10 +27,25 @@ class Load:
     p99_ms: float
 
 
-def post(url: str, body: str, credential: str | None, seconds: float) -> Load:
-    """Post `body` for `seconds`; BenchError unless every answer was a 2xx that arrived whole."""
-    environment = {**os.environ, "BENCH_BODY": body, "BENCH_CREDENTIAL": credential or ""}
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "-s", str(SCRIPT), url]
+def post(url: str, body: str, headers: Mapping[str, str], seconds: float, connections: int) -> Load:
+    """Post `body` over so many connections for `seconds`.
+
+    Raises:
+        BenchError: some answer was not a 2xx that arrived whole.
+    """
+    lines = "\n".join(f"{name}: {value}" for name, value in headers.items())
+    environment = {**os.environ, "BENCH_BODY": body, "BENCH_HEADERS": lines}
+    command = [
+        "wrk",
+        "-t1",
+        f"-c{connections}",
+        f"-d{seconds:g}s",
+        "--timeout",
+        "60s",
+        "-s",
+        str(SCRIPT),
+        url,
+    ]
     run = subprocess.run(
         ["taskset", "-c", str(LOAD_CORE), *command],
         env=environment,

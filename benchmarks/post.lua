@@ -3,9 +3,8 @@ wrk.method = "POST"
 wrk.body = os.getenv("BENCH_BODY")
 wrk.headers["Content-Type"] = "application/json"
 
-local credential = os.getenv("BENCH_CREDENTIAL")
-if credential ~= "" then
-  wrk.headers["Authorization"] = "Bearer " .. credential
+for name, value in string.gmatch(os.getenv("BENCH_HEADERS") or "", "([^\n:]+): ([^\n]*)") do
+  wrk.headers[name] = value
 end
 
 function done(summary, latency, requests)

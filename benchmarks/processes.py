@@ -41,8 +41,13 @@ def running(
     port: int,
     folder: Path,
     environment: Mapping[str, str] | None = None,
+    patience: float = START_SECONDS,
 ) -> Iterator[int]:
-    """Keep `command` running in `folder` on `core`; gives its pid once `port` accepts."""
+    """Keep `command` running in `folder` on `core`; gives its pid once `port` accepts.
+
+    Raises:
+        BenchError: that takes longer than `patience` seconds.
+    """
     log = folder / "output.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -55,7 +60,7 @@ def running(
             start_new_session=True,
         )
     try:
-        _wait_until_open(process, port, log)
+        _wait_until_open(process, port, log, patience)
         yield process.pid
     finally:
         _stop(process)
@@ -66,8 +71,21 @@ def cpu_seconds(pid: int) -> float:
     return sum(_ticks(member) for member in _family(pid)) / TICKS_PER_SECOND
 
 
-def _wait_until_open(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
+def resident_bytes(pid: int) -> int:
+    """Memory of `pid` and its living descendants that is not in a file: RssAnon of proc(5)."""
+    return sum(_anonymous(member) for member in _family(pid))
+
+
+def _anonymous(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon:"))
+
+
+def _wait_until_open(process: subprocess.Popen[bytes], port: int, log: Path, patience: float) -> None:
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return

@@ -7,20 +7,18 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
+from benchmarks import plot
 from benchmarks.workloads import WORKLOADS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-TARGET_RATIO = 3.5
-TARGET_WORKLOAD = "plain"
-COMMAND = "make bench"
-
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One round of one peer: CPU microseconds a request, requests a second, latencies in milliseconds."""
+    """One round of one peer: CPU microseconds a request, requests a second, latencies in milliseconds, memory
+    that is in no file in megabytes."""
 
     peer: str
     workload: str
@@ -28,6 +26,7 @@ class Sample:
     rate: float
     p50_ms: float
     p99_ms: float
+    memory_mb: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +40,22 @@ class Row:
     rate: float
     p50_ms: float
     p99_ms: float
+    memory_mb: float
     rounds: tuple[float, ...]
 
 
 def rows(samples: Sequence[Sample]) -> list[Row]:
     """One row a workload and peer, in the order measured."""
-    limit = {w.name: _median(samples, samples[0].peer, w.name, "cpu_us") for w in WORKLOADS}
     pairs = dict.fromkeys((sample.workload, sample.peer) for sample in samples)
+    first = samples[0].peer
+    limit = {name: _median(samples, first, name, "cpu_us") for name, peer in pairs if peer == first}
     return [_row(samples, peer, workload, limit[workload]) for workload, peer in sorted(pairs, key=_order)]
 
 
 def table(rows_: Sequence[Row]) -> str:
     """Markdown, aligned for a terminal too."""
     titles = {workload.name: workload.title for workload in WORKLOADS}
-    lines = [["workload", "gateway", "CPU µs/request", "x limit", "requests/s", "p50 ms", "p99 ms"]]
+    lines = [["workload", "gateway", "CPU µs/request", "x limit", "requests/s", "p50 ms", "p99 ms", "MB"]]
     lines += [
         [
             titles[row.workload],
@@ -64,6 +65,7 @@ def table(rows_: Sequence[Row]) -> str:
             f"{row.rate:,.0f}",
             f"{row.p50_ms:.2f}",
             f"{row.p99_ms:.2f}",
+            f"{row.memory_mb:,.0f}",
         ]
         for row in rows_
     ]
@@ -75,13 +77,15 @@ def table(rows_: Sequence[Row]) -> str:
     )
 
 
-def write(folder: Path, rows_: Sequence[Row], machine: Mapping[str, str]) -> None:
-    """Leave `latest.json` and `latest.md` in `folder`."""
+def write(folder: Path, name: str, command: str, rows_: Sequence[Row], machine: Mapping[str, str]) -> None:
+    """Leave `name`.json, `name`.md and `name`.svg in `folder`."""
     folder.mkdir(exist_ok=True)
-    facts = {"command": COMMAND, "machine": dict(machine), "rows": [asdict(row) for row in rows_]}
-    (folder / "latest.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
-    told = "\n".join(f"- {name}: {value}" for name, value in machine.items())
-    (folder / "latest.md").write_text(f"# Latest run of `{COMMAND}`\n\n{table(rows_)}\n\n{told}\n")
+    facts = {"command": command, "machine": dict(machine), "rows": [asdict(row) for row in rows_]}
+    (folder / f"{name}.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+    told = "\n".join(f"- {fact}: {value}" for fact, value in machine.items())
+    (folder / f"{name}.md").write_text(f"# Latest run of `{command}`\n\n{table(rows_)}\n\n{told}\n")
+    first = [(row.peer, row.cpu_us) for row in rows_ if row.workload == WORKLOADS[0].name]
+    (folder / f"{name}.svg").write_text(plot.bars("CPU µs per request, plain", first))
 
 
 def _order(pair: tuple[str, str]) -> int:
@@ -101,6 +105,7 @@ def _row(samples: Sequence[Sample], peer: str, workload: str, limit: float) -> R
         rate=middle("rate"),
         p50_ms=middle("p50_ms"),
         p99_ms=middle("p99_ms"),
+        memory_mb=middle("memory_mb"),
         rounds=tuple(s.cpu_us for s in samples if (s.peer, s.workload) == (peer, workload)),
     )
 

@@ -12,13 +12,18 @@ STREAM_EVENTS = 60
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """The model server gives `answer` under `path`; a gateway offers it as the model `model`."""
+    """The model server gives `answer` under `path`; a gateway offers it as the model `model`.
+
+    A `paced` answer comes event by event, from a model server of its own. `connections` post at once.
+    """
 
     name: str
     title: str
     stream: bool
     answer_file: str
     answer: bytes
+    paced: bool = False
+    connections: int = 32
 
     @property
     def model(self) -> str:
@@ -59,7 +64,7 @@ def _completion() -> bytes:
     return encode("x" * (PLAIN_BYTES - len(encode(""))))
 
 
-def _stream() -> bytes:
+def stream_events() -> list[bytes]:
     """STREAM_EVENTS events: a role, words, a finish, the usage; and the `[DONE]` that closes a stream."""
 
     def event(choices: list[dict[str, object]], **more: object) -> str:
@@ -79,10 +84,14 @@ def _stream() -> bytes:
     words = [event(choice({"content": f" word{number}"})) for number in range(STREAM_EVENTS - 3)]
     last = event(choice({}, "stop"))
     usage = event([], usage={"prompt_tokens": 9, "completion_tokens": 57, "total_tokens": 66})
-    return "".join([first, *words, last, usage, "data: [DONE]\n\n"]).encode()
+    return [event.encode() for event in (first, *words, last, usage, "data: [DONE]\n\n")]
 
 
-WORKLOADS = (
-    Workload("plain", f"plain, {PLAIN_BYTES} bytes", False, "plain.json", _completion()),
-    Workload("stream", f"SSE, {STREAM_EVENTS} events at once", True, "stream.sse", _stream()),
-)
+_STREAM = b"".join(stream_events())
+
+PLAIN = Workload("plain", f"plain, {PLAIN_BYTES} bytes", False, "plain.json", _completion())
+BURST = Workload("stream", f"SSE, {STREAM_EVENTS} events at once", True, "stream.sse", _STREAM)
+PACED = Workload("paced", f"SSE, {STREAM_EVENTS} events 2 ms apart", True, "stream.sse", _STREAM, paced=True)
+CROWD = Workload("crowd", "plain, 512 connections", False, "plain.json", _completion(), connections=512)
+QUICK_WORKLOADS = (PLAIN, BURST, PACED)
+WORKLOADS = (*QUICK_WORKLOADS, CROWD)

@@ -20,6 +20,8 @@ from benchmarks.workloads import MODEL, WORKLOADS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from benchmarks.upstream import Origins
+
 PROGRAM = str(Path(sys.executable).with_name("innoai"))
 REQUESTS_A_MINUTE = 100_000_000
 CONFIGURATION = """
@@ -44,7 +46,7 @@ class Innoai(Peer):
         return f"innoai/{version('innoai')} on Python {sys.version.split()[0]}"
 
     @contextmanager
-    def running(self, folder: Path, upstream: str) -> Iterator[Target]:
+    def running(self, folder: Path, upstream: Origins) -> Iterator[Target]:
         """`innoai init`, `innoai serve`, and a key whose limit the load does not reach."""
         port = free_port()
         origin = f"http://127.0.0.1:{port}"
@@ -55,10 +57,12 @@ class Innoai(Peer):
             yield Target(pid, origin, _load_key(origin, admin_key))
 
 
-def _configure(folder: Path, port: int, upstream: str) -> Path:
+def _configure(folder: Path, port: int, upstream: Origins) -> Path:
     configuration = folder / "innoai.toml"
     models = (
-        MODEL_ENTRY.format(name=workload.model, base_url=f"{upstream}{workload.path}", model=MODEL)
+        MODEL_ENTRY.format(
+            name=workload.model, base_url=f"{upstream.of(workload)}{workload.path}", model=MODEL
+        )
         for workload in WORKLOADS
     )
     configuration.write_text(CONFIGURATION.format(port=port, folder=folder) + "".join(models))
