@@ -1,3 +1,4 @@
+# ruff: noqa: INP001  # a program, not a module of a package
 """The scripted server of the conformance suite; README.md beside it has its protocol.
 
 Standard library only, so that the test runner of any language can start it.
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import base64
 import json
+import os
 import sys
 import threading
 import time
@@ -167,7 +169,7 @@ def _stop_when_alone(server: Server, idle: float) -> None:
 
 
 def _stop_with_stdin(server: Server) -> None:
-    while sys.stdin.buffer.raw.read(4096):  # type: ignore[attr-defined]
+    while os.read(sys.stdin.fileno(), 4096):
         pass
     server.shutdown()
 
