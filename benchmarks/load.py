@@ -27,14 +27,16 @@ class Load:
     p99_ms: float
 
 
-def post(url: str, body: str, headers: Mapping[str, str], seconds: float, connections: int) -> Load:
-    """Post `body` over so many connections for `seconds`.
+def post(
+    url: str, body: str, headers: Mapping[str, str], seconds: float, connections: int, method: str = "POST"
+) -> Load:
+    """Post `body`, or ask by another method, over so many connections for `seconds`.
 
     Raises:
         BenchError: some answer was not a 2xx that arrived whole.
     """
     lines = "\n".join(f"{name}: {value}" for name, value in headers.items())
-    environment = {**os.environ, "BENCH_BODY": body, "BENCH_HEADERS": lines}
+    environment = {**os.environ, "BENCH_BODY": body, "BENCH_HEADERS": lines, "BENCH_METHOD": method}
     command = [
         "wrk",
         "-t1",

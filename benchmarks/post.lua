@@ -1,5 +1,5 @@
 -- wrk's side of benchmarks/load.py: what to post comes from the environment, what happened goes out as one line of JSON.
-wrk.method = "POST"
+wrk.method = os.getenv("BENCH_METHOD")
 wrk.body = os.getenv("BENCH_BODY")
 wrk.headers["Content-Type"] = "application/json"
 
