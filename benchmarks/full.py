@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import machine
-from benchmarks.parts import auth, revocation
+from benchmarks.parts import auth, revocation, scale
 from benchmarks.peers.innoai import Innoai
 from benchmarks.processes import BenchError
 
@@ -22,6 +22,7 @@ RESULTS = Path(__file__).with_name("results")
 PARTS: dict[str, tuple[Callable[[Path, int], dict[str, float]], int]] = {
     "auth": (auth.measure, 3),
     "revocation": (revocation.measure, 20),
+    "scale": (scale.measure, 3),
 }
 """Each part, and how many rounds it makes unless told."""
 

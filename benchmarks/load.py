@@ -28,15 +28,29 @@ class Load:
 
 
 def post(
-    url: str, body: str, headers: Mapping[str, str], seconds: float, connections: int, method: str = "POST"
+    url: str,
+    body: str,
+    headers: Mapping[str, str],
+    seconds: float,
+    connections: int,
+    method: str = "POST",
+    keys: Path | None = None,
 ) -> Load:
     """Post `body`, or ask by another method, over so many connections for `seconds`.
+
+    Each request presents one of the `keys`, a file with one a line, drawn at random; none without it.
 
     Raises:
         BenchError: some answer was not a 2xx that arrived whole.
     """
     lines = "\n".join(f"{name}: {value}" for name, value in headers.items())
-    environment = {**os.environ, "BENCH_BODY": body, "BENCH_HEADERS": lines, "BENCH_METHOD": method}
+    environment = {
+        **os.environ,
+        "BENCH_BODY": body,
+        "BENCH_HEADERS": lines,
+        "BENCH_METHOD": method,
+        "BENCH_KEYS": str(keys or ""),
+    }
     command = [
         "wrk",
         "-t1",

@@ -7,6 +7,18 @@ for name, value in string.gmatch(os.getenv("BENCH_HEADERS") or "", "([^\n:]+): (
   wrk.headers[name] = value
 end
 
+local listed = os.getenv("BENCH_KEYS") or ""
+if listed ~= "" then
+  local keys = {}
+  for key in io.lines(listed) do
+    keys[#keys + 1] = "Bearer " .. key
+  end
+  function request()
+    wrk.headers["Authorization"] = keys[math.random(#keys)]
+    return wrk.format()
+  end
+end
+
 function done(summary, latency, requests)
   local errors = summary.errors
   local failures = errors.connect + errors.read + errors.write + errors.status + errors.timeout
