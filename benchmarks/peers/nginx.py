@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 KEPT = """
   upstream canned {{ server {canned}; keepalive 1024; keepalive_requests 1000000000; }}
   upstream paced {{ server {paced}; keepalive 1024; keepalive_requests 1000000000; }}
+  {beside}
   server {{
     listen 127.0.0.1:{port} backlog=1024;
     proxy_http_version 1.1;
     proxy_set_header Connection "";
     proxy_buffering off;
-    {asking}
+    {inside}
     location / {{ proxy_pass http://canned; }}
     location /paced/ {{ proxy_pass http://paced; }}
-    {answering}
   }}
 """
 AS_IT_COMES = """
@@ -40,15 +40,18 @@ AS_IT_COMES = """
     location /paced/ {{ proxy_pass http://{paced}; }}
   }}
 """
-ASKED = """
-    location = /innoai-forward {{
+DECISIONS = "upstream innoai {{ server {address}; keepalive 1024; keepalive_requests 1000000000; }}"
+ASKING = """
+    auth_request /innoai-forward;
+    location = /innoai-forward {
       internal;
-      proxy_pass {origin}/v1/auth/forward;
+      proxy_pass http://innoai/v1/auth/forward;
       proxy_pass_request_body off;
+      proxy_set_header Connection "";
       proxy_set_header Content-Length "";
       proxy_set_header X-Forwarded-Method $request_method;
       proxy_set_header X-Forwarded-Uri /v1/chat/completions;
-    }}
+    }
 """
 
 
@@ -101,19 +104,17 @@ class NginxAuthRequest(Nginx):
         decisions.mkdir()
         with ExitStack() as stack:
             asked = stack.enter_context(Innoai().running(decisions, upstream))
-            answering = ASKED.format(origin=asked.origin)
-            nginx = stack.enter_context(
-                _nginx(folder, upstream, KEPT, "auth_request /innoai-forward;", answering)
-            )
+            deciding = DECISIONS.format(address=asked.origin.removeprefix("http://"))
+            nginx = stack.enter_context(_nginx(folder, upstream, KEPT, deciding, ASKING))
             yield Target(nginx.pid, nginx.origin, asked.credential, (asked.pid,))
 
 
 @contextmanager
 def _nginx(
-    folder: Path, upstream: Origins, servers: str, asking: str = "", answering: str = ""
+    folder: Path, upstream: Origins, servers: str, beside: str = "", inside: str = ""
 ) -> Iterator[Target]:
     port = free_port()
     canned, paced = (origin.removeprefix("http://") for origin in (upstream.canned, upstream.paced))
-    text = servers.format(port=port, canned=canned, paced=paced, asking=asking, answering=answering)
+    text = servers.format(port=port, canned=canned, paced=paced, beside=beside, inside=inside)
     with running(nginx.command(folder, text), core=GATEWAY_CORE, port=port, folder=folder) as pid:
         yield Target(pid, f"http://127.0.0.1:{port}")
