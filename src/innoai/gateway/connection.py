@@ -363,8 +363,7 @@ class Connection(HttpToolsProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
         if self._has_begun or (cycle is not None and is_asgi and cycle.response_started):
-            self._depart()
-            self.transport.abort()
+            self.break_off()
             return
         request_id = self.gateway.new_request_id()
         self.answer(

@@ -19,7 +19,7 @@ _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[ \t]*chunked[ \t]*(?=\r\n)", re.
 _is_chunk_size = re.compile(rb"[0-9a-fA-F]{1,7}").fullmatch
 _LAST_CHUNK = b"0\r\n\r\n"
 _MOST_CHUNKS = 8
-_framing = re.compile(rb"\n(?:content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
+_FRAMING = re.compile(rb"\n(?:content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
 PATIENCE = 8
 RETRY_EVERY = 32
 """After so many new heads in a row on a connection, only each so-manieth is still learnt."""
@@ -49,7 +49,7 @@ class RepeatedBodiless:
         Only for data that a parser has accepted.
         """
         is_head = 0 < data.find(b"\r\n\r\n") == len(data) - 4
-        return cls(data) if is_head and _framing.search(data) is None else None
+        return cls(data) if is_head and _FRAMING.search(data) is None else None
 
     def body_of(self, data: bytes) -> bytes | None:
         """The empty body, if `data` is exactly this message; None for anything else."""
@@ -118,7 +118,7 @@ class RepeatedChunked:
         Only for data that a parser has accepted.
         """
         head = data[: data.find(b"\r\n\r\n") + 4]
-        is_chunked = len(_CHUNKED.findall(head)) == 1 == len(_framing.findall(head))
+        is_chunked = len(_CHUNKED.findall(head)) == 1 == len(_FRAMING.findall(head))
         return cls(head) if is_chunked else None
 
     def body_of(self, data: bytes) -> bytes | None:
