@@ -6,7 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks import load
-from benchmarks.parts.installation import Installation
+from benchmarks.installation import Installation
 from benchmarks.processes import cpu_seconds
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from benchmarks.parts.installation import Installation, Replica
+from benchmarks.installation import Installation, Replica
 from benchmarks.processes import BenchError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks import load
-from benchmarks.parts.installation import Installation, Replica
+from benchmarks.installation import Installation, Replica
 from benchmarks.processes import BenchError, cpu_seconds, resident_bytes
 from innoai.access import keys
 from innoai.fresh_ids import fresh_id

@@ -1,4 +1,4 @@
-"""innoai with a store of its own, for what is measured without a model server."""
+"""innoai with a store of its own: started once or more, and given keys."""
 
 from __future__ import annotations
 
@@ -43,10 +43,9 @@ class Installation:
     admin_key: str
 
     @classmethod
-    def make(cls, folder: Path) -> Installation:
-        """As `innoai init` does; BenchError when it fails."""
-        settings = SETTINGS.format(folder=folder)
-        (folder / "innoai.toml").write_text(settings)
+    def make(cls, folder: Path, models: str = "") -> Installation:
+        """As `innoai init` does, with the tables of some models; BenchError when it fails."""
+        (folder / "innoai.toml").write_text(SETTINGS.format(folder=folder) + models)
         environment = {**os.environ, **_environment(folder)}
         command = [PROGRAM, "init", "--json"]
         run = subprocess.run(
