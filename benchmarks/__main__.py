@@ -28,19 +28,19 @@ def main() -> int:
     """0 after a whole run, 1 when it could not be made; the figures themselves never fail it."""
     options = _options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # unwinds, and so stops what was started
-    peers = [peer for peer in PEERS if peer.name in options.peers]
-    workloads = WORKLOADS if options.full else QUICK_WORKLOADS
+    usual, workloads = (PEERS, WORKLOADS) if options.full else (QUICK_PEERS, QUICK_WORKLOADS)
+    peers = [peer for peer in PEERS if peer.name in options.peers] if options.peers else usual
     try:
         machine.require_programs()
         with ExitStack() as stack:
-            run = Run(stack, options.rounds, options.seconds)
-            samples = list(run.measure(peers, workloads))
+            run = Run(stack, peers, options.rounds, options.seconds)
+            samples = list(run.measure(workloads))
     except BenchError as error:
         print(error, file=sys.stderr)
         return 1
     rows = report.rows(samples)
     print(report.table(rows))
-    if set(options.peers) >= {peer.name for peer in (PEERS if options.full else QUICK_PEERS)}:
+    if not options.peers:
         command = "make bench-full" if options.full else "make bench"
         measured = [peer for peer in peers if peer.name not in run.left_out]
         facts = machine.facts(measured, options.rounds, options.seconds)
@@ -56,26 +56,31 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds (default: 3)")
     parser.add_argument("--seconds", type=float, default=4, help="of load in each (default: 4)")
-    parser.add_argument("--peers", nargs="+", help="names; default: all of them")
-    options = parser.parse_args()
-    options.peers = options.peers or [peer.name for peer in (PEERS if options.full else QUICK_PEERS)]
-    return options
+    names = [peer.name for peer in PEERS]
+    parser.add_argument("--peers", nargs="+", choices=names, help="these alone; writes no result")
+    return parser.parse_args()
 
 
 class Run:
-    """One run: everything is started once, and whatever fails is left out with its reason."""
+    """One run: everything is started once, and what fails is left out with its reason.
 
-    def __init__(self, stack: ExitStack, rounds: int, seconds: float) -> None:
+    Not so the first peer: without it there is nothing to compare with, so its failure ends the run.
+    """
+
+    def __init__(self, stack: ExitStack, peers: Sequence[Peer], rounds: int, seconds: float) -> None:
         self._stack = stack
+        self._peers = peers
         self._rounds = rounds
         self._seconds = seconds
         self.left_out: dict[str, str] = {}
         """Peers, or a peer's workloads, that could not be measured, and why."""
 
-    def measure(self, peers: Sequence[Peer], workloads: Sequence[Workload]) -> Iterator[report.Sample]:
+    def measure(self, workloads: Sequence[Workload]) -> Iterator[report.Sample]:
         """The samples of every round, after a warm-up."""
         origins = self._stack.enter_context(upstream.answering(self._folder()))
-        targets = [(peer, target) for peer in peers if (target := self._start(peer, origins)) is not None]
+        targets = [
+            (peer, target) for peer in self._peers if (target := self._start(peer, origins)) is not None
+        ]
         pairs = [(workload, *each) for workload in workloads for each in targets]
         pairs = [pair for pair in pairs if self._sample(*pair, WARM_UP_SECONDS) is not None]
         for number in range(self._rounds):
@@ -89,7 +94,7 @@ class Run:
         try:
             return self._stack.enter_context(peer.running(self._folder(), origins))
         except BenchError as error:
-            self._leave_out(peer.name, error)
+            self._leave_out(peer, peer.name, error)
             return None
 
     def _sample(self, workload: Workload, peer: Peer, target: Target, seconds: float) -> report.Sample | None:
@@ -98,7 +103,7 @@ class Run:
         try:
             seen = load.post(url, workload.request, headers, seconds, workload.connections)
         except BenchError as error:
-            self._leave_out(f"{peer.name}, {workload.title}", error)
+            self._leave_out(peer, f"{peer.name}, {workload.title}", error)
             return None
         return report.Sample(
             peer=peer.name,
@@ -110,7 +115,9 @@ class Run:
             memory_mb=sum(map(resident_bytes, (target.pid, *target.beside))) / 1e6,
         )
 
-    def _leave_out(self, what: str, error: BenchError) -> None:
+    def _leave_out(self, peer: Peer, what: str, error: BenchError) -> None:
+        if peer is self._peers[0]:
+            raise error
         print(f"left out: {what}: {error}", file=sys.stderr)
         self.left_out[what] = f"left out: {error}"
 
