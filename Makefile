@@ -66,13 +66,13 @@ $(VENV)/pyvenv.cfg:
 
 $(INSTALLED): requirements.lock pyproject.toml | $(VENV)/pyvenv.cfg
 	@echo "Installing innoai into $(VENV) (a minute, once)"
-	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --require-hashes --no-deps -r requirements.lock
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(INSTALLED_DEV): requirements-dev.lock $(INSTALLED)
 	@echo "Installing the test and check tools into $(VENV)"
-	@$(PIP) --require-hashes -r requirements-dev.lock
+	@$(PIP) --require-hashes --no-deps -r requirements-dev.lock
 	@touch $@
 
 $(INSTALLED_NODE): $(NODE_TESTS)/package.json $(NODE_TESTS)/package-lock.json
