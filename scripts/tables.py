@@ -142,13 +142,13 @@ def retries() -> Iterator[str]:
 
 
 TABLES: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
-    ("docs/tiers.md", "tiers"): tiers,
-    ("docs/tiers.md", "features"): features,
-    ("docs/tiers.md", "scopes"): scopes,
-    ("docs/tiers.md", "routes"): routes,
+    ("docs/getting-started/access-control.md", "tiers"): tiers,
+    ("docs/getting-started/access-control.md", "features"): features,
+    ("docs/getting-started/access-control.md", "scopes"): scopes,
+    ("docs/getting-started/access-control.md", "routes"): routes,
     ("docs/audit.md", "actions"): actions,
-    ("docs/webhooks.md", "event types"): event_types,
-    ("docs/webhooks.md", "retries"): retries,
+    ("docs/reference/events.md", "event types"): event_types,
+    ("docs/guide/webhooks.md", "retries"): retries,
 }
 """Each table by its page and its name there."""
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tests.support.server import Server
 
 NODE = Path(__file__).parent / "node"
-GUIDE = Path(__file__).parents[2] / "docs" / "webhooks.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "webhooks.md"
 pytestmark = pytest.mark.skipif(
     shutil.which("node") is None or not (NODE / "node_modules" / "express").exists(),
     reason="JavaScript: node, or the packages that `make install-node` fetches, are not installed",
