@@ -10,10 +10,12 @@ NODE_TESTS := tests/contract/node
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALLED_NODE := $(NODE_TESTS)/node_modules/.installed
+DOCS_VENV := .venv-docs
+INSTALLED_DOCS := $(DOCS_VENV)/.installed
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-node serve test check bench bench-full format lock clean
+.PHONY: help install install-dev install-node install-docs serve test check docs bench bench-full format lock clean
 
 help:  ## list these words
 	@sed -n 's/^\([a-z][a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -23,6 +25,8 @@ install: $(INSTALLED)  ## make .venv with the server, the CLI and the SDK
 install-dev: $(INSTALLED_DEV)  ## install what `test` and `check` need as well
 
 install-node: $(if $(shell command -v npm),$(INSTALLED_NODE))  ## install the Node clients that the contract tests run
+
+install-docs: $(INSTALLED_DOCS)  ## install what builds the documentation's site, apart from all else
 
 serve: install  ## start the gateway with the built-in echo model; prints the first admin key once
 	@exec $(BIN)/innoai serve
@@ -37,6 +41,12 @@ check: install-dev  ## formatting, lint, types, who may import whom, and the fac
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m scripts.facts
+
+docs: install $(INSTALLED_DOCS)  ## build the documentation's site into site/; needs no network once it is installed
+	@rm -rf build/reference
+	@$(BIN)/python -m scripts.reference build/reference
+	@INNOAI_REFERENCE=build/reference NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --quiet --strict --clean
+	@echo "The site is in site/. To read it: $(BIN)/python -m http.server --directory site"
 
 bench: install  ## CPU per request beside nginx; wants nginx and wrk (see benchmarks/README.md)
 	$(BIN)/python -m benchmarks
@@ -53,7 +63,7 @@ lock:  ## bring the locks in line with pyproject.toml and package.json; scripts/
 	PYTHON="$(PYTHON)" scripts/lock
 
 clean:  ## remove .venv, node_modules, caches and built files; never a store or a secret
-	rm -rf $(VENV) $(NODE_TESTS)/node_modules build dist site .coverage .hypothesis .schemathesis
+	rm -rf $(VENV) $(DOCS_VENV) $(NODE_TESTS)/node_modules build dist site .coverage .hypothesis .schemathesis
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find src tests benchmarks scripts -type d -name __pycache__ -prune -exec rm -rf {} +
 
@@ -73,6 +83,12 @@ $(INSTALLED): requirements.lock pyproject.toml | $(VENV)/pyvenv.cfg
 $(INSTALLED_DEV): requirements-dev.lock $(INSTALLED)
 	@echo "Installing the test and check tools into $(VENV)"
 	@$(PIP) --require-hashes --no-deps -r requirements-dev.lock
+	@touch $@
+
+$(INSTALLED_DOCS): requirements-docs.lock | $(VENV)/pyvenv.cfg
+	@echo "Installing what builds the site into $(DOCS_VENV)"
+	@$(VENV)/bin/python -m venv $(DOCS_VENV)
+	@$(DOCS_VENV)/bin/python -m pip install -qq --no-input --disable-pip-version-check --require-hashes --no-deps -r $<
 	@touch $@
 
 $(INSTALLED_NODE): $(NODE_TESTS)/package.json $(NODE_TESTS)/package-lock.json
