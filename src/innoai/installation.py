@@ -58,15 +58,16 @@ def initialise(settings: Settings) -> Initialised:
     return asyncio.run(_initialise(settings))
 
 
-def rotate_signing_key(settings: Settings) -> str:
+def rotate_signing_key(settings: Settings, *, ends_former: bool = False) -> str:
     """Let a new key sign tokens, in running servers too, and record it in the first account; returns its id.
 
-    The former key verifies until what it signed has expired.
+    The former key verifies until what it signed has expired. With `ends_former`, which is for keys that
+    have leaked, no token lives on that was signed before.
 
     Raises:
         ConfigError: the store or the secret cannot be used.
     """
-    return asyncio.run(_rotate_signing_key(settings))
+    return asyncio.run(_rotate_signing_key(settings, ends_former))
 
 
 async def _initialise(settings: Settings) -> Initialised:
@@ -85,12 +86,13 @@ async def _initialise(settings: Settings) -> Initialised:
             return await _first_account(connection, settings, secrets, now)
 
 
-async def _rotate_signing_key(settings: Settings) -> str:
+async def _rotate_signing_key(settings: Settings, ends_former: bool) -> str:
     secrets = store_secrets.load(settings, create=False)
     async with opened(settings) as database, database.write() as connection:
         # Opening the present keys shows that this is the store's secret before anything is sealed under it.
         await signing_keys.load(connection, secrets, time.time())
-        return await _new_signing_key(connection, secrets, settings.tokens.algorithm, time.time())
+        algorithm = settings.tokens.algorithm
+        return await _new_signing_key(connection, secrets, algorithm, time.time(), ends_former=ends_former)
 
 
 @asynccontextmanager
@@ -166,11 +168,24 @@ def show_account(account: AccountRecord) -> dict[str, Any]:
 
 
 async def _new_signing_key(
-    connection: AsyncConnection, secrets: Secrets, algorithm: Algorithm, now: float
+    connection: AsyncConnection,
+    secrets: Secrets,
+    algorithm: Algorithm,
+    now: float,
+    *,
+    ends_former: bool = False,
 ) -> str:
     kid = fresh_id("sig")
     secret = os.urandom(SIGNING_SECRET_BYTES)
-    await signing_keys.rotate(connection, secrets, kid=kid, algorithm=algorithm, secret=secret, now=now)
+    await signing_keys.rotate(
+        connection,
+        secrets,
+        kid=kid,
+        algorithm=algorithm,
+        secret=secret,
+        now=now,
+        ends_former=ends_former,
+    )
     first = await accounts.first(connection)
     if first is not None:
         await journal.record(
@@ -180,6 +195,6 @@ async def _new_signing_key(
             actor=OPERATOR,
             now=now,
             target_id=kid,
-            after={"id": kid, "algorithm": algorithm},
+            after={"id": kid, "algorithm": algorithm, "ends_former": ends_former},
         )
     return kid

@@ -452,7 +452,8 @@ def test_a_new_signing_key_is_on_record_in_the_first_account(own: Server, admin:
     assert ended.returncode == 0, ended.stderr
     (entry,) = entries(admin, action="signing_key.rotated")
     assert entry["actor"]["kind"] == "operator"
-    assert set(entry["after"]) == {"id", "algorithm"}
+    assert set(entry["after"]) == {"id", "algorithm", "ends_former"}
+    assert entry["after"]["ends_former"] is False
 
 
 def test_a_tier_without_the_log_does_not_show_it(own: Server) -> None:

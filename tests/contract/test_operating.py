@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import itertools
 import json
-import shutil
 import sqlite3
 import subprocess
 import time
@@ -23,6 +22,7 @@ from tests.contract.clients import HELLO, bearer, create_key, mint
 from tests.support.envelope import refused
 from tests.support.server import MODEL, Server
 from tests.support.settings import settings
+from tests.support.tools import needs
 from tests.support.wire import KeptConnection
 
 if TYPE_CHECKING:
@@ -76,9 +76,9 @@ def restarted(server: Server, **environment: str) -> None:
     server.start()
 
 
-def rotated(server: Server) -> str:
+def rotated(server: Server, *options: str) -> str:
     """The id of the new signing key."""
-    ended = server.operator("rotate-signing-key", "--json")
+    ended = server.operator("rotate-signing-key", "--json", *options)
     assert ended.returncode == 0, ended.stderr
     kid: str = json.loads(ended.stdout)["kid"]
     return kid
@@ -125,6 +125,26 @@ def test_a_rotated_signing_key_signs_in_the_running_server_and_the_former_goes_o
     works(own, before)
     works(own, after)
     assert kid_of(mint(client, own.admin_key)) == kid
+
+
+def test_leaked_signing_keys_end_at_once_and_so_does_all_that_they_signed(
+    own: Server, client: httpx.Client
+) -> None:
+    oldest = mint(client, own.admin_key)
+    kid = rotated(own)
+    until(lambda: kid_of(mint(client, own.admin_key)) == kid)
+    before = mint(client, own.admin_key)
+    asked = {"headers": bearer(before["access_token"])}
+    assert client.get("/models", **asked).status_code == 200
+    rotated(own, "--leaked")
+    assert until(lambda: client.get("/models", **asked).status_code == 401) < PROMISE
+    for _ in range(2):
+        for pair in (oldest, before):
+            refused(client.get("/models", headers=bearer(pair["access_token"])), "invalid_api_key")
+            refresh = client.post("/auth/refresh", json={"refresh_token": pair["refresh_token"]})
+            refused(refresh, "invalid_api_key")
+        works(own, mint(client, own.admin_key))
+        restarted(own)
 
 
 def test_a_token_that_was_revoked_stays_so_when_the_signing_key_rotates(
@@ -291,7 +311,7 @@ async def test_replicas_that_share_their_limits_let_exactly_the_limit_pass(
 # Postgres.
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
+@needs("curl")
 def test_on_postgres_a_killed_server_comes_back_with_what_it_acknowledged(
     new_server: NewServer, new_postgres: Callable[[str | None], str]
 ) -> None:

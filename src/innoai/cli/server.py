@@ -58,10 +58,20 @@ def serve(config: ConfigOption = None) -> None:
         part("server").serve(settings)
 
 
-def rotate_signing_key(context: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+def rotate_signing_key(
+    context: typer.Context,
+    config: ConfigOption = None,
+    leaked: Annotated[
+        bool,
+        typer.Option(
+            "--leaked", help="End the former keys: every token and refresh token of before is refused."
+        ),
+    ] = False,
+    json: JsonOption = False,
+) -> None:
     """Let a new key sign tokens, at once in running servers too; tokens of the former key stay valid."""
     with telling():
-        kid: str = part("installation").rotate_signing_key(load(config))
+        kid: str = part("installation").rotate_signing_key(load(config), ends_former=leaked)
     if Options(json=json).over(context.obj).json:
         output.write_json({"kid": kid})
     else:

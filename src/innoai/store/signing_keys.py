@@ -39,10 +39,16 @@ async def rotate(
     algorithm: Algorithm,
     secret: bytes,
     now: float,
+    ends_former: bool = False,
 ) -> None:
-    """Let a new key sign; the former ones verify until what they signed has expired."""
-    former = update(signing_keys).where(signing_keys.c.retires_at.is_(None))
-    await connection.execute(former.values(retires_at=now + OVERLAP))
+    """Let a new key sign; the former ones verify until what they signed has expired, or no longer."""
+    if ends_former:
+        former = update(signing_keys).values(retires_at=now)
+    else:
+        former = (
+            update(signing_keys).where(signing_keys.c.retires_at.is_(None)).values(retires_at=now + OVERLAP)
+        )
+    await connection.execute(former)
     sealed = secrets.seal(secret, f"signing key {kid}")
     await connection.execute(
         insert(signing_keys).values(kid=kid, algorithm=algorithm, sealed=sealed, created_at=now)
