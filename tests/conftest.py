@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -22,9 +23,10 @@ from tests.support.stores import (
     sqlite_template,
     url,
 )
+from tests.support.tools import count_missing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from tests.support.upstream import Upstream
 
@@ -40,6 +42,25 @@ __all__ = [
 ]
 
 UPSTREAM_KEY = "sk-upstream-of-the-operator"
+
+
+def pytest_configure() -> None:
+    """Let the commands that tests start hear Ctrl-C, which a shell's background process does not."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None]:
+    """Last of all: what is not installed here, and how many tests were skipped for it."""
+    yield
+    skipped = terminalreporter.getreports("skipped")
+    missing = count_missing(report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple))
+    if missing:
+        terminalreporter.section("not installed here, and so not tested")
+        for tool, tests in sorted(missing.items()):
+            terminalreporter.line(f"{tool}: {tests} skipped")
+        terminalreporter.line("`scripts/debian-packages` installs them on Debian, or says what to install.")
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from innoai import limiter as limiter_module
 from innoai.access.limits import PERIOD_NS, RateOutcome, take
 from innoai.errors import InnoError
 from innoai.limiter import Bucket, Limiter, MemoryLimiter, RedisLimiter, open_limiter
-from tests.support.redis import free_port
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from innoai.access.keys import is_well_formed
 from tests.contract.clients import bearer, create_key, mint
 from tests.support.envelope import refused
 from tests.support.server import MODEL, clean_environment
+from tests.support.tools import needs
 
 if TYPE_CHECKING:
     import httpx
@@ -64,11 +64,8 @@ NEW_KEY = """
 }
 """
 
-needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-needs_node = pytest.mark.skipif(
-    shutil.which("node") is None or not (NODE / "node_modules" / "openai").exists(),
-    reason="JavaScript: node, or the packages that `make install-node` fetches, are not installed",
-)
+needs_curl = needs("curl")
+needs_node = needs("node", NODE / "node_modules")
 
 
 def filled_in(snippet: str, server: Server, credential: str) -> str:

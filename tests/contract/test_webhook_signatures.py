@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import shutil
 import time
 from functools import partial
 from pathlib import Path
@@ -25,6 +24,7 @@ from tests.contract.webhooks import create_endpoint, deliveries_of, until, webho
 from tests.support.envelope import refused
 from tests.support.processes import Child
 from tests.support.server import clean_environment
+from tests.support.tools import needs, program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,10 +33,7 @@ if TYPE_CHECKING:
 
 NODE = Path(__file__).parent / "node"
 GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "webhooks.md"
-pytestmark = pytest.mark.skipif(
-    shutil.which("node") is None or not (NODE / "node_modules" / "express").exists(),
-    reason="JavaScript: node, or the packages that `make install-node` fetches, are not installed",
-)
+pytestmark = needs("node", NODE / "node_modules")
 
 JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none()
@@ -82,7 +79,7 @@ class NodeReceiver:
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeReceiver]:
-    command = [shutil.which("node") or "node", str(NODE / "receiver.cjs")]
+    command = [program("node"), str(NODE / "receiver.cjs")]
     child = Child(command, tmp_path_factory.mktemp("node"), clean_environment())
     try:
         child.wait_until_listening()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.server
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,11 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
+from tests.support.ports import free_port
 from tests.support.processes import START_SECONDS, STOP_SECONDS
-from tests.support.redis import free_port
 from tests.support.server import clean_environment
+from tests.support.tools import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -92,7 +90,7 @@ def service() -> Iterator[str]:
 @contextmanager
 def nginx(folder: Path, innoai: str, behind: str) -> Iterator[str]:
     """nginx with deploy/nginx/innoai.conf, whose lines marked "yours" are changed; its origin."""
-    program = _program("nginx")
+    installed = program("nginx")
     port = free_port()
     site = (DEPLOY / "nginx" / "innoai.conf").read_text()
     for theirs, ours in (
@@ -105,7 +103,8 @@ def nginx(folder: Path, innoai: str, behind: str) -> Iterator[str]:
     # Started by root, its workers would be somebody who may not enter the tests' folders.
     user = "user root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(_NGINX.format(user=user, folder=folder, site=site))
-    command = [program, "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
+    log, configuration = str(folder / "error.log"), str(folder / "nginx.conf")
+    command = [installed, "-p", str(folder), "-e", log, "-c", configuration]
     with _running(command, folder, port):
         yield f"http://127.0.0.1:{port}"
 
@@ -113,11 +112,11 @@ def nginx(folder: Path, innoai: str, behind: str) -> Iterator[str]:
 @contextmanager
 def caddy(folder: Path, innoai: str, behind: str) -> Iterator[str]:
     """Caddy with deploy/caddy/Caddyfile; its origin."""
-    program = _program("caddy")
+    installed = program("caddy")
     port = free_port()
     # Its administration would listen on a fixed port.
     (folder / "Caddyfile").write_text("{\n\tadmin off\n}\n" + (DEPLOY / "caddy" / "Caddyfile").read_text())
-    command = [program, "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
+    command = [installed, "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
     site = f"http://127.0.0.1:{port}"
     addresses = {"SITE_ADDRESS": site, "INNOAI_ADDRESS": innoai, "SERVICE_ADDRESS": behind}
     with _running(command, folder, port, HOME=str(folder), **addresses):
@@ -125,13 +124,6 @@ def caddy(folder: Path, innoai: str, behind: str) -> Iterator[str]:
 
 
 PROXIES = {"nginx": nginx, "caddy": caddy}
-
-
-def _program(name: str) -> str:
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
-    if found is None:
-        pytest.skip(f"{name} is not installed (apt-get install {name})")
-    return found
 
 
 @contextmanager

