@@ -15,7 +15,7 @@ INSTALLED_DOCS := $(DOCS_VENV)/.installed
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-node install-docs serve test check docs bench bench-full format lock clean
+.PHONY: help install install-dev install-node install-docs serve test test-parsed check docs bench bench-full format lock clean
 
 help:  ## list these words
 	@sed -n 's/^\([a-z][a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -34,6 +34,9 @@ serve: install  ## start the gateway with the built-in echo model; prints the fi
 test: install-dev install-node  ## run all tests; the heart (innoai.access) must be covered to the last branch
 	$(BIN)/python -m pytest tests/access -q --cov=innoai.access --cov-branch --cov-report=term-missing --cov-fail-under=100
 	$(BIN)/python -m pytest --ignore=tests/access
+
+test-parsed: install-dev install-node  ## the tests of the gateway and the whole server, with server.shortcuts off
+	INNOAI_SERVER_SHORTCUTS=false $(BIN)/python -m pytest tests/gateway tests/contract
 
 check: install-dev  ## formatting, lint, types, who may import whom, and the facts that the documents state
 	$(BIN)/ruff format --check --quiet

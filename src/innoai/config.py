@@ -63,6 +63,10 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = None
     max_body_bytes: Annotated[int, Meta(ge=1024, description="largest request body, bytes")] = 32 * MIB
     max_header_bytes: Annotated[int, Meta(ge=1024, description="largest request head, bytes")] = 32 * 1024
+    shortcuts: Annotated[
+        bool,
+        Meta(description="whether what repeats is known again, instead of parsed and waited for in full"),
+    ] = True
 
     def __post_init__(self) -> None:
         host, port = split_bind(self.bind)

@@ -123,7 +123,8 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
     )
     mint = Mint(keyring, settings.tokens, settings.tiers, time.time)
     shipper = Shipper(spool, database, budgets, settings.billing.currency, time.time)
-    models = open_models(settings.models, time.time, settings.billing)
+    shortcuts = settings.server.shortcuts
+    models = open_models(settings.models, time.time, settings.billing, shortcuts=shortcuts)
     proxies = parse_networks(settings.server.trusted_proxies)
     new_request_id = RequestIds(int(time.time() * 1000), os.urandom(5)).new
     gateway = Gateway(
@@ -143,7 +144,10 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             models=settings.models,
             trusted_proxies=proxies,
             new_request_id=new_request_id,
-        ),
+        )
+        if shortcuts
+        else None,
+        shortcuts=shortcuts,
     )
     services = Services(
         settings=settings,

@@ -28,7 +28,7 @@ from innoai.gateway.upstream import Pool
 from innoai.metering.spool import Spool
 from innoai.server import open_application
 from tests.gateway.upstream.peers import Peer, serving
-from tests.support.settings import MANY_FAILURES
+from tests.support.settings import MANY_FAILURES, SHORTCUTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -57,7 +57,7 @@ class Installation:
 def settings_in(directory: Path, models: Mapping[str, Model], **server: Any) -> Settings:
     """Settings of an installation there."""
     return Settings(
-        server=ServerSettings(**server),
+        server=ServerSettings(**{"shortcuts": SHORTCUTS, **server}),
         store=StoreSettings(
             url=f"sqlite:///{directory / 'innoai.db'}", secret_file=str(directory / "innoai.secret")
         ),

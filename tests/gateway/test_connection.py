@@ -15,6 +15,7 @@ import pytest
 from innoai.gateway.connection import BODY_PATIENCE, HEAD_PATIENCE, IDLE_PATIENCE, READ_PATIENCE
 from tests.gateway.house import HELLO, House, counted, house_before, said
 from tests.support.server import MODEL as SERVED
+from tests.support.settings import about_shortcuts
 from tests.support.upstream import marked
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ async def test_a_request_in_one_packet_with_a_repeated_one_is_dropped_with_the_c
     assert len(house.ledger.records) == 2
 
 
+@about_shortcuts
 async def test_a_request_behind_one_that_was_refused_is_answered(house: House, caller: Caller) -> None:
     await caller.send(house.post(UNKNOWN) + house.post())
     assert (await caller.answer()).code == "model_not_found"
@@ -96,6 +98,7 @@ async def test_a_request_behind_one_that_was_refused_is_answered(house: House, c
     assert (await caller.ask(house.post())).body == OK
 
 
+@about_shortcuts
 async def test_what_follows_half_a_head_is_its_other_half(house: House, caller: Caller) -> None:
     """Whole requests that were seen before, and yet here the value of a header and what goes with it."""
     (connection,) = house.connections
@@ -116,6 +119,7 @@ async def test_a_head_before_chunks_is_not_learnt_for_a_whole_request(house: Hou
         assert (await caller.answer()).body == OK
 
 
+@about_shortcuts
 async def test_half_a_head_is_not_learnt_for_a_whole_one(house: House, caller: Caller) -> None:
     (connection,) = house.connections
     request = house.post()
@@ -188,6 +192,7 @@ async def test_a_length_that_falls_short_makes_the_rest_no_request(house: House,
     assert await caller.closed() == b""
 
 
+@about_shortcuts
 async def test_leave_to_send_is_given_when_a_repeated_head_asks_for_it(house: House, caller: Caller) -> None:
     request = house.post(HELLO, "Expect: 100-continue")
     head = request.removesuffix(HELLO)

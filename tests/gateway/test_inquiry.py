@@ -13,6 +13,7 @@ import pytest
 from innoai.config import Upstream
 from innoai.gateway.inquiry import MOST_CONTENT
 from tests.gateway.house import Answer, House, open_house
+from tests.support.settings import about_shortcuts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -176,6 +177,7 @@ async def credentials(lanes: Lanes) -> dict[str, str | None]:
     }
 
 
+@about_shortcuts
 async def test_every_plain_question_gets_the_control_planes_answer(lanes: Lanes) -> None:
     known = await credentials(lanes)
     left_out = []

@@ -12,6 +12,7 @@ import pytest
 from innoai.config import Upstream
 from tests.gateway.house import HELLO, STREAM, House, counted, house_before, open_house, said
 from tests.gateway.upstream.peers import answering, closing_after, forever
+from tests.support.settings import about_shortcuts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -381,6 +382,7 @@ async def test_a_caller_that_goes_while_the_store_is_asked_costs_nothing(holding
     assert (house.ledger.records, peer.requests) == ([], [])
 
 
+@about_shortcuts
 async def test_a_caller_that_goes_before_upstream_is_connected_is_not_served(
     holding: tuple[House, Peer],
 ) -> None:

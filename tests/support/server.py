@@ -13,17 +13,21 @@ from typing import TYPE_CHECKING
 import httpx
 
 from tests.support.processes import START_SECONDS, Child
+from tests.support.settings import SHORTCUTS_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 INNOAI = str(Path(sys.executable).with_name("innoai"))
 MODEL = "inno-ai-boyong-4.5"
-_INHERITED = ("PATH", "HOME", "LANG", "TMPDIR")
+_INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", SHORTCUTS_VARIABLE)
 
 
 def clean_environment(**added: str) -> dict[str, str]:
-    """The environment of a newcomer: nothing of innoai or OpenAI in it but what is added."""
+    """The environment of a newcomer: nothing of innoai or OpenAI in it but what is added.
+
+    And whether the servers of this run take short ways.
+    """
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return {**inherited, "PYTHONUTF8": "1", **added}
 

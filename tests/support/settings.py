@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
+
+import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 MANY_FAILURES = 1_000_000
 """Failed authentications a minute for servers at which tests fail on purpose, all from one address."""
+
+SHORTCUTS_VARIABLE = "INNOAI_SERVER_SHORTCUTS"
+SHORTCUTS = os.environ.get(SHORTCUTS_VARIABLE, "true") == "true"
+"""Whether the servers of this run take short ways: `make test-parsed` has them take none."""
+
+about_shortcuts = pytest.mark.skipif(not SHORTCUTS, reason="it is about what only a short way does")
 
 
 def settings(

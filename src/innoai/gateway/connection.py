@@ -310,7 +310,7 @@ class Connection(HttpToolsProtocol):
         """Know this head again, as long as the caller's heads do repeat."""
         self._repeated = None
         self._new_heads += 1
-        if self._keep_alive and is_worth_learning(self._new_heads):
+        if self.gateway.shortcuts and self._keep_alive and is_worth_learning(self._new_heads):
             self._known = known
             self._repeated = RepeatedHead.learn(self._first) or RepeatedBodiless.learn(self._first)
         self._first = b""

@@ -38,6 +38,8 @@ class Gateway:
     monotonic: Callable[[], float]
     desk: InquiryDesk | None = None
     """What answers questions about credentials on the connection; without it the control plane does."""
+    shortcuts: bool = True
+    """Whether a head that repeats is known again, and a decision that need not wait is made at once."""
     departures: Departures = field(default_factory=Departures)
     """Answers on their way to callers."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set)

@@ -99,6 +99,8 @@ def open_models(
     models: Mapping[str, Model],
     clock: Callable[[], float],
     billing: BillingSettings = BillingSettings(),  # noqa: B008 - frozen
+    *,
+    shortcuts: bool = True,
 ) -> Models:
     """Build the registry; upstreams at one origin with equal patience share their connections.
 
@@ -107,14 +109,21 @@ def open_models(
     """
     pools: dict[object, Transport] = {}
     targets = {
-        name: tuple(_target(name, upstream, pools, clock) for upstream in model.upstreams)
+        name: tuple(
+            _target(name, upstream, pools, clock, shortcuts=shortcuts) for upstream in model.upstreams
+        )
         for name, model in models.items()
     }
     return Models(targets, open_tariffs(models, billing), int(clock()), list(pools.values()))
 
 
 def _target(
-    name: str, upstream: Upstream, pools: dict[object, Transport], clock: Callable[[], float]
+    name: str,
+    upstream: Upstream,
+    pools: dict[object, Transport],
+    clock: Callable[[], float],
+    *,
+    shortcuts: bool,
 ) -> Target:
     credential = [(b"accept-encoding", b"identity")]
     if upstream.api_key is not None:
@@ -130,5 +139,5 @@ def _target(
     )
     shared = (origin, timeouts)
     if shared not in pools:
-        pools[shared] = Pool(origin, timeouts=timeouts)
+        pools[shared] = Pool(origin, timeouts=timeouts, shortcuts=shortcuts)
     return Target(upstream, pools[shared], prefix, credential)

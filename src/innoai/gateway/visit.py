@@ -143,7 +143,11 @@ class Visit:
                 # Not the exception: its traceback would hold this frame that holds it.
                 body = error.refusal
                 request = Request(arrival.route, arrival.address)
-            decision = gateway.door.admit_now(arrival.headers.credential, request, arrival.seen)
+            decision = (
+                gateway.door.admit_now(arrival.headers.credential, request, arrival.seen)
+                if gateway.shortcuts
+                else None
+            )
             if decision is None:
                 self._spawn(self._decide_later(body, request, quoting))
             else:

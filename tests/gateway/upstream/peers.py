@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from innoai.gateway.upstream import AnswerHead, Failure, Origin, Pool, RequestHead, Timeouts
+from tests.support.settings import SHORTCUTS
 
 if TYPE_CHECKING:
     import ssl
@@ -107,7 +108,7 @@ async def pooled(
     peer: Peer, *, timeouts: Timeouts | None = None, tls: ssl.SSLContext | None = None, max_idle: int = 256
 ) -> AsyncIterator[Pool]:
     origin = Origin("https" if tls else "http", "127.0.0.1", peer.port)
-    pool = Pool(origin, timeouts=timeouts or Timeouts(), ssl=tls, max_idle=max_idle)
+    pool = Pool(origin, timeouts=timeouts or Timeouts(), ssl=tls, max_idle=max_idle, shortcuts=SHORTCUTS)
     try:
         yield pool
     finally:

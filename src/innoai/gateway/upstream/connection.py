@@ -52,6 +52,7 @@ class Owner(Protocol):
     """Who keeps the connections, and sees to it that what they write leaves together."""
 
     departures: Departures
+    shortcuts: bool
 
     def opened(self, connection: Connection) -> None:
         """It stands."""
@@ -354,7 +355,8 @@ class Connection(asyncio.Protocol):
         """Know the head of this answer again, as long as heads do repeat here."""
         self._repeated = None
         self._new_heads += 1
-        if self._keep and self._head.status not in _WITHOUT_BODY and is_worth_learning(self._new_heads):
+        is_whole = self._keep and self._head.status not in _WITHOUT_BODY
+        if self._owner.shortcuts and is_whole and is_worth_learning(self._new_heads):
             self._repeated = RepeatedHead.learn(self._first) or RepeatedChunked.learn(self._first)
         self._first = b""
 

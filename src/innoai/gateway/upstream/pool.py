@@ -33,7 +33,8 @@ class Pool:
     """Keeps connections to one origin alive and gives each call one of its own, the last used first.
 
     ssl: for https; by default the system's trust. idle_lifetime: seconds. At most `max_idle` connections are
-    kept without work; there is no limit to those at work. Made where the event loop runs, or given it.
+    kept without work; there is no limit to those at work. Without `shortcuts` each answer is parsed, be its
+    head the last one's. Made where the event loop runs, or given it.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Pool:
         ssl: ssl.SSLContext | None = None,
         max_idle: int = 256,
         idle_lifetime: float = 30.0,
+        shortcuts: bool = True,
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self.origin = origin
@@ -52,6 +54,7 @@ class Pool:
         self._ssl = (ssl or _default_context()) if origin.scheme == "https" else None
         self._max_idle = max_idle
         self._idle_lifetime = idle_lifetime
+        self.shortcuts = shortcuts
         self._loop = loop or asyncio.get_running_loop()
         self.departures = Departures()
         """Requests on their way to upstream."""
