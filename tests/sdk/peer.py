@@ -120,6 +120,17 @@ class Peer:
     def on(self, route: str, *answers: Answer | Callable[[Received], Answer]) -> None:
         self._scripts[route] = list(answers)
 
+    def hold(self, route: str) -> Callable[[], None]:
+        """Answer nothing on that route until what this gives is called; then the connection is closed."""
+        released = threading.Event()
+
+        def wait(received: Received) -> Answer:
+            released.wait()
+            return Answer(hang_up=True)
+
+        self.on(route, wait)
+        return released.set
+
     def take(self, received: Received) -> Answer:
         with self._lock:
             self.received.append(received)

@@ -91,10 +91,13 @@ async def call(client: Any, case: dict[str, Any]) -> Any:
         "keys.revoke": lambda: client.keys.revoke("key_1"),
         "customers.create": lambda: client.customers.create("customer-123", name=text or "Ada"),
         "chat": lambda: client.chat.completions.create(model="m", messages=[message]),
+        "chat.stream": lambda: client.chat.completions.create(model="m", messages=[message], stream=True),
     }[case["call"]]
     if isinstance(client, AsyncInnoAI):
-        return await made()
-    return await asyncio.get_running_loop().run_in_executor(CALLERS, made)
+        answer = await made()
+        return [item async for item in answer] if case["call"] == "chat.stream" else answer
+    blocking = (lambda: list(made())) if case["call"] == "chat.stream" else made
+    return await asyncio.get_running_loop().run_in_executor(CALLERS, blocking)
 
 
 async def outcome(client: Any, case: dict[str, Any]) -> Exception | None:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack
 
 from openai import DEFAULT_MAX_RETRIES, APIStatusError, AsyncOpenAI, NotGiven, OpenAI, Timeout, not_given
 from openai._base_client import BaseClient
+from openai._httpx2 import request_exceptions
 from typing_extensions import override
 
 from innoai.sdk.calls import auth, tiers
 from innoai.sdk.errors import InvalidApiKey, MissingApiKey, TokenExpired, typed_error
 from innoai.sdk.methods import send, send_async
+from innoai.sdk.repeats import final_error, may_repeat
 from innoai.sdk.resources import (
     AsyncAudit,
     AsyncAuth,
@@ -82,10 +84,8 @@ class _InnoAIClient(BaseClient[Any, Any]):
 
     @override
     def _should_retry(self, response: httpx2.Response) -> bool:
-        """As openai's, but a conflict is final here unless the server says otherwise."""
-        if response.status_code == 409:
-            return response.headers.get("x-should-retry") == "true"
-        return super()._should_retry(response)
+        """As openai's, but for conflicts and for what may have been done already."""
+        return may_repeat(response, otherwise=super()._should_retry)
 
     def _forget_openai_environment(self, headers: Mapping[str, str] | None, options: OpenAIOptions) -> None:
         """Undo what openai read from OPENAI_*: another server's credentials must not be sent to this one."""
@@ -219,6 +219,16 @@ class InnoAI(_InnoAIClient, OpenAI):
     with_options = copy
 
     @override
+    def _send_request(self, request: httpx2.Request, *, stream: bool, **options: Any) -> httpx2.Response:
+        """openai repeats what this raises, but for errors of its own."""
+        try:
+            return super()._send_request(request, stream=stream, **options)
+        except request_exceptions() as problem:
+            if (final := final_error(problem, request)) is None:
+                raise
+            raise final from problem
+
+    @override
     def request(
         self,
         cast_to: type[AnswerT],
@@ -340,6 +350,18 @@ class AsyncInnoAI(_InnoAIClient, AsyncOpenAI):
         return super().copy(**self._carried(options))
 
     with_options = copy
+
+    @override
+    async def _send_request(
+        self, request: httpx2.Request, *, stream: bool, **options: Any
+    ) -> httpx2.Response:
+        """openai repeats what this raises, but for errors of its own."""
+        try:
+            return await super()._send_request(request, stream=stream, **options)
+        except request_exceptions() as problem:
+            if (final := final_error(problem, request)) is None:
+                raise
+            raise final from problem
 
     @override
     async def request(
