@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING
 from innoai.config import ConfigError, without_password
 from innoai.errors import InnoError
 from innoai.limiter import open_limiter
+from innoai.store import api_keys, signing_keys
 from innoai.store import secrets as store_secrets
-from innoai.store import signing_keys
 from innoai.store.database import Database
 
 if TYPE_CHECKING:
     from innoai.config import Settings
+
+
+MOST_NAMED = 20
+_PREVIOUS = "previous secret"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ async def _examine(settings: Settings) -> list[Finding]:
         findings.append(await _examine_store(settings, database))
         if all(finding.ok for finding in findings):
             findings.append(await _examine_signing_keys(settings, database))
+            if settings.previous_secret is not None:
+                findings.append(await _examine_previous_secret(settings, database))
     finally:
         await database.close()
     findings.append(_examine_spool(Path(settings.metering.spool)))
@@ -87,6 +93,20 @@ async def _examine_signing_keys(settings: Settings, database: Database) -> Findi
     if found is None:
         return Finding("signing key", False, "there is none", "run `innoai init`")
     return Finding("signing key", True, f"{found.current.algorithm}, key id {found.current.kid}")
+
+
+async def _examine_previous_secret(settings: Settings, database: Database) -> Finding:
+    """Who still needs INNOAI_SECRET_PREVIOUS: a digest cannot be made anew without its key."""
+    secrets = store_secrets.load(settings, create=False)
+    former = [] if secrets.previous is None else [secrets.previous.version]
+    async with database.read() as connection:
+        keys = [key for each in former for key in await api_keys.live_under(connection, each, time.time())]
+    if not keys:
+        return Finding(_PREVIOUS, True, "no API key needs INNOAI_SECRET_PREVIOUS any more")
+    more = "" if len(keys) <= MOST_NAMED else f" and {len(keys) - MOST_NAMED} more"
+    return Finding(
+        _PREVIOUS, True, f"these keys need it until they are rotated: {', '.join(keys[:MOST_NAMED])}{more}"
+    )
 
 
 def _examine_spool(directory: Path) -> Finding:

@@ -25,6 +25,13 @@ from innoai.api.metrics import open_registry
 from innoai.api.services import Services
 from innoai.auth.minting import Mint
 from innoai.config import ConfigError, split_bind
+from innoai.dashboard.app import Dashboard
+from innoai.dashboard.assets import Assets
+from innoai.dashboard.inside import Inside
+from innoai.dashboard.passwords import Passwords
+from innoai.dashboard.provider import open_provider
+from innoai.dashboard.rendering import Renderer
+from innoai.dashboard.throttle import Throttle
 from innoai.door import Door
 from innoai.errors import InnoError
 from innoai.events.bursts import Bursts
@@ -42,7 +49,17 @@ from innoai.metering.budgets import Budgets
 from innoai.metering.holders import Holders
 from innoai.metering.prices import currencies
 from innoai.metering.spool import Shipper, Spool
-from innoai.store import accounts, changes, events, idempotency, tokens, webhooks
+from innoai.store import (
+    accounts,
+    ceremonies,
+    changes,
+    events,
+    idempotency,
+    sessions,
+    signing_keys,
+    tokens,
+    webhooks,
+)
 from innoai.store import budgets as store_budgets
 from innoai.store import secrets as store_secrets
 from innoai.store.database import Database
@@ -85,8 +102,16 @@ class Application:
 
     gateway: Gateway
     control_plane: ControlPlane
+    dashboard: Dashboard
     stopping: asyncio.Event
     """For the server to set when it has been asked to stop."""
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Answer what inference does not: pages to people, and everything else to programs."""
+        if self.dashboard.owns(scope["path"]):
+            await self.dashboard(scope, receive, send)
+        else:
+            await self.control_plane(scope, receive, send)
 
 
 @contextlib.asynccontextmanager
@@ -163,6 +188,22 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         registry=open_registry(door, feed),
         clock=time.time,
     )
+    control_plane = ControlPlane(services, new_request_id)
+    assets = Assets()
+    inside = Inside(
+        settings=settings,
+        database=database,
+        secrets=secrets,
+        keyring=keyring,
+        control_plane=control_plane,
+        trusted_proxies=proxies,
+        clock=time.time,
+        renderer=Renderer(assets, time.time),
+        passwords=Passwords(),
+        throttle=Throttle(time.monotonic_ns),
+        provider=open_provider(settings),
+    )
+    dashboard = Dashboard(inside, assets, new_request_id)
     worker = Worker(database, secrets, settings.webhooks, time.time)
     background = [
         asyncio.create_task(work)
@@ -173,12 +214,12 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             bursts.record_all(database),
             _every(USE_FLUSH_SECONDS, keyring.flush_use),
             _every(EXPIRY_SECONDS, lambda: expiring.announce(database, settings.tiers, time.time())),
-            _every(TIDY_SECONDS, lambda: _tidy(database, secrets)),
+            _every(TIDY_SECONDS, lambda: _tidy(settings, database, secrets)),
             _every(TIDY_SECONDS, keyring.reload_signing_keys),
         )
     ]
     try:
-        yield Application(gateway, ControlPlane(services, new_request_id), services.stopping)
+        yield Application(gateway, control_plane, dashboard, services.stopping)
     finally:
         await models.close()
         for task in background:
@@ -237,7 +278,7 @@ class Server(uvicorn.Server):
 async def _serve(settings: Settings, listener: socket.socket) -> None:
     async with open_application(settings) as application:
         config = uvicorn.Config(
-            application.control_plane,
+            application,
             http=type("ServedConnection", (Connection,), {"gateway": application.gateway}),
             lifespan="off",
             proxy_headers=False,
@@ -284,7 +325,7 @@ async def _every(seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) 
             await work()
 
 
-async def _tidy(database: Database, secrets: store_secrets.Secrets) -> None:
+async def _tidy(settings: Settings, database: Database, secrets: store_secrets.Secrets) -> None:
     """Forget what no longer matters."""
     now = time.time()
     async with database.write() as connection:
@@ -293,7 +334,10 @@ async def _tidy(database: Database, secrets: store_secrets.Secrets) -> None:
         await idempotency.prune(connection, now)
         await events.prune(connection, now)
         await store_budgets.prune(connection, now)
+        await signing_keys.reseal(connection, secrets)
         await webhooks.reseal(connection, secrets)
+        await ceremonies.prune(connection, now)
+        await sessions.prune(connection, now, seen_after=now - settings.dashboard.session_idle)
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -134,10 +134,10 @@ def test_leaked_signing_keys_end_at_once_and_so_does_all_that_they_signed(
     kid = rotated(own)
     until(lambda: kid_of(mint(client, own.admin_key)) == kid)
     before = mint(client, own.admin_key)
-    asked = {"headers": bearer(before["access_token"])}
-    assert client.get("/models", **asked).status_code == 200
+    headers = bearer(before["access_token"])
+    assert client.get("/models", headers=headers).status_code == 200
     rotated(own, "--leaked")
-    assert until(lambda: client.get("/models", **asked).status_code == 401) < PROMISE
+    assert until(lambda: client.get("/models", headers=headers).status_code == 401) < PROMISE
     for _ in range(2):
         for pair in (oldest, before):
             refused(client.get("/models", headers=bearer(pair["access_token"])), "invalid_api_key")
@@ -202,6 +202,25 @@ def test_a_new_secret_beside_the_former_one_costs_no_key_and_no_token(new_server
         works(own, pair)
         for made_under_either in (own.admin_key, key):
             works(own, mint(client, made_under_either))
+
+
+def test_doctor_names_the_keys_that_still_need_the_former_secret(new_server: NewServer) -> None:
+    own = new_server(ECHO, INNOAI_SECRET=SECRET)
+    restarted(own, INNOAI_SECRET=SECRET[::-1], INNOAI_SECRET_PREVIOUS=SECRET)
+    with httpx.Client(base_url=own.base_url, headers=bearer(own.admin_key), timeout=30) as client:
+        former = client.get("/auth/validate").json()["key_id"]
+        later = create_key(client, scopes=["admin:full"])
+        assert former in previous_secret(own)
+        assert later["id"] not in previous_secret(own)
+        assert client.delete(f"/keys/{former}").status_code == 204
+    assert "no API key needs INNOAI_SECRET_PREVIOUS" in previous_secret(own)
+
+
+def previous_secret(server: Server) -> str:
+    """What doctor says of it."""
+    report = json.loads(server.operator("doctor", "--json").stdout)
+    assert report["ok"]
+    return next(found["detail"] for found in report["findings"] if found["name"] == "previous secret")
 
 
 def test_a_new_secret_without_the_former_one_stops_with_one_line(stopped: Server) -> None:

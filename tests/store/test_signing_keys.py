@@ -13,7 +13,7 @@ from innoai.store import changes, signing_keys
 from innoai.store.secrets import Secrets
 from innoai.store.signing_keys import OVERLAP
 from innoai.store.tables import signing_keys as table
-from tests.support.stores import NOW, SECRETS
+from tests.support.stores import NOW, SECRET, SECRETS
 
 if TYPE_CHECKING:
     from innoai.access.tokens import Algorithm
@@ -121,3 +121,53 @@ async def test_a_sealed_key_does_not_pass_for_another_one(database: Database) ->
         await connection.execute(update(table).values(kid="sig_2"))
     with pytest.raises(ConfigError):
         await load(database, NOW)
+
+
+async def test_signing_keys_are_sealed_anew_after_the_installations_secret_was_replaced(
+    database: Database,
+) -> None:
+    old, new = SECRETS, Secrets(b"the next secret of this installation, too")
+    both = Secrets(b"the next secret of this installation, too", SECRET)
+    await rotate(database, "sig_1", NOW)
+    former = await load(database, NOW)
+    assert former is not None
+    token = mint(CLAIMS, former.current)
+    await rotate(database, "sig_2", NOW)
+    for _ in range(2):
+        async with database.write() as connection:
+            await signing_keys.reseal(connection, both)
+    assert verified(await load(database, NOW, new), token)
+    with pytest.raises(ConfigError, match="another secret"):
+        await load(database, NOW, old)
+
+
+async def test_what_neither_secret_opens_stays_as_it_is(database: Database) -> None:
+    await rotate(database, "sig_1", NOW)
+    async with database.write() as connection:
+        await signing_keys.reseal(connection, Secrets(b"n" * 32, b"o" * 32))
+    assert await load(database, NOW) is not None
+
+
+async def test_ended_keys_verify_nothing(database: Database) -> None:
+    tokens = []
+    for kid in ("sig_1", "sig_2"):
+        await rotate(database, kid, NOW)
+        keys = await load(database, NOW)
+        assert keys is not None
+        tokens.append(mint(CLAIMS, keys.current))
+    before = await load(database, NOW)
+    assert all(verified(before, token) for token in tokens)
+    async with database.write() as connection:
+        await signing_keys.rotate(
+            connection,
+            SECRETS,
+            kid="sig_3",
+            algorithm="HS256",
+            secret=b"." * 32,
+            now=NOW,
+            ends_former=True,
+        )
+    keys = await load(database, NOW)
+    assert keys is not None
+    assert keys.current.kid == "sig_3"
+    assert not any(verified(keys, token) for token in tokens)

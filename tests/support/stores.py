@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     NewStore = Callable[[], str]
 
 NOW = 1_795_000_000.0
-SECRETS = Secrets(b"the secret of this installation, in a test")
+SECRET = b"the secret of this installation, in a test"
+SECRETS = Secrets(SECRET)
 ACCOUNT = AccountRecord("acc_1", "First account", "enterprise", disabled=False, created_at=NOW)
 
 

@@ -98,9 +98,13 @@ async def page(
     before: str | None,
     status: str | None,
     customer_id: str | None,
+    search: str | None = None,
     now: float,
 ) -> list[KeyRecord]:
-    """At most `limit` of the account's keys, newest first, those older than the id `before`."""
+    """At most `limit` of the account's keys, newest first, those older than the id `before`.
+
+    `search` is a part of the name in any case, or the whole of what else people know a key by.
+    """
     query = select(*_COLUMNS).where(api_keys.c.account_id == account_id)
     if before is not None:
         query = query.where(api_keys.c.id < before)
@@ -108,6 +112,15 @@ async def page(
         query = query.where(api_keys.c.customer_id == customer_id)
     if status is not None:
         query = query.where(_has_status(status, now))
+    if search is not None:
+        query = query.where(
+            or_(
+                api_keys.c.name.icontains(search, autoescape=True),
+                api_keys.c.last4 == search,
+                api_keys.c.id == search,
+                api_keys.c.customer_id == search,
+            )
+        )
     rows = (await connection.execute(query.order_by(api_keys.c.id.desc()).limit(limit))).all()
     return [_record(row) for row in rows]
 
@@ -134,6 +147,12 @@ async def count_live(
     if besides is not None:
         query = query.where(api_keys.c.id != besides)
     return (await connection.execute(query)).scalar_one()
+
+
+async def live_under(connection: AsyncConnection, pepper: str, now: float) -> list[str]:
+    """The ids of the active keys of all accounts whose digests were made under the pepper of that version."""
+    query = select(api_keys.c.id).where(api_keys.c.pepper == pepper, _has_status("active", now))
+    return list((await connection.execute(query.order_by(api_keys.c.id))).scalars())
 
 
 async def change(connection: AsyncConnection, key_id: str, values: Mapping[str, Any], now: float) -> None:

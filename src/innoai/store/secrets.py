@@ -50,7 +50,8 @@ class Secrets:
 
     def __init__(self, current: bytes, previous: bytes | None = None) -> None:
         self.current = derive(current)
-        self._all = [self.current] if previous is None else [self.current, derive(previous)]
+        self.previous = None if previous is None else derive(previous)
+        self._all = [self.current] if self.previous is None else [self.current, self.previous]
 
     def digests(self, key: str) -> list[bytes]:
         """The digests under which the store may know an API key, the current pepper's first."""
@@ -61,6 +62,10 @@ class Secrets:
         nonce = os.urandom(_NONCE_BYTES)
         version = bytes.fromhex(self.current.version)
         return version + nonce + self.current.sealer.encrypt(nonce, plaintext, purpose.encode())
+
+    def is_outdated(self, sealed: bytes) -> bool:
+        """Whether it was sealed under another secret than the current one."""
+        return sealed[:4].hex() != self.current.version
 
     def open(self, sealed: bytes, purpose: str) -> bytes:
         """What was sealed for this purpose.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select, update
 
 from innoai.access.tokens import MAX_LIFETIME, REFRESH_LIFETIME, SigningKey, SigningKeys
+from innoai.config import ConfigError
 from innoai.store import changes
 from innoai.store.tables import signing_keys
 
@@ -24,11 +26,24 @@ async def load(connection: AsyncConnection, secrets: Secrets, now: float) -> Sig
     """The keys that count at `now`; None when there is none yet."""
     query = select(signing_keys).order_by(signing_keys.c.created_at, signing_keys.c.kid)
     live = [
-        SigningKey(row.kid, row.algorithm, secrets.open(row.sealed, f"signing key {row.kid}"))
+        SigningKey(row.kid, row.algorithm, secrets.open(row.sealed, _purpose(row.kid)))
         for row in (await connection.execute(query)).all()
         if row.retires_at is None or row.retires_at > now
     ]
     return SigningKeys(live[-1], tuple(live[:-1])) if live else None
+
+
+async def reseal(connection: AsyncConnection, secrets: Secrets) -> None:
+    """Seal anew what is sealed under a previous secret of the installation, which is then not needed."""
+    query = select(signing_keys.c.kid, signing_keys.c.sealed)
+    for row in (await connection.execute(query.with_for_update())).all():
+        purpose = _purpose(row.kid)
+        # What neither secret opens stays as it is; it stops the next start, which says so.
+        if secrets.is_outdated(row.sealed):
+            with contextlib.suppress(ConfigError):
+                sealed = secrets.seal(secrets.open(row.sealed, purpose), purpose)
+                of_key = update(signing_keys).where(signing_keys.c.kid == row.kid)
+                await connection.execute(of_key.values(sealed=sealed))
 
 
 async def rotate(
@@ -49,8 +64,12 @@ async def rotate(
             update(signing_keys).where(signing_keys.c.retires_at.is_(None)).values(retires_at=now + OVERLAP)
         )
     await connection.execute(former)
-    sealed = secrets.seal(secret, f"signing key {kid}")
+    sealed = secrets.seal(secret, _purpose(kid))
     await connection.execute(
         insert(signing_keys).values(kid=kid, algorithm=algorithm, sealed=sealed, created_at=now)
     )
     await changes.announce(connection, changes.SIGNING_KEY, kid, now)
+
+
+def _purpose(kid: str) -> str:
+    return f"signing key {kid}"
