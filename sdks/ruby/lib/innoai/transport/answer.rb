@@ -1,0 +1,64 @@
+# frozen_string_literal: true
+
+require "json"
+
+module InnoAI
+  module Transport
+    # An answer, read whole.
+    class Answer
+      # @return [Integer]
+      attr_reader :status
+      # @return [Hash{String => String}] names in lower case
+      attr_reader :headers
+      # @return [String] bytes
+      attr_reader :body
+
+      # Whether a status is a success.
+      def self.success?(status)
+        status >= 200 && status <= 299
+      end
+
+      def initialize(status, headers, body)
+        @status = status
+        @headers = headers.freeze
+        @body = body.freeze
+        freeze
+      end
+
+      # Whether it is a success.
+      def success?
+        Answer.success?(status)
+      end
+
+      # @return [String, nil] the id to quote to the operator
+      def request_id
+        headers["x-request-id"]
+      end
+
+      # @return [Object] the body as JSON, names as symbols. Raises APIError where it is none.
+      def json
+        JSON.parse(text, symbolize_names: true)
+      rescue JSON::ParserError, EncodingError
+        # The parser's own message shows a part of the body, which may hold a secret.
+        raise APIError.new("the server answered #{status} with what is no JSON", headers: headers), cause: nil
+      end
+
+      # @return [Object, nil] the body as JSON, nil where it is none
+      def json_or_nil
+        json
+      rescue APIError
+        nil
+      end
+
+      # @return [String] the body as UTF-8; what is none is replaced
+      def text
+        body.dup.force_encoding(Encoding::UTF_8).scrub
+      end
+
+      def inspect
+        "#<#{self.class} #{status}, #{body.bytesize} bytes>"
+      end
+      alias to_s inspect
+    end
+  end
+end
