@@ -68,6 +68,11 @@ def site_of(address: int) -> int:
     return address if address < _V6 else address & ~_HOST_HALF
 
 
+def is_v4(address: int) -> bool:
+    """Whether it is an IPv4 address."""
+    return address < _V6
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Network:
     """A CIDR block: its first and last address number."""
@@ -75,9 +80,18 @@ class Network:
     first: int
     last: int
 
+    def __contains__(self, other: Network) -> bool:
+        return self.first <= other.first and other.last <= self.last
+
     def __str__(self) -> str:
         bits = 32 if self.last < _V6 else 128
         return f"{format_address(self.first)}/{bits - (self.last - self.first).bit_length()}"
+
+
+def spanning(first: int, last: int) -> Network:
+    """The smallest network that holds both addresses, which are of one family."""
+    span = (1 << (first ^ last).bit_length()) - 1
+    return Network(first & ~span, first | span)
 
 
 def parse_network(text: str) -> Network:
