@@ -1,0 +1,17 @@
+<?php
+
+declare(strict_types=1);
+
+namespace InnoAI\Model;
+
+/** Usage added up. */
+final class Totals extends Model
+{
+    public readonly int $requests;
+    public readonly int $failures;
+    public readonly int $prompt_tokens;
+    public readonly int $cached_tokens;
+    public readonly int $completion_tokens;
+    /** Decimal text. */
+    public readonly string $cost;
+}
