@@ -1,0 +1,141 @@
+/** The account's API keys. */
+
+import type { APIPromise } from 'openai/core/api-promise';
+import type { PagePromise } from 'openai/core/pagination';
+import { APIResource } from 'openai/core/resource';
+
+import { Page } from '../pages.js';
+import { veiled } from '../secrecy.js';
+import type { Budgets } from './billing.js';
+import {
+  amounts,
+  type BudgetChanges,
+  type Moment,
+  moment,
+  once,
+  type PageParams,
+  type RequestOptions,
+  segment,
+} from './call.js';
+import type { LevelName, Scope } from './tiers.js';
+
+/** A key of the account. `key` is the secret, there by create and rotate only. `rate_limit`: requests a minute. */
+export interface ApiKey {
+  id: string;
+  object: 'api_key';
+  name: string;
+  prefix: string;
+  last4: string;
+  scopes: string[];
+  level: string | null;
+  allowed_ips: string[];
+  rate_limit: number;
+  models: string[] | null;
+  customer_id: string | null;
+  status: 'active' | 'expired' | 'revoked';
+  created_at: string;
+  expires_at: string | null;
+  revoked_at: string | null;
+  last_used_at: string | null;
+  rotated_from: string | null;
+  budgets?: Budgets | null;
+  key?: string;
+}
+
+/** A key with its secret, which is shown this once. Printing it shows no secret; `JSON.stringify` does. */
+export interface NewApiKey extends ApiKey {
+  key: string;
+}
+
+export interface KeyCreateParams {
+  name: string;
+  /** Scopes or a level, not both. */
+  scopes?: readonly Scope[];
+  level?: LevelName;
+  /** CIDRs. */
+  allowed_ips?: readonly string[];
+  /** Requests a minute. */
+  rate_limit?: number;
+  expires_at?: Moment;
+  models?: readonly string[];
+  customer_id?: string;
+  /** What it may spend, like `{ monthly: '20' }`, in the account's currency. */
+  budgets?: BudgetChanges;
+}
+
+/** What is given is changed, the rest stays. null takes a bound away or resets it. */
+export interface KeyUpdateParams {
+  name?: string;
+  scopes?: readonly Scope[];
+  allowed_ips?: readonly string[];
+  rate_limit?: number | null;
+  expires_at?: Moment | null;
+  models?: readonly string[] | null;
+  budgets?: BudgetChanges;
+}
+
+export interface KeyListParams extends PageParams {
+  status?: 'active' | 'expired' | 'revoked';
+  customer_id?: string;
+}
+
+export interface KeyRotateParams {
+  /** Seconds that the old key lives on, 0-2,592,000; a day by default. */
+  overlap?: number;
+  name?: string;
+}
+
+export class Keys extends APIResource {
+  /**
+   * Create a key. The answer's `key` is the secret, shown this once.
+   *
+   * Each call bears an Idempotency-Key, `options.idempotencyKey` or one of its own, so that a retry cannot
+   * create a second key.
+   */
+  create(params: KeyCreateParams, options?: RequestOptions): APIPromise<NewApiKey> {
+    const { expires_at, budgets, ...rest } = params;
+    const body = { ...rest, expires_at: moment(expires_at), budgets: amounts(budgets) };
+    return this._client.post<NewApiKey>('/keys', { ...once(options), body })._thenUnwrap(withoutSecret);
+  }
+
+  /** The account's keys. Iterating walks all pages. */
+  list(params: KeyListParams = {}, options?: RequestOptions): PagePromise<Page<ApiKey>, ApiKey> {
+    return this._client.getAPIList('/keys', Page<ApiKey>, { ...options, query: params });
+  }
+
+  /** The key of that id, `key_…`. */
+  get(keyId: string, options?: RequestOptions): APIPromise<ApiKey> {
+    return this._client.get(path(keyId), options);
+  }
+
+  /** Change what is given and leave the rest. */
+  update(keyId: string, params: KeyUpdateParams, options?: RequestOptions): APIPromise<ApiKey> {
+    const { expires_at, budgets, ...rest } = params;
+    const body = { ...rest, expires_at: moment(expires_at), budgets: amounts(budgets) };
+    return this._client.patch(path(keyId), { ...options, body });
+  }
+
+  /** A successor to the key, its secret in `key`; the old one expires after the overlap. */
+  rotate(keyId: string, params: KeyRotateParams = {}, options?: RequestOptions): APIPromise<NewApiKey> {
+    return this._client
+      .post<NewApiKey>(`${path(keyId)}/rotate`, { ...once(options), body: params })
+      ._thenUnwrap(withoutSecret);
+  }
+
+  /** Revoke the key of that id, and every token minted from it. */
+  revoke(keyId: string, options?: RequestOptions): APIPromise<void> {
+    return this._client.delete(path(keyId), options);
+  }
+}
+
+/** Throws TypeError on a secret, which does not belong into a URL: URLs are logged. */
+function path(keyId: string): string {
+  if (String(keyId).startsWith('sk-')) {
+    throw new TypeError("that is a key's secret, not its id (key_…); to revoke by secret use auth.revoke");
+  }
+  return `/keys/${segment('keyId', keyId)}`;
+}
+
+function withoutSecret(key: NewApiKey): NewApiKey {
+  return veiled(key, 'key');
+}
