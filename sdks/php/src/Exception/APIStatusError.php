@@ -60,7 +60,7 @@ class APIStatusError extends APIError
     /** Whole seconds, from the envelope's number or the header's digits; the header's date form is not read. */
     private static function seconds(mixed $value): ?int
     {
-        if (is_string($value) && ctype_digit($value) && strlen($value) <= 9) {
+        if (is_string($value) && preg_match('/\A\d{1,9}\z/', $value) === 1) {
             return (int) $value;
         }
         return is_int($value) ? $value : null;

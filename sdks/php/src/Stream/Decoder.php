@@ -74,7 +74,7 @@ final class Decoder
             'event' => $this->event = $value,
             'data' => $this->data[] = $value,
             'id' => $this->id = str_contains($value, "\0") ? $this->id : $value,
-            'retry' => $this->retry = ctype_digit($value) && strlen($value) < 10 ? (int) $value : $this->retry,
+            'retry' => $this->retry = preg_match('/\A\d{1,9}\z/', $value) === 1 ? (int) $value : $this->retry,
             default => null,
         };
         $this->empty = $this->empty && !in_array($field, ['event', 'data', 'id', 'retry'], true);

@@ -46,6 +46,16 @@ final class Process
         return null;
     }
 
+    /** What it still says, until it is over. */
+    public function rest(): string
+    {
+        $said = (string) stream_get_contents($this->pipes[$this->read]);
+        array_map(fclose(...), $this->pipes);
+        $this->pipes = [];
+        proc_close($this->process);
+        return $said;
+    }
+
     /** End it by SIGTERM and the end of its input. */
     public function end(): void
     {
