@@ -20,7 +20,7 @@ import typer
 
 from innoai.cli.failures import EXIT_MEANINGS
 from innoai.cli.main import app
-from innoai.config import SECTIONS, Model, PriceSettings, TierSettings, Upstream
+from innoai.config import SECTIONS, Model, OidcSettings, PriceSettings, TierSettings, Upstream
 from scripts import tables
 
 if TYPE_CHECKING:
@@ -37,8 +37,9 @@ NESTED: dict[str, type[msgspec.Struct]] = {
     "price": PriceSettings,
     "upstreams": Upstream,
     "tiers": TierSettings,
+    "oidc": OidcSettings,
 }
-"""What stands below names of the operator's own."""
+"""What stands below names of the operator's own, and below other settings."""
 
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)(?:#([^)\s]+))?")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)

@@ -180,6 +180,48 @@ class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"allowed_networks: {error}") from None
 
 
+class OidcSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An OpenID Connect provider that members may sign in with."""
+
+    issuer: Annotated[str, Meta(description="the provider's issuer, whose configuration is found below it")]
+    client_id: Annotated[str, Meta(min_length=1, description="what this server is called there")]
+    client_secret: Annotated[
+        str | None, Meta(description="env:NAME, file:PATH or the secret itself; none for a public client")
+    ] = None
+    name: Annotated[str, Meta(min_length=1, max_length=60, description="what the button calls it")] = (
+        "single sign-on"
+    )
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.issuer)
+        local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        if not _has_sound_port(self.issuer) or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError('issuer: write an address like "https://login.example.com"')
+        if parts.scheme != "https" and not (parts.scheme == "http" and local):
+            raise ValueError("issuer: a provider is reached by https, or is on this machine")
+
+    def __repr__(self) -> str:
+        return f"OidcSettings(issuer={self.issuer!r}, client_id={self.client_id!r})"
+
+
+class DashboardSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How members sign in to the dashboard. Times in seconds."""
+
+    session_idle: Annotated[
+        int, Meta(ge=60, description="seconds after which a session ends that nobody used")
+    ] = 12 * 3600
+    session_lifetime: Annotated[
+        int, Meta(ge=60, description="seconds after which a session ends in any case")
+    ] = 7 * 86_400
+    attempts_per_address: Annotated[
+        int, Meta(ge=1, description="failed sign-ins a quarter of an hour that one address may have")
+    ] = 50
+    attempts_per_email: Annotated[
+        int, Meta(ge=1, description="failed sign-ins a quarter of an hour that one email may have")
+    ] = 10
+    oidc: Annotated[OidcSettings | None, Meta(description="an OpenID Connect provider, as below")] = None
+
+
 class MeteringSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where usage records wait until the store has them."""
 
@@ -324,6 +366,7 @@ class Settings(msgspec.Struct, frozen=True):
     metering: MeteringSettings = MeteringSettings()
     billing: BillingSettings = BillingSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    dashboard: DashboardSettings = DashboardSettings()
     models: dict[str, Model] = msgspec.field(default_factory=lambda: dict(ECHO_MODELS))
     tiers: dict[str, Tier] = msgspec.field(default_factory=lambda: dict(DEFAULT_TIERS))
     secret: str | None = None
@@ -336,6 +379,9 @@ class Settings(msgspec.Struct, frozen=True):
 NAMED_SECTIONS = ("models", "tiers")
 """The sections whose settings stand below names of the operator's own, as in [tiers.startup]."""
 
+NESTED = ("oidc",)
+"""Settings that are sections themselves, as in [dashboard.oidc], which no variable can hold."""
+
 SECTIONS: dict[str, type[msgspec.Struct]] = {
     "server": ServerSettings,
     "store": StoreSettings,
@@ -345,6 +391,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "metering": MeteringSettings,
     "billing": BillingSettings,
     "webhooks": WebhookSettings,
+    "dashboard": DashboardSettings,
 }
 
 
@@ -365,6 +412,7 @@ def load(path: str | None, environ: Mapping[str, str]) -> Settings:
         name: _section(file, name, document.get(name, {}), struct, environ)
         for name, struct in SECTIONS.items()
     }
+    sections["dashboard"] = _with_client_secret(file, sections["dashboard"], environ)
     models = _models(file, document["models"], environ) if "models" in document else dict(ECHO_MODELS)
     return Settings(
         **sections,
@@ -411,7 +459,7 @@ def _section(
     overrides = {
         field.name: _from_environment(environ[variable], field)
         for field in msgspec.structs.fields(struct)
-        if (variable := f"INNOAI_{name}_{field.name}".upper()) in environ
+        if (variable := f"INNOAI_{name}_{field.name}".upper()) in environ and field.name not in NESTED
     }
     if not overrides:
         return settings
@@ -460,20 +508,38 @@ def _with_key(where: str, upstream: Upstream, environ: Mapping[str, str]) -> Ups
     """The upstream with `env:NAME` and `file:PATH` replaced by the key that they stand for."""
     if upstream.api_key is None:
         return upstream
-    source, _, name = upstream.api_key.partition(":")
-    key = upstream.api_key
+    key = _credential(f"{where}: api_key", upstream.api_key, "a key", environ)
+    return msgspec.structs.replace(upstream, api_key=key)
+
+
+def _with_client_secret(
+    file: Path, dashboard: DashboardSettings, environ: Mapping[str, str]
+) -> DashboardSettings:
+    """The settings with the secret that the provider's client_secret stands for."""
+    if dashboard.oidc is None or dashboard.oidc.client_secret is None:
+        return dashboard
+    where = f"{file}: dashboard.oidc: client_secret"
+    secret = _credential(where, dashboard.oidc.client_secret, "a secret", environ)
+    oidc = msgspec.structs.replace(dashboard.oidc, client_secret=secret)
+    return msgspec.structs.replace(dashboard, oidc=oidc)
+
+
+def _credential(where: str, stated: str, what: str, environ: Mapping[str, str]) -> str:
+    """What `env:NAME` and `file:PATH` stand for; anything else stands for itself."""
+    source, _, name = stated.partition(":")
+    found = stated
     if source == "env":
         if name not in environ:
-            raise ConfigError(f"{where}: api_key: the environment has no {name}; set it before the start")
-        key = environ[name].strip()
+            raise ConfigError(f"{where}: the environment has no {name}; set it before the start")
+        found = environ[name].strip()
     elif source == "file":
         try:
-            key = Path(name).read_text("utf-8").strip()
+            found = Path(name).read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError):
-            raise ConfigError(f"{where}: api_key: {name} cannot be read; name a readable file") from None
-    if re.fullmatch(r"[\x21-\x7e]+", key) is None:
-        raise ConfigError(f"{where}: api_key: a key is printable ASCII without spaces; correct it")
-    return msgspec.structs.replace(upstream, api_key=key)
+            raise ConfigError(f"{where}: {name} cannot be read; name a readable file") from None
+    if re.fullmatch(r"[\x21-\x7e]+", found) is None:
+        raise ConfigError(f"{where}: {what} is printable ASCII without spaces; correct it")
+    return found
 
 
 def _table(file: Path, name: str, given: object) -> dict[str, Any]:
@@ -507,6 +573,8 @@ def _explain(error: str, struct: type[msgspec.Struct]) -> str:
 def _struct_at(struct: type[msgspec.Struct], key: str) -> type[msgspec.Struct]:
     if struct is Model and key.startswith(".upstreams"):
         return Upstream
+    if struct is DashboardSettings and key.startswith(".oidc"):
+        return OidcSettings
     return PriceSettings if struct is Model and key.startswith(".price") else struct
 
 

@@ -7,7 +7,7 @@ comes through `admit`, and so does each explanation, which takes nothing from a 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from innoai.access.budgets import Shortfall
 from innoai.access.decide import CREDENTIAL, Decision, decide
@@ -29,10 +29,23 @@ if TYPE_CHECKING:
     from innoai.limiter import Limiter
     from innoai.metering.budgets import Budgets
 
+PRINCIPAL_KEY = "innoai.principal"
+"""Where a room of this process puts, on the ASGI scope, a Presenter for whom it has authenticated itself.
+
+A server makes the scope of a request anew from bytes, and none of them can become this member of it.
+"""
+
 MISSING = Unauthenticated(
     CREDENTIAL,
     refusal("invalid_api_key", "No API key was provided. Send it as: Authorization: Bearer YOUR_API_KEY"),
 )
+
+
+class Presenter(Protocol):
+    """Says who makes a request; asked again whenever the door is, so that it can change its mind."""
+
+    async def __call__(self) -> Principal | Unauthenticated:
+        """The principal as of now."""
 
 
 class Admission(NamedTuple):
@@ -156,7 +169,11 @@ class Door:
 
     async def preview(self, credential: str | None, request: Request) -> Decision:
         """The decision without budget and rate, for a request whose large body is yet to be read."""
-        decision = decide(await self._authenticate(credential, request), request, self._clock())
+        return self.preview_principal(await self._authenticate(credential, request), request)
+
+    def preview_principal(self, principal: Principal | Unauthenticated, request: Request) -> Decision:
+        """The same for a credential that was read from elsewhere than the header."""
+        decision = decide(principal, request, self._clock())
         return decision if decision.allowed else self._refused(decision)
 
     async def explain(self, principal: Principal | Unauthenticated, request: Request) -> Decision:
@@ -209,7 +226,8 @@ class Door:
     def _concluded(self, decision: Decision, now: float) -> Decision:
         if decision.refusal is None and decision.principal is not None:
             self.decisions["allowed"] += 1
-            self._keyring.note_use(decision.principal.key.id, now)
+            if decision.principal.member is None:
+                self._keyring.note_use(decision.principal.key.id, now)
         elif decision.refusal is not None:
             self.decisions[decision.refusal.code] += 1
         return decision

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from innoai.errors import Refusal
 
 REALM = "innoai"
+REQUEST_ID_KEY = "innoai.request_id"
+"""Where the ASGI scope holds the id of the request: of the visitor's, in what a page asks for it."""
 
 
 def refusal_body(refusal: Refusal, request_id: str) -> bytes:

@@ -6,10 +6,10 @@ import httpx
 import pytest
 from swagger_ui_bundle import swagger_ui_path
 
-from innoai.api.docs import ASSETS, DOCS_POLICY, DOCUMENT, PLAIN_POLICY
+from innoai.api.docs import ASSETS, DOCS_POLICY, DOCUMENT
 from tests.support.envelope import refused
 
-PAGES = {"/": PLAIN_POLICY, "/setup": PLAIN_POLICY, "/docs": DOCS_POLICY}
+PAGES = {"/docs": DOCS_POLICY}
 EACH_PAGE = pytest.mark.parametrize("path", PAGES)
 LINK = re.compile(r'(?:href|src)="([^"]*)"')
 
@@ -51,35 +51,6 @@ def test_everything_that_a_page_links_to_is_on_this_server(path, visitor):
     for link in links:
         assert link.startswith("/")
         assert visitor.get(link).status_code == 200
-
-
-def test_the_home_page_shows_a_first_call_that_works(visitor, caller, echoing):
-    page = visitor.get("/").text
-    assert f"curl {echoing.origin}/v1/chat/completions" in page
-    body = re.search(r"-d '([^']*)'", page)
-    assert body is not None
-    headers = {"content-type": "application/json"}
-    answer = caller.post("/v1/chat/completions", content=body[1], headers=headers)
-    assert answer.json()["choices"][0]["message"]["content"] == "Hello"
-
-
-@pytest.mark.parametrize("host", ['"><script>alert(1)</script>', "a b", "x" * 300])
-def test_a_host_that_is_none_is_not_shown(host, visitor):
-    answer = visitor.get("/", headers={"host": host})
-    assert host not in answer.text
-    assert "<script" not in answer.text
-
-
-@pytest.mark.parametrize("path", ["/", "/setup"])
-def test_the_plain_pages_have_no_script_at_all(path, visitor):
-    assert "<script" not in visitor.get(path).text
-
-
-def test_the_invitation_of_the_first_start_is_answered_honestly(visitor):
-    answer = visitor.get("/setup", params={"invite": "zpy4Tz9Zr5kiLaoz9HWCVtqel9aKBlGjHLxaLn4h1cY"})
-    assert "no web dashboard" in answer.text
-    assert "innoai --help" in answer.text
-    assert answer.headers["referrer-policy"] == "no-referrer"
 
 
 @pytest.mark.parametrize("name", ASSETS)

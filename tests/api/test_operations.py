@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DOCUMENT: dict[str, Any] = json.loads(docs.DOCUMENT)
-PAGES = {docs.show_docs, docs.show_asset, docs.show_home, docs.show_setup}
+PAGES = {docs.show_docs, docs.show_asset}
 EACH = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
 _numbers = itertools.count(1)
 

@@ -48,9 +48,9 @@ def members_of(admin: httpx.Client) -> list[dict[str, Any]]:
 
 
 def join(own: Server, member_id: str) -> None:
-    """What choosing a password does."""
+    """What taking an invitation up does."""
     with sqlite3.connect(own.store) as store:
-        store.execute("UPDATE members SET password_hash = 'x' WHERE id = ?", (member_id,))
+        store.execute("UPDATE members SET joined_at = created_at WHERE id = ?", (member_id,))
 
 
 def test_a_member_is_invited_by_a_link_that_is_shown_once(own: Server, admin: httpx.Client) -> None:

@@ -40,6 +40,7 @@ class Server:
     environment: Mapping[str, str]
     admin_key: str
     bind: str = "127.0.0.1:0"
+    setup_url: str = ""
     _child: Child | None = field(default=None, init=False)
 
     @classmethod
@@ -51,7 +52,8 @@ class Server:
             [INNOAI, "init", "--json"], cwd=directory, env=whole, capture_output=True, text=True, check=False
         )
         assert made.returncode == 0, made.stderr
-        return cls(directory, whole, json.loads(made.stdout)["api_key"])
+        found = json.loads(made.stdout)
+        return cls(directory, whole, found["api_key"], setup_url=found["dashboard_setup_url"])
 
     def replica(self) -> Server:
         """Another server of this installation, which is to have a port of its own."""

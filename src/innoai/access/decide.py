@@ -23,6 +23,8 @@ from innoai.errors import Refusal, refusal
 
 NO_BUDGET = "no budget applies"
 _ACCOUNT_ONLY = "This concerns the whole account, which a customer's own credential cannot. Use a key."
+_EXPIRED_KEY = "The API key has expired. Create a new key, and rotate keys before they expire."
+_ENDED_SESSION = "The session has ended. Sign in again."
 _EXPIRED_REFRESH = "The refresh token has expired. Get new tokens from POST /v1/auth/token."
 
 Outcome = Literal["passed", "refused", "not_reached"]
@@ -139,10 +141,7 @@ def _refuse_standing(principal: Principal, _request: Request, now: float) -> Ref
     if key.revoked_at is not None:
         return refusal("invalid_api_key")
     if key.expires_at is not None and key.expires_at <= now:
-        return refusal(
-            "invalid_api_key",
-            "The API key has expired. Create a new key, and rotate keys before they expire.",
-        )
+        return refusal("invalid_api_key", _EXPIRED_KEY if principal.member is None else _ENDED_SESSION)
     if principal.token is not None and principal.token.exp <= now:
         return refusal("token_expired", _EXPIRED_REFRESH if principal.token.token_use == "refresh" else None)
     return None
@@ -150,7 +149,7 @@ def _refuse_standing(principal: Principal, _request: Request, now: float) -> Ref
 
 def _tell_standing(principal: Principal, _request: Request) -> str:
     ends = principal.key.expires_at if principal.token is None else principal.token.exp
-    kind = "key" if principal.token is None else "token"
+    kind = "session" if principal.member is not None else "key" if principal.token is None else "token"
     if ends is None:
         return f"the {kind} is live and does not expire"
     return f"the {kind} is live until {datetime.fromtimestamp(ends, UTC).isoformat(timespec='seconds')}"

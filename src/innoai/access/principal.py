@@ -58,13 +58,24 @@ class ApiKey(Struct, frozen=True):
     budgets: tuple[Budget, ...] = ()
 
 
+class Member(Struct, frozen=True):
+    """A person who is signed in to the dashboard. `role` is a row of roles.ROLES."""
+
+    id: str
+    role: str
+
+
 class Principal(Struct, frozen=True):
-    """A live or once live credential, resolved: a key, or a token minted from one."""
+    """A live or once live credential, resolved: a key, a token minted from one, or a member's session.
+
+    A member's `key` holds the bounds of the role under the member's id; see roles.member_principal.
+    """
 
     account: Account
     key: ApiKey
     customer: Customer | None
     token: Claims | None = None
+    member: Member | None = None
 
     @property
     def budgets(self) -> tuple[Budget, ...]:

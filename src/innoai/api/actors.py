@@ -15,18 +15,21 @@ if TYPE_CHECKING:
 
 
 def actor_of(request: JsonRequest, caller: Admission) -> Actor:
-    """The admitted caller of a request: its key or token, from where, in which request."""
+    """The admitted caller of a request: its key, token or member, from where, in which request."""
     return holder(request, caller.principal)
 
 
 def holder(request: JsonRequest, principal: Principal) -> Actor:
     """Whoever makes the request with this credential; a token's jti beside the key that it came from."""
     token, customer = principal.token, principal.customer
-    address = address_of(request, request.app.state.services)
+    number = address_of(request, request.app.state.services)
+    address = None if number is None else format_address(number)
+    if principal.member is not None:
+        return Actor("member", principal.member.id, address, request_id_of(request))
     return Actor(
         kind="key" if token is None else "token",
         id=principal.key.id if token is None else token.jti,
-        address=None if address is None else format_address(address),
+        address=address,
         request_id=request_id_of(request),
         key_id=principal.key.id,
         customer_id=None if customer is None else customer.customer_id,

@@ -16,7 +16,8 @@ from innoai.access.decide import Request as AccessRequest
 from innoai.access.networks import caller_address
 from innoai.access.routes import route_for
 from innoai.api.services import Services
-from innoai.door import Admission, admission
+from innoai.door import PRINCIPAL_KEY, Admission, Presenter, admission
+from innoai.envelope import REQUEST_ID_KEY
 from innoai.errors import InnoError
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ Caller = NamedDependency[SkipValidation[Admission]]
 Inside = NamedDependency[SkipValidation[Services]]
 """The rooms below, for a handler to work with."""
 
-REQUEST_ID_KEY = "innoai.request_id"
 ADMISSION_KEY = "innoai.admission"
 HEAD_KEY = "innoai.head"
 """Marks a HEAD, which handlers see as the GET: one whose answer has no end need not begin it."""
@@ -51,11 +51,31 @@ async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
     if not template.startswith("/v1/") or handler.opt.get("admits_itself"):
         return
     services: Services = connection.app.state.services
-    route = route_for(method, template)
-    decision = await services.door.admit(
-        header_credential(connection), access_request(connection, services, route)
-    )
-    admit(connection, admission(decision))
+    await admit_to(connection, services, route_for(method, template))
+
+
+async def admit_to(connection: Connection, services: Services, route: Route) -> Admission:
+    """Admit the caller to a route, or raise what refuses; it is remembered who was admitted."""
+    asked = access_request(connection, services, route)
+    presenter = _presenter(connection)
+    if presenter is None:
+        decision = await services.door.admit(header_credential(connection), asked)
+    else:
+        decision = await services.door.admit_principal(await presenter(), asked)
+    admitted = admission(decision)
+    admit(connection, admitted)
+    return admitted
+
+
+async def is_still_admitted(connection: Connection, services: Services, route: Route) -> bool:
+    """Whether the door would let the request in now; nothing is taken from its rate."""
+    asked = access_request(connection, services, route)
+    presenter = _presenter(connection)
+    if presenter is None:
+        decision = await services.door.preview(header_credential(connection), asked)
+    else:
+        decision = services.door.preview_principal(await presenter(), asked)
+    return decision.allowed
 
 
 def admit(connection: Connection, admitted: Admission) -> None:
@@ -72,7 +92,10 @@ def provide_caller(request: Request[Any, Any, Any]) -> Admission:
 def access_request(connection: Connection, services: Services, route: Route) -> AccessRequest:
     """What the decision needs of a control-plane request."""
     return AccessRequest(
-        route, address_of(connection, services), target_key=connection.path_params.get("key_id")
+        route,
+        address_of(connection, services),
+        target_key=connection.path_params.get("key_id"),
+        request_id=request_id_of(connection),
     )
 
 
@@ -106,6 +129,11 @@ def header_credential(connection: Connection) -> str | None:
 def path_template(handler: BaseRouteHandler) -> str:
     """The handler's path as the matrix writes it: `/v1/keys/{key_id}`."""
     return _TYPED_PARAMETER.sub(r"{\1}", min(handler.paths))
+
+
+def _presenter(connection: Connection) -> Presenter | None:
+    """Who says who this is, where that is a room of this process and no credential: the dashboard."""
+    return _scope(connection).get(PRINCIPAL_KEY)
 
 
 def _scope(connection: Connection) -> dict[str, Any]:

@@ -29,9 +29,9 @@ from innoai.api import (
     usage,
     webhooks,
 )
-from innoai.api.admission import ADMISSION_KEY, HEAD_KEY, REQUEST_ID_KEY, guard, provide_caller
+from innoai.api.admission import ADMISSION_KEY, HEAD_KEY, guard, provide_caller
 from innoai.api.services import Services
-from innoai.envelope import rate_headers, refusal_body, refusal_headers
+from innoai.envelope import REQUEST_ID_KEY, rate_headers, refusal_body, refusal_headers
 from innoai.errors import InnoError, refusal
 
 if TYPE_CHECKING:
@@ -97,8 +97,6 @@ HANDLERS = (
     docs.show_document,
     docs.show_docs,
     docs.show_asset,
-    docs.show_home,
-    docs.show_setup,
 )
 _CODES = {
     404: "not_found",
@@ -134,7 +132,9 @@ class ControlPlane:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        request_id = scope[REQUEST_ID_KEY] = self._new_request_id()
+        if REQUEST_ID_KEY not in scope:
+            scope[REQUEST_ID_KEY] = self._new_request_id()
+        request_id = scope[REQUEST_ID_KEY]
         scope = forward.as_asked_by_envoy(scope)
         if scope["method"] == "HEAD":
             # A HEAD is answered as the GET; uvicorn, whose scope this copy leaves alone, sends no body.

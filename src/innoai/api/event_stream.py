@@ -18,7 +18,7 @@ from litestar.response import Stream
 from msgspec import Meta
 
 from innoai.access.routes import route_for
-from innoai.api.admission import HEAD_KEY, Caller, Inside, access_request, header_credential
+from innoai.api.admission import HEAD_KEY, Caller, Inside, is_still_admitted
 from innoai.api.services import Services
 from innoai.api.wire import JsonRequest, read_query
 from innoai.errors import InnoError
@@ -107,11 +107,12 @@ async def _stream(
     request: JsonRequest, services: Services, reader: Reader, begun_at: str
 ) -> AsyncIterator[str]:
     """What is sent until the credential is refused, the server stops, or the store does not answer."""
+    row = route_for("GET", PATH)
     try:
         yield f": events follow as they happen\n{begun_at}\n"
         said_at = time.monotonic()
         with contextlib.suppress(InnoError):
-            while not services.stopping.is_set() and await _is_still_admitted(request, services):
+            while not services.stopping.is_set() and await is_still_admitted(request, services, row):
                 text = await reader.more()
                 if not text and time.monotonic() - said_at >= KEEP_ALIVE_SECONDS:
                     text = ": still here\n\n"
@@ -122,12 +123,6 @@ async def _stream(
                     await asyncio.wait_for(services.stopping.wait(), LOOK_SECONDS)
     finally:
         services.streams.discard(reader)
-
-
-async def _is_still_admitted(request: JsonRequest, services: Services) -> bool:
-    """Whether the door would let the request in now; nothing is taken from its rate."""
-    asked = access_request(request, services, route_for("GET", PATH))
-    return (await services.door.preview(header_credential(request), asked)).allowed
 
 
 class Reader:

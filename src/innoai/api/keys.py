@@ -10,6 +10,7 @@ import msgspec
 from litestar import Response, delete, get, patch, post
 from msgspec import UNSET, Meta, UnsetType
 
+from innoai.access.budgets import month_of
 from innoai.access.networks import NETWORK_PATTERN, parse_networks
 from innoai.access.scopes import ADMIN_FULL, DEFAULT_SCOPES, LEVELS, in_order, scope_set
 from innoai.api import rates, revocations
@@ -41,7 +42,7 @@ from innoai.door import Admission
 from innoai.errors import InnoError
 from innoai.events import journal
 from innoai.fresh_ids import fresh_id
-from innoai.store import accounts, api_keys, budgets
+from innoai.store import accounts, api_keys, billing, budgets
 from innoai.store.api_keys import KeyRecord
 
 if TYPE_CHECKING:
@@ -115,6 +116,26 @@ class KeyQuery(msgspec.Struct, frozen=True):
     )
     status: Status | None = None
     customer_id: CustomerId | None = None
+    search: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=200,
+                pattern=PRINTABLE,
+                description="part of the name in any case, the last four characters, id or customer_id",
+            ),
+        ]
+        | None
+    ) = None
+
+
+class UsedKey(Key, frozen=True, kw_only=True):
+    """An API key, and how often it was used."""
+
+    requests_this_month: Annotated[
+        int, Meta(ge=0, description="finished inference requests of this month, in UTC")
+    ]
 
 
 class NewKey(Key, frozen=True, kw_only=True):
@@ -126,7 +147,7 @@ class NewKey(Key, frozen=True, kw_only=True):
 class KeyPage(Page, frozen=True, kw_only=True):
     """A page of keys."""
 
-    data: list[Key]
+    data: list[UsedKey]
 
 
 @post("/v1/keys", status_code=201)
@@ -138,7 +159,7 @@ async def create_key(request: JsonRequest, services: Inside, caller: Caller) -> 
     actor = actor_of(request, caller)
     tier = services.tiers[account.tier]
     scopes = _scopes_of(wanted)
-    _keep_admin_from_customers(scopes, wanted.customer_id)
+    keep_admin_from_customers(scopes, wanted.customer_id)
     record = KeyRecord(
         id=fresh_id("key"),
         account_id=account.id,
@@ -190,14 +211,19 @@ async def list_keys(request: JsonRequest, services: Inside, caller: Caller) -> R
             before=query.cursor,
             status=query.status,
             customer_id=query.customer_id,
+            search=query.search,
             now=now,
         )
         shown, next_cursor = cut(found, query.limit, lambda record: record.id)
-        budgets_of_key = await budgets_by_subject(connection, [record.id for record in shown])
+        key_ids = [record.id for record in shown]
+        budgets_of_key = await budgets_by_subject(connection, key_ids)
+        requests = await billing.requests_of(connection, key_ids, month_of(now))
     tier = services.tiers[caller.principal.account.tier]
     return answer(
         KeyPage(
-            data=[show_key(record, budgets_of_key[record.id], tier, now) for record in shown],
+            data=[
+                _used(show_key(record, budgets_of_key[record.id], tier, now), requests) for record in shown
+            ],
             next_cursor=next_cursor,
         )
     )
@@ -208,9 +234,10 @@ async def get_key(key_id: str, services: Inside, caller: Caller) -> Response[byt
     """Show one key."""
     tier = services.tiers[caller.principal.account.tier]
     async with services.database.read() as connection:
-        record = await _own(connection, key_id, caller)
+        record = await own_key(connection, key_id, caller)
         shown = await key_now(connection, record, tier, services.clock())
-    return answer(shown)
+        requests = await billing.requests_of(connection, [key_id], month_of(services.clock()))
+    return answer(_used(shown, requests))
 
 
 @patch("/v1/keys/{key_id:str}")
@@ -220,13 +247,13 @@ async def change_key(key_id: str, request: JsonRequest, services: Inside, caller
     account = caller.principal.account
     tier = services.tiers[account.tier]
     now = services.clock()
-    values = _changed(wanted, tier)
+    values = changed_values(wanted, tier)
     async with services.database.write() as connection:
         await accounts.lock(connection, account.id)
-        record = await _own(connection, key_id, caller)
+        record = await own_key(connection, key_id, caller)
         if record.revoked_at is not None:
             raise InnoError("conflict", "The key is revoked, which is for good. Create a new key.")
-        _keep_admin_from_customers(values.get("scopes", ()), record.customer_id)
+        keep_admin_from_customers(values.get("scopes", ()), record.customer_id)
         if _lives_longer(record, values, now):
             await _check_room(connection, record.account_id, tier, now, besides=key_id)
         before = await key_now(connection, record, tier, now)
@@ -235,7 +262,7 @@ async def change_key(key_id: str, request: JsonRequest, services: Inside, caller
             await api_keys.change(connection, key_id, values, now)
         if wanted.budgets is not UNSET:
             await set_budgets(connection, account.id, key_id, wanted.budgets, now)
-        after = await key_now(connection, await _own(connection, key_id, caller), tier, now)
+        after = await key_now(connection, await own_key(connection, key_id, caller), tier, now)
         if values or after.budgets != before.budgets:
             await journal.record(
                 connection,
@@ -264,7 +291,7 @@ async def rotate_key(key_id: str, request: JsonRequest, services: Inside, caller
     async def create(connection: AsyncConnection) -> bytes:
         # First, so that of two rotations at once the second sees what the first has left of the old key.
         await accounts.lock(connection, account.id)
-        old = await _own(connection, key_id, caller)
+        old = await own_key(connection, key_id, caller)
         if old.status(now) != "active":
             raise InnoError("conflict", f"The key is {old.status(now)}. Create a new key instead.")
         ends = now + wanted.overlap
@@ -307,7 +334,7 @@ async def revoke_key(key_id: str, request: JsonRequest, services: Inside, caller
     actor = actor_of(request, caller)
     async with services.database.write() as connection:
         await accounts.lock(connection, account.id)
-        record = await _own(connection, key_id, caller)
+        record = await own_key(connection, key_id, caller)
         await revocations.revoke(connection, record, services.tiers[account.tier], actor, services.clock())
     await services.heed_changes()
 
@@ -327,11 +354,16 @@ async def _inherited(connection: AsyncConnection, key_id: str) -> SetBudgets:
     return SetBudgets(shown.monthly, shown.total)
 
 
+def _used(key: Key, requests: Mapping[str, int]) -> UsedKey:
+    return UsedKey(**msgspec.structs.asdict(key), requests_this_month=requests.get(key.id, 0))
+
+
 def _without_secret(made: NewKey) -> Key:
     return Key(**{name: getattr(made, name) for name in Key.__struct_fields__})
 
 
-async def _own(connection: AsyncConnection, key_id: str, caller: Admission) -> KeyRecord:
+async def own_key(connection: AsyncConnection, key_id: str, caller: Admission) -> KeyRecord:
+    """The key of the caller's account. InnoError not_found when there is none of that id."""
     record = await api_keys.get(connection, key_id, caller.principal.account.id)
     if record is None:
         raise InnoError("not_found", "No key has that id. GET /v1/keys lists the keys.")
@@ -375,7 +407,8 @@ def _scopes_of(wanted: CreateKey) -> frozenset[str]:
     return named or scope_set(DEFAULT_SCOPES)
 
 
-def _keep_admin_from_customers(scopes: Collection[str], customer_id: str | None) -> None:
+def keep_admin_from_customers(scopes: Collection[str], customer_id: str | None) -> None:
+    """InnoError insufficient_permissions for a customer's key that would have admin:full."""
     if customer_id is not None and ADMIN_FULL in scopes:
         raise InnoError(
             "insufficient_permissions",
@@ -415,7 +448,7 @@ def _seconds(wanted: datetime) -> float:
     return min(max(wanted.timestamp(), 0.0), LAST_INSTANT)
 
 
-def _changed(wanted: ChangeKey, tier: Tier) -> dict[str, Any]:
+def changed_values(wanted: ChangeKey, tier: Tier) -> dict[str, Any]:
     """What a key record is to hold: columns, with lists as the record has them."""
     values: dict[str, Any] = {}
     if wanted.name is not UNSET:

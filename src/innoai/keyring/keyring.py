@@ -13,15 +13,17 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
+from msgspec.structs import replace
 
 from innoai.access import keys as key_format
 from innoai.access.budgets import DEFAULT_CURRENCY
 from innoai.access.networks import parse_networks
-from innoai.access.principal import Account, ApiKey, Customer, Principal, Unauthenticated
+from innoai.access.principal import Account, ApiKey, Customer, Member, Principal, Unauthenticated
+from innoai.access.roles import member_principal
 from innoai.access.scopes import scope_set
 from innoai.access.tokens import REFRESH_LIFETIME, is_token_shaped
 from innoai.errors import InnoError, refusal
-from innoai.store import accounts, api_keys, budgets, changes, customers, signing_keys, tokens
+from innoai.store import accounts, api_keys, budgets, changes, customers, sessions, signing_keys, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from innoai.access.tokens import Claims, SigningKeys, TokenUse
     from innoai.config import TokenSettings
     from innoai.keyring.feed import ChangeFeed
+    from innoai.store.accounts import AccountRecord
     from innoai.store.api_keys import KeyRecord
     from innoai.store.changes import Change
     from innoai.store.customers import CustomerRecord
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
 MAX_KEYS = 1_000_000
 MAX_CUSTOMERS = 1_000_000
 MAX_TOKENS = 100_000
+MEMBER_PREFIX = "mem_"
 _FILL_ATTEMPTS = 5
 _SEEN_BYTES = 32
 
@@ -141,6 +145,32 @@ class Keyring:
         self._signing = await signing_keys.load(connection, self._secrets, self._clock())
         self._claims.clear()
 
+    # Who is signed in.
+
+    async def signed_in(
+        self, connection: AsyncConnection, account_id: str, member: Member, expires_at: float
+    ) -> Principal:
+        """The principal of a member whose session, read from the store by the same connection, ends then.
+
+        It is made anew for each visit, and never kept: a session that has ended or a role that was changed
+        counts at once.
+        """
+        record = await accounts.get(connection, account_id)
+        applying = await budgets.of_many(connection, (account_id,))
+        tier = self._tier_of(record)
+        account = self._account(record, tier, applying)
+        return member_principal(account, member, expires_at, effective_models(None, tier))
+
+    async def _bearing_member(self, claims: Claims) -> Principal | Unauthenticated:
+        """Who a token of a member's session stands for, as long as that lasts; never kept, as above."""
+        async with self._database.read() as connection:
+            session = await sessions.get(connection, claims.sid, self._clock())
+            if session is None or session.member_id != claims.client_id:
+                return _unknown("The session has ended. Sign in again.")
+            member = Member(session.member_id, session.role)
+            signed_in = await self.signed_in(connection, session.account_id, member, session.expires_at)
+        return replace(signed_in, token=claims)
+
     # What a request asks.
 
     def cached(self, credential: str, seen: bytes | None = None) -> Principal | Unauthenticated | None:
@@ -184,6 +214,8 @@ class Keyring:
         known = self._cached_bearer(claims)
         if known is not None:
             return known
+        if claims.client_id.startswith(MEMBER_PREFIX):
+            return await self._bearing_member(claims)
         key = await self.key(claims.client_id)
         if key is None:
             return _unknown()
@@ -378,20 +410,9 @@ class Keyring:
                 None if bound is None else bound.rate_limit,
                 _of(applying, record.customer_pk),
             )
-        tier = self.tiers.get(account.tier)
-        if tier is None:
-            # Moved there by an operator whose settings have a tier that this server's do not have yet.
-            log.error("an account is on a tier that the settings lack", account=account.id, tier=account.tier)
-            raise InnoError("service_unavailable")
+        tier = self._tier_of(account)
         return Principal(
-            Account(
-                account.id,
-                account.tier,
-                account.disabled,
-                frozenset(tier.features),
-                account.currency or self._currency,
-                _of(applying, account.id),
-            ),
+            self._account(account, tier, applying),
             ApiKey(
                 id=record.id,
                 scopes=scope_set(record.scopes),
@@ -404,6 +425,24 @@ class Keyring:
             ),
             customer,
         )
+
+    def _account(self, record: AccountRecord, tier: Tier, applying: Iterable[Budget]) -> Account:
+        return Account(
+            record.id,
+            record.tier,
+            record.disabled,
+            frozenset(tier.features),
+            record.currency or self._currency,
+            _of(applying, record.id),
+        )
+
+    def _tier_of(self, record: AccountRecord) -> Tier:
+        tier = self.tiers.get(record.tier)
+        if tier is None:
+            # Moved there by an operator whose settings have a tier that this server's do not have yet.
+            log.error("an account is on a tier that the settings lack", account=record.id, tier=record.tier)
+            raise InnoError("service_unavailable")
+        return tier
 
 
 def _of(applying: Iterable[Budget], subject: str) -> tuple[Budget, ...]:

@@ -90,6 +90,14 @@ def together(several: Iterable[Totals]) -> Totals:
     return Totals(*map(sum, zip(Totals(), *several, strict=True)))
 
 
+async def requests_of(connection: AsyncConnection, subjects: Sequence[str], month: str) -> dict[str, int]:
+    """How many requests each account, customer or key made in a month; those without any are left out."""
+    query = select(spending.c.subject, spending.c.requests).where(
+        spending.c.subject.in_(subjects), spending.c.month == month
+    )
+    return {row.subject: row.requests for row in await connection.execute(query)}
+
+
 async def customers_of(connection: AsyncConnection, account_id: str, customer_id: str) -> tuple[str, ...]:
     """All of the account's customers, our ids, that ever used anything under that id; deleted ones too."""
     query = select(spending.c.subject).where(

@@ -43,7 +43,7 @@ _COLUMNS = (
     members.c.email,
     members.c.name,
     members.c.invite_expires_at,
-    members.c.password_hash.is_not(None).label("joined"),
+    members.c.joined_at.is_not(None).label("joined"),
 )
 
 
@@ -72,6 +72,39 @@ async def get(connection: AsyncConnection, account_id: str, member_id: str) -> M
     query = _of(account_id).where(members.c.id == member_id)
     row = (await connection.execute(query)).one_or_none()
     return None if row is None else MemberRecord(**row._mapping)
+
+
+async def invited(connection: AsyncConnection, token: str, now: float) -> MemberRecord | None:
+    """The member of the invitation that carries the token, if it can be taken up yet."""
+    query = select(*_COLUMNS).where(
+        members.c.invite_digest == hashlib.sha256(token.encode()).digest(),
+        members.c.invite_expires_at > now,
+    )
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else MemberRecord(**row._mapping)
+
+
+async def join(connection: AsyncConnection, member_id: str, values: Mapping[str, Any], now: float) -> bool:
+    """Take the invitation up, setting columns too; False when somebody was faster.
+
+    IntegrityError when the email is another member's.
+    """
+    query = update(members).where(members.c.id == member_id, members.c.joined_at.is_(None))
+    taken = {**values, "joined_at": now, "invite_digest": None, "invite_expires_at": None}
+    return (await connection.execute(query.values(**taken))).rowcount == 1
+
+
+async def find_by_email(connection: AsyncConnection, email: str) -> MemberRecord | None:
+    """The member of an email in the spelling that is kept: without spaces around, and casefolded."""
+    query = select(*_COLUMNS).where(members.c.email == email)
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else MemberRecord(**row._mapping)
+
+
+async def password_hash(connection: AsyncConnection, member_id: str) -> str | None:
+    """The hash of a member's password; None for one who has none, or who is not there."""
+    query = select(members.c.password_hash).where(members.c.id == member_id)
+    return (await connection.execute(query)).scalar_one_or_none()
 
 
 async def page(

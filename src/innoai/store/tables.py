@@ -53,8 +53,82 @@ members = Table(
     Column("password_hash", String(255)),
     Column("invite_digest", LargeBinary, unique=True),
     Column("invite_expires_at", Double),
+    # When the invitation was taken up; None: not yet.
+    Column("joined_at", Double),
     Column("created_at", Double, nullable=False),
     CheckConstraint("role IN ('owner', 'admin', 'developer', 'viewer')", name="members_role"),
+)
+
+# How members sign in.
+
+sessions = Table(
+    "sessions",
+    metadata,
+    # Of what the browser's cookie holds, under the installation's pepper.
+    Column("digest", LargeBinary, primary_key=True),
+    Column("id", String(32), nullable=False, unique=True),
+    Column("member_id", String(32), ForeignKey("members.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("method", String(16), nullable=False),
+    Column("address", String(64)),
+    Column("user_agent", String(300)),
+    Column("created_at", Double, nullable=False),
+    Column("seen_at", Double, nullable=False),
+    # When the person last proved to be who they are.
+    Column("proved_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False, index=True),
+)
+
+passkeys = Table(
+    "passkeys",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("member_id", String(32), ForeignKey("members.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("credential_id", LargeBinary, nullable=False, unique=True),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("sign_count", BigInteger, nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("transports", JSON, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("last_used_at", Double),
+)
+
+authenticators = Table(
+    "authenticators",
+    metadata,
+    # An app that shows a code which changes every half minute (RFC 6238); a member has one at most.
+    Column("member_id", String(32), ForeignKey("members.id", ondelete="CASCADE"), primary_key=True),
+    Column("sealed_secret", LargeBinary, nullable=False),
+    # The half minute of the code that was taken last: none is taken twice.
+    Column("last_step", BigInteger, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    Column("member_id", String(32), ForeignKey("members.id", ondelete="CASCADE"), primary_key=True),
+    Column("digest", LargeBinary, primary_key=True),
+    Column("used_at", Double),
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    # Who a member is to an OpenID Connect provider.
+    Column("issuer", String(255), primary_key=True),
+    Column("subject", String(255), primary_key=True),
+    Column("member_id", String(32), ForeignKey("members.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("created_at", Double, nullable=False),
+)
+
+ceremonies = Table(
+    "ceremonies",
+    metadata,
+    # Of the cookie of the browser in which it was begun; one of a kind at a time.
+    Column("holder", LargeBinary, primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("expires_at", Double, nullable=False, index=True),
 )
 
 customers = Table(
@@ -249,6 +323,241 @@ usage_hours = Table(
     Column("cost", BigInteger, nullable=False),
     Column("duration_ms", Double, nullable=False),
     Index("usage_hours_by_customer", "account_id", "customer_pk", "hour"),
+)
+
+customers = Table(
+    "customers",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("account_id", String(32), ForeignKey("accounts.id"), nullable=False),
+    Column("customer_id", String(128), nullable=False),
+    Column("name", String(200)),
+    Column("metadata", JSON, nullable=False),
+    # Requests a minute of all its credentials together; None: no limit beside the keys' own.
+    Column("rate_limit", Integer),
+    Column("disabled", Boolean, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    UniqueConstraint("account_id", "customer_id", name="customers_customer_id"),
+    Index("customers_by_account", "account_id", "id"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("account_id", String(32), ForeignKey("accounts.id"), nullable=False),
+    # No foreign key: a key outlives the customer that it was bound to, as a revoked row.
+    Column("customer_pk", String(32), index=True),
+    Column("customer_id", String(128)),
+    Column("name", String(200), nullable=False),
+    Column("pepper", String(16), nullable=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("last4", String(4), nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("allowed_ips", JSON, nullable=False),
+    Column("rate_limit", Integer),
+    Column("models", JSON(none_as_null=True)),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double),
+    Column("revoked_at", Double),
+    Column("last_used_at", Double),
+    Column("rotated_from", String(32)),
+    Index("api_keys_by_account", "account_id", "id"),
+    Index("api_keys_by_expiry", "expires_at"),
+)
+
+token_families = Table(
+    "token_families",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("account_id", String(32), ForeignKey("accounts.id"), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("rotated_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False, index=True),
+)
+
+revocations = Table(
+    "revocations",
+    metadata,
+    # The jti of one token, or the sid of a whole family.
+    Column("subject", String(64), primary_key=True),
+    Column("account_id", String(32), ForeignKey("accounts.id"), nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("revoked_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False, index=True),
+)
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("kid", String(32), primary_key=True),
+    Column("algorithm", String(16), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("retires_at", Double),
+)
+
+usage_records = Table(
+    "usage_records",
+    metadata,
+    Column("request_id", String(32), primary_key=True),
+    Column("account_id", String(32), nullable=False),
+    Column("key_id", String(32), nullable=False),
+    Column("customer_pk", String(32)),
+    Column("customer_id", String(128)),
+    Column("route", String(64), nullable=False),
+    Column("model", String(200)),
+    Column("upstream", String(255)),
+    Column("status", Integer, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("prompt_tokens", Integer),
+    Column("cached_tokens", Integer),
+    Column("completion_tokens", Integer),
+    Column("started_at", Double, nullable=False),
+    Column("first_byte_ms", Double),
+    Column("duration_ms", Double, nullable=False),
+    # In billionths of the account's currency; None where the model has no price.
+    Column("cost", BigInteger),
+    # Whether the cost was worked out without the upstream's word on tokens.
+    Column("estimated", Boolean, nullable=False, server_default=false()),
+    Index("usage_by_account", "account_id", "started_at", "request_id"),
+    Index("usage_by_customer", "account_id", "customer_pk", "started_at", "request_id"),
+    Index("usage_by_key", "account_id", "key_id", "started_at", "request_id"),
+    Index("usage_by_model", "account_id", "model", "started_at", "request_id"),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("account_id", String(32), primary_key=True),
+    Column("idempotency_key", String(255), primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("sealed_answer", LargeBinary, nullable=False),
+    Column("created_at", Double, nullable=False, index=True),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String(32), nullable=False),
+    Column("subject", String(64), nullable=False),
+    Column("at", Double, nullable=False, index=True),
+)
+
+feed_head = Table(
+    "feed_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("sequence", Integer, nullable=False),
+)
+
+# Money. Amounts are whole billionths of the account's currency.
+
+budgets = Table(
+    "budgets",
+    metadata,
+    # The id of an account, a customer or a key: what the budget is for.
+    Column("subject", String(32), primary_key=True),
+    Column("period", String(8), primary_key=True),
+    Column("account_id", String(32), ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("amount", BigInteger, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    CheckConstraint("period IN ('monthly', 'total')", name="budgets_period"),
+)
+
+budget_holds = Table(
+    "budget_holds",
+    metadata,
+    Column("subject", String(32), primary_key=True),
+    # A month such as 2026-11, or total.
+    Column("period", String(8), primary_key=True),
+    # The process that may spend this without asking again.
+    Column("holder", String(32), primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Index("budget_holds_by_holder", "holder"),
+)
+
+spending = Table(
+    "spending",
+    metadata,
+    # The id of an account, a customer or a key, as in budgets.
+    Column("subject", String(32), primary_key=True),
+    Column("month", String(7), primary_key=True),
+    Column("account_id", String(32), nullable=False),
+    # Of a customer alone, and there for as long as the account, though the customer may be deleted.
+    Column("customer_id", String(128)),
+    Column("requests", BigInteger, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("cost", BigInteger, nullable=False),
+    Index("spending_by_month", "account_id", "month", "customer_id"),
+    Index("spending_by_customer", "account_id", "customer_id", "month"),
+)
+
+usage_hours = Table(
+    "usage_hours",
+    metadata,
+    Column("account_id", String(32), primary_key=True),
+    # Whole hours since the epoch.
+    Column("hour", Integer, primary_key=True, autoincrement=False),
+    Column("key_id", String(32), primary_key=True),
+    # Empty where there is none: a part of a primary key is never null.
+    Column("customer_pk", String(32), primary_key=True),
+    Column("model", String(200), primary_key=True),
+    Column("customer_id", String(128)),
+    Column("requests", BigInteger, nullable=False),
+    Column("failures", BigInteger, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("cost", BigInteger, nullable=False),
+    Column("duration_ms", Double, nullable=False),
+    Index("usage_hours_by_customer", "account_id", "customer_pk", "hour"),
+)
+
+# What keys did.
+
+activity_hours = Table(
+    "activity_hours",
+    metadata,
+    Column("account_id", String(32), primary_key=True),
+    Column("key_id", String(32), primary_key=True),
+    # Whole hours since the epoch.
+    Column("hour", Integer, primary_key=True, autoincrement=False),
+    # The row of the matrix; what follows is empty where there is none.
+    Column("method", String(8), primary_key=True),
+    Column("path", String(80), primary_key=True),
+    # Beside the route's, by whoever asked on behalf of another service.
+    Column("required_scope", String(32), primary_key=True),
+    Column("bearer", String(8), primary_key=True),
+    # An address, a network, or other.
+    Column("place", String(64), primary_key=True),
+    Column("model", String(200), primary_key=True),
+    # Of the refusal, or allowed.
+    Column("code", String(32), primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("last_at", Double, nullable=False),
+    Index("activity_hours_by_hour", "hour"),
+    sqlite_with_rowid=False,
+)
+
+activity_minutes = Table(
+    "activity_minutes",
+    metadata,
+    Column("account_id", String(32), primary_key=True),
+    Column("key_id", String(32), primary_key=True),
+    Column("hour", Integer, primary_key=True, autoincrement=False),
+    # The last minute, since the epoch, in which the key was used, and its requests so far.
+    Column("minute", Integer, nullable=False),
+    Column("requests", BigInteger, nullable=False),
+    # Those of the busiest minute.
+    Column("peak", BigInteger, nullable=False),
+    Index("activity_minutes_by_hour", "hour"),
+    sqlite_with_rowid=False,
 )
 
 # What is said once.

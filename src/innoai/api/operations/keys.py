@@ -7,6 +7,7 @@ from innoai.api.operations.operation import SECRET, Operation, json
 from innoai.events.types import KEY
 
 _NEW_KEY = {**KEY, "key": SECRET}
+_USED_KEY = {**KEY, "requests_this_month": 1204}
 _SUCCESSOR = {**_NEW_KEY, "rotated_from": "key_0UySTbGq5kXuPn3WLe7o1R"}
 
 KEYS: tuple[Operation, ...] = (
@@ -36,11 +37,11 @@ KEYS: tuple[Operation, ...] = (
         "list_keys",
         "keys",
         "List the account's keys, newest first",
-        json(keys.KeyPage, {"object": "list", "data": [KEY], "next_cursor": None}),
+        json(keys.KeyPage, {"object": "list", "data": [_USED_KEY], "next_cursor": None}),
         query=keys.KeyQuery,
         query_example={"limit": 20, "status": "active"},
     ),
-    Operation("GET", "/v1/keys/{key_id}", "get_key", "keys", "Show one key", json(objects.Key, KEY)),
+    Operation("GET", "/v1/keys/{key_id}", "get_key", "keys", "Show one key", json(keys.UsedKey, _USED_KEY)),
     Operation(
         "PATCH",
         "/v1/keys/{key_id}",

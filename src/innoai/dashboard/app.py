@@ -1,0 +1,319 @@
+"""The dashboard as one ASGI application: before any page it finds out who is here, and checks what was sent.
+
+No handler is reached by a POST that does not come from one of our own pages: the browser has to say so
+(Origin, Sec-Fetch-Site), and the form has to bring back the token of the browser's own cookie.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
+
+import structlog
+from litestar import Litestar, Request, Response
+from litestar.connection import ASGIConnection
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.handlers.base import BaseRouteHandler
+
+from innoai.dashboard import (
+    access_control,
+    audit,
+    billing,
+    cookies,
+    customers,
+    deliveries,
+    joining,
+    keys,
+    members,
+    overview,
+    playground,
+    security,
+    sign_in,
+    webhooks,
+)
+from innoai.dashboard.assets import PREFIX, Assets, takes_gzip
+from innoai.dashboard.forms import Form, read_form
+from innoai.dashboard.visit import VISIT_KEY, SignedOutError, Visit, read_session
+from innoai.envelope import REQUEST_ID_KEY
+from innoai.errors import InnoError
+from innoai.store import sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from innoai.dashboard.inside import Inside
+
+    Scope = dict[str, Any]
+    Receive = Callable[[], Awaitable[dict[str, Any]]]
+    Send = Callable[[Any], Awaitable[None]]
+
+HANDLERS = (
+    joining.show,
+    joining.join,
+    sign_in.show,
+    sign_in.sign_in,
+    sign_in.show_code,
+    sign_in.check_code,
+    sign_in.sign_out,
+    overview.show,
+    keys.show_list,
+    keys.show_form,
+    keys.create,
+    keys.show_key,
+    keys.show_edit,
+    keys.edit,
+    keys.show_rotation,
+    keys.rotate,
+    keys.show_revocation,
+    keys.revoke,
+)
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HSTS_SECONDS = 2 * 365 * 86_400
+SEEN_SECONDS = 60.0
+"""How often a session's last use is written down."""
+
+_HEADERS = (
+    (b"content-security-policy", POLICY.encode()),
+    (b"cache-control", b"no-store"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    # Not no-referrer: with it a browser says `Origin: null` with its own site's forms.
+    (b"referrer-policy", b"same-origin"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+)
+_TITLES = {
+    400: "That did not work",
+    401: "You are signed out",
+    402: "The budget is used up",
+    403: "That is not for your role",
+    404: "Nothing is here",
+    405: "Nothing is here",
+    409: "That does not fit with what is there",
+    413: "That was too much",
+    415: "That did not work",
+    429: "Too many at once",
+    503: "Not just now",
+}
+_FROM_ELSEWHERE = "This did not come from a page of this server. Open the page again and repeat what you did."
+_OLD_FORM = "The page was open for too long, or cookies are switched off. Reload it and repeat what you did."
+
+log = structlog.get_logger()
+
+
+class Dashboard:
+    """Litestar behind the checks, with the same headers on every answer."""
+
+    def __init__(self, inside: Inside, assets: Assets, new_request_id: Callable[[], str]) -> None:
+        self._inside = inside
+        self._assets = assets.by_path
+        self._new_request_id = new_request_id
+        self._origin = _origin_of(inside.settings.server.public_url)
+        self._app = Litestar(
+            route_handlers=list(HANDLERS),
+            guards=[guard],
+            dependencies={
+                "here": Provide(_provide_member, sync_to_thread=False),
+                "visitor": Provide(_provide_visitor, sync_to_thread=False),
+            },
+            exception_handlers={
+                InnoError: _refuse_known,
+                SignedOutError: _send_to_sign_in,
+                HTTPException: _refuse_http,
+                Exception: _refuse_unexpected,
+            },
+            openapi_config=None,
+            logging_config=None,
+        )
+        self._rooms = frozenset(_first_segment(path) for handler in HANDLERS for path in handler.paths)
+
+    def owns(self, path: str) -> bool:
+        """Whether a path is the dashboard's to answer."""
+        return path.startswith(PREFIX) or _first_segment(path) in self._rooms
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        scope[REQUEST_ID_KEY] = self._new_request_id()
+        if scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
+        asset = self._assets.get(scope["path"])
+        if asset is not None and scope["method"] == "GET":
+            headers, body = asset.answer(gzip_is_fine=takes_gzip(scope))
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": body, "more_body": False})
+            return
+        visit = Visit(scope, self._inside, Form(), cookie=None, session=None, principal=None)
+
+        async def send_with_headers(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                own = {name for name, _ in message["headers"]}
+                headers = [*message["headers"], (b"x-request-id", scope[REQUEST_ID_KEY].encode())]
+                headers += [header for header in _HEADERS if header[0] not in own]
+                if self._inside.is_https:
+                    headers.append((b"strict-transport-security", b"max-age=%d" % HSTS_SECONDS))
+                headers += [(b"set-cookie", value) for value in visit.set_cookies]
+                message = {**message, "headers": headers}
+            await send(message)
+
+        try:
+            visit = await self._visit(scope, receive)
+        except InnoError as error:
+            await _send(send_with_headers, _error_page(visit, error))
+            return
+        scope[VISIT_KEY] = visit
+        if _is_canonical(scope["path"]):
+            await self._app(scope, _after_the_body(scope, receive), send_with_headers)  # type: ignore[arg-type]
+        else:
+            await _send(send_with_headers, _error_page(visit, InnoError("not_found")))
+
+    async def _visit(self, scope: Scope, receive: Receive) -> Visit:
+        """Who is here, and what was sent.
+
+        Raises:
+            InnoError: what was sent does not come from one of our pages, or cannot be read.
+        """
+        is_https = self._inside.is_https
+        token = cookies.read_token(scope["headers"], cookies.session_cookie(is_https=is_https))
+        session, principal = await read_session(self._inside, token)
+        if session is None:
+            token = cookies.read_token(scope["headers"], cookies.visit_cookie(is_https=is_https))
+        form = Form()
+        if scope["method"] not in ("GET", "OPTIONS"):
+            form = await self._checked_form(scope, receive, token)
+        visit = Visit(scope, self._inside, form, cookie=token, session=session, principal=principal)
+        if session is not None and self._inside.clock() - session.seen_at > SEEN_SECONDS:
+            await self._note_seen(visit)
+        return visit
+
+    async def _checked_form(self, scope: Scope, receive: Receive, cookie: str | None) -> Form:
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        if not self._is_from_here(headers):
+            raise InnoError("insufficient_permissions", _FROM_ELSEWHERE)
+        form = await read_form(receive, headers.get(b"content-type", ""))
+        given = headers.get(b"x-form-token") or form.raw("form_token")
+        if cookie is None or not cookies.is_form_token(given, cookie):
+            raise InnoError("insufficient_permissions", _OLD_FORM)
+        return form
+
+    def _is_from_here(self, headers: dict[bytes, str]) -> bool:
+        """Whether the browser says that one of our own pages sent this; silence does not count."""
+        if headers.get(b"sec-fetch-site", "same-origin") != "same-origin":
+            return False
+        origin = headers.get(b"origin")
+        return origin is not None and origin == (self._origin or f"http://{headers.get(b'host', '')}")
+
+    async def _note_seen(self, visit: Visit) -> None:
+        seen = {"seen_at": self._inside.clock(), "address": visit.address}
+        async with self._inside.database.write() as connection:
+            await sessions.note(connection, visit.member.id, seen)
+
+
+async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Let nobody who is not signed in reach a page, but those that are marked as for anybody."""
+    if not handler.opt.get("for_anybody") and _visit_of(connection).session is None:
+        raise SignedOutError
+
+
+def _provide_member(request: Request[Any, Any, Any]) -> Visit:
+    visit = _visit_of(request)
+    if visit.session is None:
+        raise SignedOutError
+    return visit
+
+
+def _provide_visitor(request: Request[Any, Any, Any]) -> Visit:
+    return _visit_of(request)
+
+
+def _visit_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Visit:
+    visit: Visit = cast("dict[str, Any]", connection.scope)[VISIT_KEY]
+    return visit
+
+
+def _send_to_sign_in(request: Request[Any, Any, Any], _error: SignedOutError) -> Response[Any]:
+    """To the sign-in page, and back here afterwards if this was a page to look at."""
+    visit = _visit_of(request)
+    query = visit.scope["query_string"].decode("latin-1")
+    back = visit.path + (f"?{query}" if query else "")
+    answer = visit.redirect("/login", **({"next": back} if request.method == "GET" and back != "/" else {}))
+    if visit.header(b"hx-request") is not None:
+        # A part of a page cannot be signed in to: the whole page goes there.
+        return Response(None, status_code=204, headers={"hx-redirect": answer.headers["location"]})
+    return answer
+
+
+def _refuse_known(request: Request[Any, Any, Any], error: InnoError) -> Response[bytes]:
+    return _error_page(_visit_of(request), error)
+
+
+def _refuse_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    codes = {404: "not_found", 405: "method_not_allowed"}
+    return _error_page(_visit_of(request), InnoError(codes.get(error.status_code, "invalid_request")))
+
+
+def _refuse_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    log.error("unexpected", path=request.url.path, exc_info=error)
+    return _error_page(_visit_of(request), InnoError("internal_error"))
+
+
+def _error_page(visit: Visit, error: InnoError) -> Response[bytes]:
+    status = error.refusal.kind.status
+    answer = visit.page(
+        "error.html",
+        status=status,
+        title=_TITLES.get(status, "Something went wrong"),
+        message=error.refusal.message,
+        request_id=visit.scope[REQUEST_ID_KEY],
+    )
+    if "retry_after" in error.refusal.details:
+        answer.headers["retry-after"] = str(error.refusal.details["retry_after"])
+    return answer
+
+
+async def _send(send: Send, answer: Response[bytes]) -> None:
+    """An answer that no handler made."""
+    body = answer.content
+    headers = [
+        (b"content-type", str(answer.media_type).encode()),
+        (b"content-length", b"%d" % len(body)),
+        *((name.encode(), str(value).encode()) for name, value in answer.headers.items()),
+    ]
+    await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _after_the_body(scope: Scope, receive: Receive) -> Receive:
+    """What is left to hear once the body was read: that the browser is gone."""
+    has_been_read = scope["method"] in ("GET", "OPTIONS")
+
+    async def receive_rest() -> dict[str, Any]:
+        nonlocal has_been_read
+        if has_been_read:
+            return await receive()
+        has_been_read = True
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    return receive_rest
+
+
+def _is_canonical(path: str) -> bool:
+    return path == "/" or not (path.endswith("/") or "//" in path or "\0" in path)
+
+
+def _first_segment(path: str) -> str:
+    return path.split("/", 2)[1]
+
+
+def _origin_of(url: str | None) -> str | None:
+    """Scheme, host and port as a browser writes them; None where people come by whatever address they use."""
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    port = "" if parts.port in (None, {"http": 80, "https": 443}.get(parts.scheme)) else f":{parts.port}"
+    host = (parts.hostname or "").lower()
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"

@@ -1,0 +1,131 @@
+"""/billing: what the month came to, budgets, when to be told of them, and the customers' statements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Response, get, post
+from litestar.response import Stream
+
+from innoai.access.scopes import BILLING_WRITE
+from innoai.access.tiers import STATEMENTS
+from innoai.dashboard.forms import whole_numbers
+from innoai.dashboard.refusals import about_a_field
+from innoai.dashboard.visit import Here
+from innoai.errors import InnoError, Refusal
+
+ROOM = "/billing"
+SETTINGS = f"{ROOM}/settings"
+LIST = f"{ROOM}/statements"
+ONE = f"{LIST}/{{month:str}}/{{customer_id:str}}"
+PER_PAGE = 50
+_FIELDS = ("currency", "monthly", "total", "budgets", "alert_thresholds")
+
+
+@get(ROOM)
+async def show(here: Here) -> Response[bytes]:
+    """Show what the month came to and how the budgets stand."""
+    month = here.query("month")[:7]
+    summary = await here.get("/v1/billing/summary", month=month)
+    settings = await here.get("/v1/billing/settings")
+    has_statements = STATEMENTS in here.principal.account.features
+    return here.page(
+        "billing/summary.html",
+        summary=summary,
+        settings=settings,
+        has_statements=has_statements,
+        may_write=here.may(BILLING_WRITE),
+    )
+
+
+@get(SETTINGS)
+async def show_settings(here: Here) -> Response[bytes]:
+    """Show the form of currency, budgets and thresholds."""
+    settings = await here.get("/v1/billing/settings")
+    return _settings(here, settings, _values_of(settings), None)
+
+
+@post(SETTINGS, status_code=200)
+async def change_settings(here: Here) -> Response[Any]:
+    """Change currency, budgets and thresholds: what is not as it was shown."""
+    form = here.form
+    settings = await here.get("/v1/billing/settings")
+    try:
+        wanted = {
+            "currency": form.text("currency"),
+            "budgets": {period: form.text(period) or None for period in ("monthly", "total")},
+            "alert_thresholds": whole_numbers(form, "alert_thresholds", "percent"),
+        }
+        body = {name: value for name, value in wanted.items() if value != settings[name]}
+        await here.patch("/v1/billing/settings", body)
+    except InnoError as error:
+        typed = {name: form.raw(name) for name in _values_of(settings)}
+        return _settings(here, settings, typed, error.refusal)
+    return here.redirect(ROOM, notice="billing-changed")
+
+
+@get(LIST)
+async def show_statements(here: Here) -> Response[bytes]:
+    """Show the customers' statements, the newest month first."""
+    kept = _filters(here)
+    cursor = here.query("cursor")
+    page = await here.get("/v1/billing/statements", limit=PER_PAGE, cursor=cursor, **kept)
+    return here.page(
+        "billing/statements.html",
+        statements=page["data"],
+        older=here.link(LIST, **kept, cursor=page["next_cursor"]) if page["next_cursor"] else None,
+        newest=here.link(LIST, **kept) if cursor else None,
+        export=here.link(f"{LIST}/export", **kept),
+        filters=kept,
+    )
+
+
+@get(f"{LIST}/export")
+async def export_statements(here: Here) -> Stream:
+    """All statements that the filters leave, as a CSV file."""
+    return await here.relay("/v1/billing/statements", format="csv", **_filters(here))
+
+
+@get(ONE)
+async def show_statement(month: str, customer_id: str, here: Here) -> Response[bytes]:
+    """Show a statement with its lines."""
+    statement = await here.get(
+        "/v1/billing/statements/{month}/{customer_id}", month=month, customer_id=customer_id
+    )
+    return here.page("billing/statement.html", statement=statement)
+
+
+@get(f"{ONE}/export")
+async def export_statement(month: str, customer_id: str, here: Here) -> Stream:
+    """The lines of a statement as a CSV file."""
+    return await here.relay(
+        "/v1/billing/statements/{month}/{customer_id}", format="csv", month=month, customer_id=customer_id
+    )
+
+
+def _settings(
+    here: Here, settings: dict[str, Any], values: dict[str, str], error: Refusal | None
+) -> Response[bytes]:
+    return here.page(
+        "billing/settings.html",
+        status=200 if error is None else error.kind.status,
+        settings=settings,
+        values=values,
+        error=about_a_field(error),
+        fields=_FIELDS,
+        may_write=here.may(BILLING_WRITE),
+    )
+
+
+def _values_of(settings: dict[str, Any]) -> dict[str, str]:
+    return {
+        "currency": settings["currency"],
+        "monthly": settings["budgets"]["monthly"] or "",
+        "total": settings["budgets"]["total"] or "",
+        "alert_thresholds": ", ".join(map(str, settings["alert_thresholds"])),
+    }
+
+
+def _filters(here: Here) -> dict[str, str]:
+    kept = {"month": here.query("month")[:7], "customer_id": here.query("customer_id")[:128]}
+    return {name: value for name, value in kept.items() if value}

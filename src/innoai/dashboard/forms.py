@@ -1,0 +1,94 @@
+"""What a browser sends: a form's fields, or the JSON of a script, within bounds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from innoai.errors import InnoError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+MAX_FORM_BYTES = 128 * 1024
+MAX_FIELDS = 2_000
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
+
+
+class Form:
+    """The fields of a form. What is not there is empty; a page that reads nothing has an empty one."""
+
+    def __init__(
+        self, fields: list[tuple[str, str]] | None = None, script: dict[str, Any] | None = None
+    ) -> None:
+        self._fields = fields or []
+        self.script = script or {}
+        """What a script sent as JSON, instead of a form."""
+
+    def text(self, name: str, default: str = "") -> str:
+        """The first value of a field, without spaces around."""
+        return self.raw(name, default).strip()
+
+    def raw(self, name: str, default: str = "") -> str:
+        """The same as it was typed: a password may begin with a space."""
+        return next((value for field, value in self._fields if field == name), default)
+
+    def all(self, name: str) -> list[str]:
+        """Every value of a field, such as those of checkboxes that share a name."""
+        return [value for field, value in self._fields if field == name]
+
+    def lines(self, name: str) -> list[str]:
+        """What stands in a text area, one on a line or with commas between."""
+        pieces = self.raw(name).replace(",", "\n").split("\n")
+        return [piece.strip() for piece in pieces if piece.strip()]
+
+    def has(self, name: str) -> bool:
+        """Whether the field is there and says something, as a ticked checkbox does."""
+        return self.text(name) != ""
+
+
+async def read_form(receive: Callable[[], Awaitable[dict[str, Any]]], media_type: str) -> Form:
+    """The body of a POST.
+
+    Raises:
+        InnoError: payload_too_large, unsupported_media_type, or invalid_request for what is neither.
+    """
+    content = await _body(receive)
+    kind = media_type.partition(";")[0].strip().lower()
+    if kind == JSON:
+        return Form(script=_json(content))
+    if kind not in (FORM, "") or (kind == "" and content):
+        raise InnoError(
+            "unsupported_media_type", "Pages take forms of type application/x-www-form-urlencoded."
+        )
+    try:
+        fields = parse_qsl(
+            content.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict"
+        )
+    except (UnicodeDecodeError, ValueError):
+        raise InnoError("invalid_request", "The form is not urlencoded UTF-8. Reload the page.") from None
+    # A browser ends the lines of a text area with CR LF.
+    return Form([(name, value.replace("\r\n", "\n")) for name, value in fields])
+
+
+async def _body(receive: Callable[[], Awaitable[dict[str, Any]]]) -> bytes:
+    content = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise InnoError("invalid_request", "The request was broken off.")
+        content += message.get("body", b"")
+        if len(content) > MAX_FORM_BYTES:
+            raise InnoError("payload_too_large")
+        if not message.get("more_body", False):
+            return bytes(content)
+
+
+def _json(content: bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(content, type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise InnoError("invalid_request", "That is no JSON object.") from None

@@ -1,0 +1,187 @@
+"""The form of an API key: what was typed becomes what the API takes, and a key what stands in the form."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from innoai.access.scopes import LEVELS, SCOPES, in_order
+from innoai.errors import InnoError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from innoai.dashboard.forms import Form
+
+DAY = 86_400
+FOREVER = "never"
+ON_A_DAY = "date"
+LIFETIMES = {
+    FOREVER: "Does not expire",
+    "7": "In 7 days",
+    "30": "In 30 days",
+    "90": "In 90 days",
+    "365": "In a year",
+    ON_A_DAY: "On a day of your choice",
+}
+"""What can be chosen for the end of a key, in days."""
+
+OVERLAPS = {
+    "0": "At once",
+    "3600": "In an hour",
+    "86400": "In a day",
+    "604800": "In a week",
+    "2592000": "In 30 days",
+}
+"""How long a rotated key may live on, in seconds."""
+
+LEVEL_TEXTS = {
+    "read": ("Read", "Look at everything, change nothing"),
+    "write": ("Write", "Also create and change"),
+    "delete": ("Delete", "Also delete"),
+    "admin": ("Admin", "Everything, keys and members too"),
+}
+
+GROUPS = ("inference", "customers", "billing", "webhooks", "admin")
+
+
+def matrix() -> list[dict[str, Any]]:
+    """The scopes as a table for people: a row a resource, a column for each thing that can be done."""
+    rows = []
+    for group in GROUPS:
+        scopes = {name.partition(":")[2]: name for name in SCOPES if name.startswith(f"{group}:")}
+        rows.append({"name": group, "scopes": {verb: (name, SCOPES[name]) for verb, name in scopes.items()}})
+    return rows
+
+
+VERBS = ("read", "write", "delete", "full")
+
+
+def levels() -> list[dict[str, Any]]:
+    """The levels with the scopes that they stand for."""
+    return [
+        {
+            "name": name,
+            "title": LEVEL_TEXTS[name][0],
+            "text": LEVEL_TEXTS[name][1],
+            "scopes": in_order(scopes),
+        }
+        for name, scopes in LEVELS.items()
+    ]
+
+
+def empty_values(scopes: tuple[str, ...] = ("inference:read", "inference:write")) -> dict[str, Any]:
+    """What stands in the form of a new key."""
+    return {
+        "name": "",
+        "level": "",
+        "scopes": list(scopes),
+        "allowed_ips": "",
+        "rate_limit": "",
+        "expires": FOREVER,
+        "expires_on": "",
+        "models": [],
+        "customer_id": "",
+    }
+
+
+def typed_values(form: Form) -> dict[str, Any]:
+    """What stands in the form again after it was refused: what was typed."""
+    return {
+        "name": form.raw("name"),
+        "level": form.text("level"),
+        "scopes": form.all("scopes"),
+        "allowed_ips": form.raw("allowed_ips"),
+        "rate_limit": form.raw("rate_limit"),
+        "expires": form.text("expires", FOREVER),
+        "expires_on": form.text("expires_on"),
+        "models": form.all("models"),
+        "customer_id": form.raw("customer_id"),
+    }
+
+
+def values_of(key: Mapping[str, Any], tier_default: int) -> dict[str, Any]:
+    """What stands in the form of a key that is to be changed."""
+    expires = key["expires_at"]
+    return {
+        "name": key["name"],
+        "level": key["level"] or "",
+        "scopes": list(key["scopes"]),
+        "allowed_ips": "\n".join(key["allowed_ips"]),
+        "rate_limit": "" if key["rate_limit"] == tier_default else str(key["rate_limit"]),
+        "expires": FOREVER if expires is None else ON_A_DAY,
+        "expires_on": "" if expires is None else expires[:10],
+        "models": list(key["models"] or ()),
+        "customer_id": key["customer_id"] or "",
+    }
+
+
+def creation(form: Form, now: float) -> dict[str, Any]:
+    """What POST /v1/keys takes.
+
+    Raises:
+        InnoError: invalid_request for what is no number, no day, or no scope at all.
+    """
+    level = form.text("level")
+    body: dict[str, Any] = {
+        "name": form.text("name"),
+        "allowed_ips": form.lines("allowed_ips"),
+        "rate_limit": _rate_limit(form),
+        "expires_at": _expires_at(form, now),
+        "models": form.all("models") or None,
+        "customer_id": form.text("customer_id") or None,
+    }
+    if level:
+        return {**body, "level": level}
+    return {**body, "scopes": _scopes(form)}
+
+
+def change(form: Form, key: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """What PATCH /v1/keys/{key_id} takes; the expiry only where it was touched, as the form shows days."""
+    level = form.text("level")
+    body: dict[str, Any] = {
+        "name": form.text("name"),
+        "scopes": list(in_order(LEVELS[level])) if level in LEVELS else _scopes(form),
+        "allowed_ips": form.lines("allowed_ips"),
+        "rate_limit": _rate_limit(form),
+        "models": form.all("models") or None,
+    }
+    shown = values_of(key, 0)
+    if (form.text("expires"), form.text("expires_on")) != (shown["expires"], shown["expires_on"]):
+        body["expires_at"] = _expires_at(form, now)
+    return body
+
+
+def _scopes(form: Form) -> list[str]:
+    scopes = form.all("scopes")
+    if not scopes:
+        raise InnoError("invalid_request", "Choose at least one scope, or a level.", param="scopes")
+    return scopes
+
+
+def _rate_limit(form: Form) -> int | None:
+    text = form.text("rate_limit").replace(",", "").replace(" ", "")
+    if not text:
+        return None
+    if not text.isascii() or not text.isdecimal() or len(text) > 9:
+        raise InnoError("invalid_request", "Write a whole number of requests a minute.", param="rate_limit")
+    return int(text)
+
+
+def _expires_at(form: Form, now: float) -> str | None:
+    """The instant: so many days from now, or the end of a day in UTC."""
+    chosen = form.text("expires", FOREVER)
+    if chosen == FOREVER:
+        return None
+    if chosen == ON_A_DAY:
+        try:
+            day = datetime.fromisoformat(form.text("expires_on")).date()
+        except ValueError:
+            raise InnoError(
+                "invalid_request", "Write a day, such as 2027-01-31.", param="expires_at"
+            ) from None
+        return f"{day.isoformat()}T23:59:59Z"
+    if chosen not in LIFETIMES:
+        raise InnoError("invalid_request", "Choose when the key ends.", param="expires_at")
+    ends = datetime.fromtimestamp(now, UTC) + timedelta(days=int(chosen))
+    return ends.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,187 @@
+"""/settings/api-keys: API keys are listed, made, looked at, changed, rotated and revoked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Response, get, post
+
+from innoai.access.scopes import SCOPES
+from innoai.dashboard import key_forms
+from innoai.dashboard.cookies import new_token
+from innoai.dashboard.snippets import snippets
+from innoai.dashboard.visit import Here, Visit
+from innoai.errors import InnoError, Refusal
+
+LIST = "/settings/api-keys"
+PER_PAGE = 25
+_FIELDS = ("name", "scopes", "level", "allowed_ips", "rate_limit", "expires_at", "models", "customer_id")
+"""What the form has a field for: what is refused about these is said beside it."""
+
+
+@get(LIST)
+async def show_list(here: Here) -> Response[bytes]:
+    """Show the keys, newest first."""
+    search, state = here.query("search")[:200], here.query("status")
+    cursor = here.query("cursor")
+    if state not in ("", "active", "expired", "revoked"):
+        state = ""
+    page = await here.get("/v1/keys", limit=PER_PAGE, search=search, status=state, cursor=cursor)
+    kept = {name: value for name, value in (("search", search), ("status", state)) if value}
+    return here.page(
+        "keys/list.html",
+        keys=page["data"],
+        older=here.link(LIST, **kept, cursor=page["next_cursor"]) if page["next_cursor"] else None,
+        newest=here.link(LIST, **kept) if cursor else None,
+        search=search,
+        state=state,
+        is_filtered=bool(kept),
+    )
+
+
+@get(f"{LIST}/new")
+async def show_form(here: Here) -> Response[bytes]:
+    """Show the form of a new key."""
+    values = {**key_forms.empty_values(), "customer_id": here.query("customer_id")[:128]}
+    return await _form(here, values, None)
+
+
+@post(LIST, status_code=200)
+async def create(here: Here) -> Response[bytes]:
+    """Make the key, and show it this once; sent a second time, the same form shows the same key."""
+    form = here.form
+    try:
+        made = await here.post(
+            "/v1/keys", key_forms.creation(form, here.inside.clock()), once=form.text("once")[:64]
+        )
+    except InnoError as error:
+        return await _form(here, key_forms.typed_values(form), error.refusal)
+    return _made(here, made, None)
+
+
+@get(f"{LIST}/{{key_id:str}}")
+async def show_key(key_id: str, here: Here) -> Response[bytes]:
+    """Show a key."""
+    key = await here.get("/v1/keys/{key_id}", key_id=key_id)
+    predecessor = None
+    if key["rotated_from"]:
+        predecessor = await here.get("/v1/keys/{key_id}", key_id=key["rotated_from"])
+    return here.page("keys/key.html", key=key, predecessor=predecessor, scope_texts=SCOPES)
+
+
+@get(f"{LIST}/{{key_id:str}}/edit")
+async def show_edit(key_id: str, here: Here) -> Response[bytes]:
+    """Show the form of a key that is to be changed."""
+    key = await here.get("/v1/keys/{key_id}", key_id=key_id)
+    values = key_forms.values_of(key, _tier_default(here))
+    return await _form(here, values, None, key=key)
+
+
+@post(f"{LIST}/{{key_id:str}}", status_code=200)
+async def edit(key_id: str, here: Here) -> Response[Any]:
+    """Change the key."""
+    key = await here.get("/v1/keys/{key_id}", key_id=key_id)
+    try:
+        body = key_forms.change(here.form, key, here.inside.clock())
+        await here.patch("/v1/keys/{key_id}", body, key_id=key_id)
+    except InnoError as error:
+        return await _form(here, key_forms.typed_values(here.form), error.refusal, key=key)
+    return here.redirect(f"{LIST}/{key_id}", notice="key-changed")
+
+
+@get(f"{LIST}/{{key_id:str}}/rotate")
+async def show_rotation(key_id: str, here: Here) -> Response[bytes]:
+    """Ask how long the old key may live on."""
+    return await _rotation(here, key_id, None)
+
+
+@post(f"{LIST}/{{key_id:str}}/rotate", status_code=200)
+async def rotate(key_id: str, here: Here) -> Response[bytes]:
+    """Make the successor, and show it this once."""
+    form = here.form
+    overlap = form.text("overlap")
+    body: dict[str, Any] = {"overlap": int(overlap) if overlap in key_forms.OVERLAPS else None}
+    if form.text("name"):
+        body["name"] = form.text("name")
+    try:
+        made = await here.post("/v1/keys/{key_id}/rotate", body, once=form.text("once")[:64], key_id=key_id)
+    except InnoError as error:
+        return await _rotation(here, key_id, error.refusal)
+    return _made(here, made, await here.get("/v1/keys/{key_id}", key_id=key_id))
+
+
+@get(f"{LIST}/{{key_id:str}}/revoke")
+async def show_revocation(key_id: str, here: Here) -> Response[bytes]:
+    """Ask whether it is meant."""
+    key = await here.get("/v1/keys/{key_id}", key_id=key_id)
+    return here.page("keys/revoke.html", key=key, error=None)
+
+
+@post(f"{LIST}/{{key_id:str}}/revoke", status_code=200)
+async def revoke(key_id: str, here: Here) -> Response[Any]:
+    """Revoke the key, if its name was typed."""
+    key = await here.get("/v1/keys/{key_id}", key_id=key_id)
+    if here.form.text("confirmation") != key["name"].strip():
+        error = InnoError("invalid_request", "Type the key's name as it stands there.", param="confirmation")
+        return here.page("keys/revoke.html", status=400, key=key, error=error.refusal)
+    await here.delete("/v1/keys/{key_id}", key_id=key_id)
+    return here.redirect(LIST, notice="key-revoked")
+
+
+def _made(here: Visit, made: dict[str, Any], predecessor: dict[str, Any] | None) -> Response[bytes]:
+    models = made["models"] or list(here.inside.settings.models)
+    return here.page(
+        "keys/made.html",
+        key=made,
+        predecessor=predecessor,
+        snippets=snippets(here.api_url, made["key"], models[0]),
+    )
+
+
+async def _form(
+    here: Visit, values: dict[str, Any], error: Refusal | None, *, key: dict[str, Any] | None = None
+) -> Response[bytes]:
+    """The form, of a new key or of one that is to be changed; what was refused is said in it."""
+    allowed = here.principal.key.models
+    served = [name for name in here.inside.settings.models if allowed is None or name in allowed]
+    return here.page(
+        "keys/form.html",
+        status=200 if error is None else error.kind.status,
+        key=key,
+        values=values,
+        error=_about_a_field(error),
+        fields=_FIELDS,
+        once=here.form.text("once")[:64] or new_token(),
+        levels=key_forms.levels(),
+        matrix=key_forms.matrix(),
+        verbs=key_forms.VERBS,
+        lifetimes=list(key_forms.LIFETIMES.items()),
+        models=[*served, *(name for name in values["models"] if name not in served)],
+        tier=here.inside.settings.tiers[here.principal.account.tier],
+    )
+
+
+async def _rotation(here: Visit, key_id: str, error: Refusal | None) -> Response[bytes]:
+    key = await here.get("/v1/keys/{key_id}", key_id=key_id)
+    return here.page(
+        "keys/rotate.html",
+        status=200 if error is None else error.kind.status,
+        key=key,
+        error=error,
+        once=here.form.text("once")[:64] or new_token(),
+        overlaps=list(key_forms.OVERLAPS.items()),
+        overlap=here.form.text("overlap", "86400"),
+    )
+
+
+def _about_a_field(error: Refusal | None) -> Refusal | None:
+    """The refusal with the name of the form's field: `allowed_ips` for the API's `allowed_ips[0]`."""
+    if error is None:
+        return None
+    param = str(error.details.get("param", "")).partition("[")[0].partition(".")[0]
+    message = error.message.removeprefix(f"{error.details.get('param')}: ")
+    return Refusal(error.code, message[:1].upper() + message[1:], {**error.details, "param": param})
+
+
+def _tier_default(here: Visit) -> int:
+    return here.inside.settings.tiers[here.principal.account.tier].default_rate_limit

@@ -1,0 +1,28 @@
+"""What a page says once something was done: the only sentences that an address can make a page show."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NOTICES: Mapping[str, str] = MappingProxyType(
+    {
+        "key-changed": "The key was changed. It counts from now on.",
+        "key-revoked": "The key was revoked, with every token that came from it.",
+        "signed-out": "You are signed out.",
+        "session-ended": "Your session has ended. Sign in again.",
+        "session-revoked": "The session was ended.",
+        "sessions-revoked": "All your other sessions were ended.",
+        "password-changed": "Your password was changed, and your other sessions were ended.",
+        "authenticator-added": "From now on a code is asked for after your password.",
+        "authenticator-removed": "No code is asked for any more.",
+        "passkey-added": "The passkey was added. You can sign in with it from now on.",
+        "passkey-removed": "The passkey was removed.",
+        "recovery-codes-made": "There are new recovery codes; those of before count no longer.",
+        "welcome": "Welcome to innoai.",
+    }
+)
+"""Each by the name that stands in the address."""

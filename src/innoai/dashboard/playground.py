@@ -1,0 +1,30 @@
+"""/playground: a chat with a model, with a short-lived token of the member's own and never the session."""
+
+from __future__ import annotations
+
+from litestar import Response, get, post
+
+from innoai.access.scopes import INFERENCE_WRITE
+from innoai.dashboard.visit import Here
+from innoai.errors import InnoError
+
+TOKEN_SECONDS = 600
+
+
+@get("/playground")
+async def show(here: Here) -> Response[bytes]:
+    """Show an empty conversation."""
+    return here.page("playground.html", models=here.models)
+
+
+@post("/playground/token", status_code=200)
+async def make_token(here: Here) -> Response[dict[str, object]]:
+    """A token for inference alone, which ends with the session and with the member's role.
+
+    Raises:
+        InnoError: insufficient_permissions where the role may not ask models.
+    """
+    if not here.may(INFERENCE_WRITE):
+        raise InnoError("insufficient_permissions", required_scope=INFERENCE_WRITE)
+    token = here.inside.keyring.member_token(here.principal, here.member.id, TOKEN_SECONDS)
+    return Response({"access_token": token, "expires_in": TOKEN_SECONDS})

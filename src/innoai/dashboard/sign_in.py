@@ -1,0 +1,194 @@
+"""/login, /logout: with email and password, and the second factor where a member has one.
+
+Whoever fails learns nothing about who is a member here: an unknown email, a wrong password and a member who
+has none get the same answer after the same work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from litestar import Response, get, post
+
+from innoai.access.networks import site_of
+from innoai.dashboard import second_factor
+from innoai.dashboard.signing_in import begin_session
+from innoai.dashboard.throttle import Bucket
+from innoai.dashboard.visit import Visit, Visitor, local_path
+from innoai.errors import InnoError, Refusal
+from innoai.store import accounts, authenticators, ceremonies, members, sessions
+
+if TYPE_CHECKING:
+    from innoai.store.members import MemberRecord
+
+FOR_ANYBODY = {"for_anybody": True}
+"""Marks a handler that nobody has to be signed in for."""
+
+PENDING = "second-factor"
+PENDING_SECONDS = 600.0
+_WRONG = "That email and password do not belong together."
+_DISABLED = "This account is disabled. Ask the operator of this server."
+
+
+@get("/login", opt=FOR_ANYBODY)
+async def show(visitor: Visitor) -> Response[Any]:
+    """Ask who is there."""
+    if visitor.session is not None:
+        return visitor.redirect(local_path(visitor.query("next")))
+    return form(visitor, email="", error=None)
+
+
+@post("/login", opt=FOR_ANYBODY, status_code=200)
+async def sign_in(visitor: Visitor) -> Response[Any]:
+    """Compare email and password; go on to the second factor where there is one."""
+    email = visitor.form.text("email")[:254].casefold()
+    password = visitor.form.raw("password")
+    buckets = attempt_buckets(visitor, email)
+    try:
+        visitor.inside.throttle.attempt(*buckets)
+        member = await _verified(visitor, email, password)
+    except InnoError as error:
+        return form(visitor, email=visitor.form.text("email")[:254], error=error.refusal)
+    visitor.inside.throttle.give_back(*buckets)
+    return await proved(visitor, member, "password")
+
+
+@post("/logout", opt=FOR_ANYBODY)
+async def sign_out(visitor: Visitor) -> Response[None]:
+    """End the session, here and in the store."""
+    if visitor.session is not None:
+        async with visitor.inside.database.write() as connection:
+            await sessions.end(connection, visitor.session.member_id, visitor.session.id)
+        visitor.forget_session()
+    return visitor.redirect("/login", notice="signed-out")
+
+
+@get("/login/code", opt=FOR_ANYBODY)
+async def show_code(visitor: Visitor) -> Response[Any]:
+    """Ask for the second factor, if the first was given in this browser a moment ago."""
+    if await _pending(visitor) is None:
+        return visitor.redirect("/login", next=local_path(visitor.query("next")))
+    return _code_form(visitor, None)
+
+
+@post("/login/code", opt=FOR_ANYBODY, status_code=200)
+async def check_code(visitor: Visitor) -> Response[Any]:
+    """Compare the code of the app, or a recovery code."""
+    inside = visitor.inside
+    member = await _pending(visitor)
+    if member is None:
+        return visitor.redirect("/login", next=local_path(visitor.form.text("next")))
+    buckets = code_buckets(visitor, member.id)
+    try:
+        inside.throttle.attempt(*buckets)
+        async with inside.database.write() as connection:
+            # Of two at once, one gets through: the row is locked until it is decided.
+            await accounts.lock(connection, member.account_id)
+            method = await second_factor.take(visitor, connection, member.id, visitor.form.text("code"))
+            if method is not None:
+                await ceremonies.finish(connection, inside.secrets, visitor.holder, PENDING, inside.clock())
+                await begin_session(visitor, connection, member, f"password+{method}")
+        if method is None:
+            raise InnoError("invalid_request", "That code is not the present one.", param="code")
+    except InnoError as error:
+        return _code_form(visitor, error.refusal)
+    inside.throttle.give_back(*buckets)
+    return visitor.redirect(local_path(visitor.form.text("next")))
+
+
+async def proved(visit: Visit, member: MemberRecord, method: str) -> Response[Any]:
+    """Go on with a member who has given the first proof: sign in, or ask for the second."""
+    inside = visit.inside
+    back = local_path(visit.form.text("next"))
+    async with inside.database.write() as connection:
+        if await authenticators.since(connection, member.id) is None:
+            await begin_session(visit, connection, member, method)
+            return visit.redirect(back)
+        # What was known of this browser's cookie so far must not be enough to go on from here.
+        visit.renew_cookie()
+        content = msgspec.json.encode({"member_id": member.id, "account_id": member.account_id})
+        ends = inside.clock() + PENDING_SECONDS
+        await ceremonies.begin(connection, inside.secrets, visit.holder, PENDING, content, expires_at=ends)
+    return visit.redirect("/login/code", **({"next": back} if back != "/" else {}))
+
+
+def attempt_buckets(visit: Visit, email: str) -> tuple[Bucket, Bucket]:
+    """What an attempt with an email counts for, whether or not it is a member's."""
+    settings = visit.inside.settings.dashboard
+    name = hashlib.sha256(email.encode()).hexdigest()
+    return address_bucket(visit), Bucket(f"email {name}", settings.attempts_per_email)
+
+
+def address_bucket(visit: Visit) -> Bucket:
+    """What every attempt from this address counts for."""
+    number = visit.address_number
+    site = "unknown" if number is None else str(site_of(number))
+    return Bucket(f"address {site}", visit.inside.settings.dashboard.attempts_per_address)
+
+
+def code_buckets(visit: Visit, member_id: str) -> tuple[Bucket, Bucket]:
+    """What an attempt with a code counts for."""
+    limit = visit.inside.settings.dashboard.attempts_per_email
+    return address_bucket(visit), Bucket(f"code {member_id}", limit)
+
+
+def form(visit: Visit, *, email: str, error: Refusal | None) -> Response[bytes]:
+    """The sign-in page."""
+    wanted = visit.form.text("next") or visit.query("next")
+    answer = visit.page(
+        "sign_in.html",
+        status=200 if error is None else error.kind.status,
+        email=email,
+        error=error,
+        next=local_path(wanted),
+        provider=visit.inside.settings.dashboard.oidc,
+    )
+    if error is not None and "retry_after" in error.details:
+        answer.headers["retry-after"] = str(error.details["retry_after"])
+    return answer
+
+
+async def _verified(visit: Visit, email: str, password: str) -> MemberRecord:
+    """The member of this email and password.
+
+    Raises:
+        InnoError: there is none, whatever the reason.
+    """
+    inside = visit.inside
+    async with inside.database.read() as connection:
+        member = await members.find_by_email(connection, email)
+        kept = (
+            None
+            if member is None or not member.joined
+            else await members.password_hash(connection, member.id)
+        )
+        account = None if member is None else await accounts.get(connection, member.account_id)
+    is_right = await inside.passwords.verify(password, kept)
+    if member is None or account is None or kept is None or not is_right:
+        raise InnoError("invalid_request", _WRONG)
+    if account.disabled:
+        raise InnoError("invalid_request", _DISABLED)
+    if inside.passwords.is_outdated(kept):
+        renewed = await inside.passwords.hash(password)
+        async with inside.database.write() as connection:
+            await members.change(connection, member.id, {"password_hash": renewed})
+    return member
+
+
+async def _pending(visit: Visit) -> MemberRecord | None:
+    """The member who has given the first proof in this browser, and not yet the second."""
+    inside = visit.inside
+    async with inside.database.read() as connection:
+        content = await ceremonies.look(connection, inside.secrets, visit.holder, PENDING, inside.clock())
+        if content is None:
+            return None
+        named: dict[str, str] = msgspec.json.decode(content)
+        return await members.get(connection, named["account_id"], named["member_id"])
+
+
+def _code_form(visit: Visit, error: Refusal | None) -> Response[bytes]:
+    wanted = visit.form.text("next") or visit.query("next")
+    status = 200 if error is None else error.kind.status
+    return visit.page("second_factor.html", status=status, error=error, next=local_path(wanted))
