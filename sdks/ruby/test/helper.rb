@@ -9,6 +9,7 @@ require "timeout"
 require_relative "support/results"
 require_relative "support/scripted"
 require_relative "support/installation"
+require_relative "support/peer"
 
 KEY = "sk-inno-conformance"
 HELLO = [{ role: "user", content: "Hello" }].freeze
@@ -43,6 +44,14 @@ module Support
   # The bearers that it was shown.
   def bearers
     Scripted.server.seen.map(&:bearer)
+  end
+
+  # A server that serves each connection by the block, and a client of it.
+  def with_peer(serving, **options)
+    peer = Peer.new(&serving)
+    yield peer, InnoAI::Client.new(api_key: KEY, base_url: peer.base_url, **options)
+  ensure
+    peer&.close
   end
 
   # The name of a class without the name of the module, so that one rule maps it to the vectors.

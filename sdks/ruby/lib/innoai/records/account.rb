@@ -23,6 +23,12 @@ module InnoAI
     attribute :key, secret: true
   end
 
+  # The account's keys that stood in a text. `others`: whole keys in it that are not the account's.
+  class LeakReport < Record
+    attributes :object, :others
+    attribute :keys, [ApiKey]
+  end
+
   # An end customer of the account. `id` is the server's, `customer_id` the account's own.
   # rate_limit: requests a minute of all its credentials together; nil is no bound beside theirs.
   class Customer < Record

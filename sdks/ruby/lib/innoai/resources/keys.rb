@@ -74,6 +74,15 @@ module InnoAI
         remove(key_path(key_id))
       end
 
+      # Find the account's keys in a text, such as a log, and put on record that they leaked.
+      # @param text [String]
+      # @param source [String, nil] where it was found, for the audit log
+      # @param revoke [Boolean] whether the keys found are revoked at once
+      # @return [LeakReport]
+      def report_leak(text, source: nil, revoke: false)
+        post("/keys/leaks", LeakReport, body: { text: text, source: source, revoke: revoke }.compact)
+      end
+
       private
 
       # Raises ArgumentError on a secret, which does not belong into a URL: URLs are logged.

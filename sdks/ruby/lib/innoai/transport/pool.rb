@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require "io/wait"
 require "net/http"
 require "openssl"
 
@@ -54,9 +55,9 @@ module InnoAI
 
         surplus = @lock.synchronize do
           @kept.push(Kept.new(connection, @clock.call))
-          @kept.size > KEPT ? @kept.shift : nil
+          @kept.shift(@kept.size - [@kept.count { |kept| fresh?(kept) }, KEPT].min)
         end
-        drop(surplus.connection) if surplus
+        surplus.each { |kept| drop(kept.connection) }
       end
 
       # Close a connection, at whatever point of a request it is.
@@ -82,21 +83,31 @@ module InnoAI
         connection.use_ssl = @origin.is_a?(URI::HTTPS)
         # Net::HTTP repeats by itself otherwise, and knows nothing of keys and counts.
         connection.max_retries = 0
-        # How long one may be unused is judged here.
-        connection.keep_alive_timeout = IDLE * 2
         connection.start
       end
 
       # The connection that was used last, since that is the least likely to have been closed by the server.
       def unused
         leave_the_parents_connections
-        kept, old = @lock.synchronize do
-          ripe, fresh = @kept.partition { |each| @clock.call - each.since > IDLE }
-          @kept = fresh
-          [@kept.pop, ripe]
+        loop do
+          kept = @lock.synchronize { @kept.pop } or return
+          return kept.connection if fresh?(kept) && quiet?(kept.connection)
+
+          drop(kept.connection)
         end
-        old.each { |each| drop(each.connection) }
-        kept&.connection
+      end
+
+      def fresh?(kept)
+        @clock.call - kept.since <= IDLE
+      end
+
+      # Whether nothing came since the last answer. What comes between two answers is the end of the connection, or
+      # belongs to no request.
+      def quiet?(connection)
+        io = connection.instance_variable_get(:@socket)&.io
+        !io.respond_to?(:to_io) || !io.to_io.wait_readable(0)
+      rescue IOError
+        false
       end
 
       # After a fork the connections are the parent's. They are not even closed, as that would say goodbye to

@@ -81,15 +81,17 @@ module InnoAI
         renewed = false
         loop do
           bearer = credential.bearer
-          return attempt(call, bearer, &reading)
-        rescue APIError => e
-          if !renewed && refused?(e) && credential.renew(bearer)
-            renewed = true
-          else
-            raise unless retries < @options.max_retries && Retries.again?(call, e)
+          begin
+            return attempt(call, bearer, &reading)
+          rescue APIError => e
+            if !renewed && refused?(e) && credential.renew(bearer)
+              renewed = true
+            else
+              raise unless retries < @options.max_retries && Retries.again?(call, e)
 
-            @pauses.call(Retries.pause(retries, e.headers))
-            retries += 1
+              @pauses.call(Retries.pause(retries, e.headers))
+              retries += 1
+            end
           end
         end
       end
@@ -134,7 +136,7 @@ module InnoAI
 
       def request(call, bearer)
         headers = { "accept" => "application/json", "user-agent" => "innoai-ruby/#{VERSION}" }
-        headers["content-type"] = "application/json" if call.body
+        headers["content-type"] = "application/json" if METHODS.fetch(call.verb)::REQUEST_HAS_BODY
         headers.merge!(@options.headers, call.headers)
         # Net::HTTP would not tell a compressed answer that broke off from a whole one.
         headers["accept-encoding"] = "identity"
