@@ -33,3 +33,6 @@ async def show(here: Here) -> Response[bytes]:
         own_tier=here.principal.account.tier,
         features=FEATURES,
     )
+
+
+HANDLERS = (show,)

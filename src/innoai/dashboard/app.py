@@ -67,6 +67,15 @@ HANDLERS = (
     keys.rotate,
     keys.show_revocation,
     keys.revoke,
+    *customers.HANDLERS,
+    *webhooks.HANDLERS,
+    *deliveries.HANDLERS,
+    *billing.HANDLERS,
+    *audit.HANDLERS,
+    *access_control.HANDLERS,
+    *playground.HANDLERS,
+    *members.HANDLERS,
+    *security.HANDLERS,
 )
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "

@@ -67,3 +67,9 @@ def _kinds() -> list[str]:
     for action in sorted(ACTIONS):
         named.setdefault(f"{action.partition('.')[0]}.*", []).append(action)
     return [name for group, actions in named.items() for name in (group, *actions)]
+
+
+HANDLERS = (
+    show,
+    export,
+)

@@ -129,3 +129,14 @@ def _values_of(settings: dict[str, Any]) -> dict[str, str]:
 def _filters(here: Here) -> dict[str, str]:
     kept = {"month": here.query("month")[:7], "customer_id": here.query("customer_id")[:128]}
     return {name: value for name, value in kept.items() if value}
+
+
+HANDLERS = (
+    show,
+    show_settings,
+    change_settings,
+    show_statements,
+    export_statements,
+    show_statement,
+    export_statement,
+)

@@ -1,4 +1,4 @@
-"""The form of a customer: what was typed becomes what the API takes, and a customer what stands in the form."""
+"""The form of a customer: what was typed becomes what the API takes, and a customer the form."""
 
 from __future__ import annotations
 

@@ -128,3 +128,16 @@ def _form(
         currency=here.principal.account.currency,
         tier=here.inside.settings.tiers[here.principal.account.tier],
     )
+
+
+HANDLERS = (
+    show_list,
+    show_form,
+    create,
+    show_customer,
+    show_edit,
+    edit,
+    switch,
+    show_deletion,
+    delete,
+)

@@ -55,3 +55,10 @@ def _filters(here: Here) -> dict[str, str]:
         "event_type": kind if kind in EVENT_TYPES else "",
     }
     return {name: value for name, value in kept.items() if value}
+
+
+HANDLERS = (
+    show_list,
+    show_delivery,
+    replay,
+)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MAX_FORM_BYTES = 128 * 1024
 MAX_FIELDS = 2_000
+MAX_DIGITS = 9
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 
@@ -48,6 +49,24 @@ class Form:
     def has(self, name: str) -> bool:
         """Whether the field is there and says something, as a ticked checkbox does."""
         return self.text(name) != ""
+
+
+def whole_number(form: Form, name: str, unit: str) -> int | None:
+    """What a field says, or None where it is empty. InnoError invalid_request for what is no whole number."""
+    text = form.text(name).replace(",", "").replace(" ", "")
+    if not text:
+        return None
+    if not text.isascii() or not text.isdecimal() or len(text) > MAX_DIGITS:
+        raise InnoError("invalid_request", f"Write a whole number: {unit}.", param=name)
+    return int(text)
+
+
+def whole_numbers(form: Form, name: str, unit: str) -> list[int]:
+    """The same for numbers with commas between them."""
+    pieces = form.lines(name)
+    if not all(piece.isascii() and piece.isdecimal() and len(piece) <= MAX_DIGITS for piece in pieces):
+        raise InnoError("invalid_request", f"Write whole numbers with commas between: {unit}.", param=name)
+    return [int(piece) for piece in pieces]
 
 
 async def read_form(receive: Callable[[], Awaitable[dict[str, Any]]], media_type: str) -> Form:

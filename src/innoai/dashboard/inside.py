@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from innoai.access.networks import Networks
+    from innoai.auth.minting import Mint
     from innoai.config import Settings
     from innoai.dashboard.control import ASGIApp
     from innoai.dashboard.passwords import Passwords
@@ -28,6 +29,7 @@ class Inside:
     database: Database
     secrets: Secrets
     keyring: Keyring
+    mint: Mint
     control_plane: ASGIApp
     trusted_proxies: Networks
     clock: Callable[[], float]

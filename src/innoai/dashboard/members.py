@@ -131,3 +131,13 @@ def _roles() -> list[tuple[str, str]]:
 def _called(member: dict[str, Any]) -> str:
     """What is typed to confirm: the email; the first owner's invitation has none yet."""
     return str(member["email"] or member["id"])
+
+
+HANDLERS = (
+    show_list,
+    invite,
+    show_member,
+    edit,
+    show_removal,
+    remove,
+)

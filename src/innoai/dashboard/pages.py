@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from innoai.access.scopes import ADMIN_FULL
+from innoai.access.scopes import (
+    ADMIN_FULL,
+    BILLING_READ,
+    CUSTOMERS_READ,
+    INFERENCE_WRITE,
+    WEBHOOKS_READ,
+)
+from innoai.access.tiers import AUDIT, WEBHOOKS
 
 
 class Page(NamedTuple):
@@ -25,7 +32,15 @@ SETTINGS = "Settings"
 
 PAGES: tuple[Page, ...] = (
     Page("/", "Overview", "home"),
+    Page("/customers", "Customers", "customers", CUSTOMERS_READ),
+    Page("/webhooks", "Webhooks", "webhook", WEBHOOKS_READ, feature=WEBHOOKS),
+    Page("/billing", "Billing", "money", BILLING_READ),
+    Page("/playground", "Playground", "play", INFERENCE_WRITE),
+    Page("/security", "Security", "shield", ADMIN_FULL),
+    Page("/audit", "Audit log", "list", ADMIN_FULL, feature=AUDIT),
+    Page("/access-control", "Access control", "matrix"),
     Page("/settings/api-keys", "API Keys", "key", ADMIN_FULL, SETTINGS),
+    Page("/settings/members", "Members", "people", ADMIN_FULL, SETTINGS),
     Page("/settings/profile", "Your sign-in", "person", None, SETTINGS),
 )
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from litestar import Response, get, post
 
-from innoai.access.scopes import INFERENCE_WRITE
+from innoai.access.scopes import INFERENCE_READ, INFERENCE_WRITE
 from innoai.dashboard.visit import Here
 from innoai.errors import InnoError
 
 TOKEN_SECONDS = 600
+SCOPES = frozenset((INFERENCE_READ, INFERENCE_WRITE))
 
 
 @get("/playground")
@@ -26,5 +27,11 @@ async def make_token(here: Here) -> Response[dict[str, object]]:
     """
     if not here.may(INFERENCE_WRITE):
         raise InnoError("insufficient_permissions", required_scope=INFERENCE_WRITE)
-    token = here.inside.keyring.member_token(here.principal, here.member.id, TOKEN_SECONDS)
+    token = here.inside.mint.of_session(here.principal, here.member.id, SCOPES, TOKEN_SECONDS)
     return Response({"access_token": token, "expires_in": TOKEN_SECONDS})
+
+
+HANDLERS = (
+    show,
+    make_token,
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from innoai.dashboard.assets import Assets
 
@@ -36,7 +37,9 @@ class Renderer:
         self._environment.filters.update(
             when=self.when, ago=self.ago, number=number, plural=plural, moment=moment
         )
-        self._environment.filters["is_soon"] = self.is_soon
+        self._environment.filters.update(
+            is_soon=self.is_soon, is_past=self.is_past, pairs=pairs, json=readable_json
+        )
 
     def render(self, template: str, values: dict[str, Any]) -> bytes:
         """The page."""
@@ -55,6 +58,10 @@ class Renderer:
     def is_soon(self, instant: str | float) -> bool:
         """Whether an instant is within the next week."""
         return seconds_of(instant) - self._clock() < SOON_SECONDS
+
+    def is_past(self, instant: str | float) -> bool:
+        """Whether an instant is behind us."""
+        return seconds_of(instant) <= self._clock()
 
     def _time(self, instant: str | float, text: str, *, local: bool = False) -> Markup:
         at = datetime.fromtimestamp(seconds_of(instant), UTC)
@@ -83,6 +90,16 @@ def distance(seconds: float) -> str:
     unit, name = next((unit, name) for unit, name in _UNITS if size >= unit)
     text = plural(int(size // unit), name)
     return f"{text} ago" if seconds < 0 else f"in {text}"
+
+
+def pairs(values: Iterable[str]) -> list[tuple[str, str]]:
+    """Values that are shown as they are, for a choice."""
+    return [(value, value) for value in values]
+
+
+def readable_json(value: object, indent: int | None = None) -> str:
+    """A value as JSON, for people: text stays as it was written."""
+    return json.dumps(value, ensure_ascii=False, indent=indent)
 
 
 def number(value: float) -> str:

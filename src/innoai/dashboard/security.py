@@ -73,10 +73,14 @@ async def _page(here: Here, error: Refusal | None) -> Response[bytes]:
         "security/overview.html",
         status=200 if error is None else error.kind.status,
         signs=signs,
-        weak_keys=sorted(
-            ((key, found) for key, found in looked_at if found), key=lambda pair: -len(pair[1])
-        ),
+        weak_keys=sorted(((key, found) for key, found in looked_at if found), key=lambda pair: -len(pair[1])),
         looked_at=len(keys),
         error=about_a_field(error),
         source=here.form.raw("source"),
     )
+
+
+HANDLERS = (
+    show,
+    check_leak,
+)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from litestar import Request, Response
 from litestar.di import NamedDependency
@@ -105,6 +105,12 @@ class Visit:
         """What the browser calls itself."""
         return self.header(b"user-agent")
 
+    @property
+    def models(self) -> list[str]:
+        """The models that the account may use on this server."""
+        allowed = self.principal.key.models
+        return [name for name in self.inside.settings.models if allowed is None or name in allowed]
+
     def may(self, scope: str | None) -> bool:
         """Whether the member's role has the scope; for showing or hiding, since the door decides anyway."""
         return scope is None or (self._principal is not None and grants(self._principal.scopes, scope))
@@ -136,6 +142,12 @@ class Visit:
     def link(path: str, **query: str) -> str:
         """A local address with a query string."""
         return f"{path}?{urlencode(query)}" if query else path
+
+    @staticmethod
+    def local(template: str, **values: str) -> str:
+        """A local path whose braces are filled; what is put in stays one segment of it."""
+        plain = template.replace(":str", "")
+        return plain.format(**{name: quote(value, safe="") for name, value in values.items()})
 
     # Cookies.
 

@@ -162,3 +162,20 @@ def _form(
         groups=webhook_forms.groups(),
         once=here.form.text("once")[:64] or new_token(),
     )
+
+
+HANDLERS = (
+    show_list,
+    show_form,
+    create,
+    show_endpoint,
+    show_edit,
+    edit,
+    switch,
+    send_test,
+    replay,
+    show_rotation,
+    rotate,
+    show_deletion,
+    delete,
+)
