@@ -13,7 +13,7 @@ if (is_file(__DIR__ . '/../vendor/autoload.php')) {
             require $file;
         }
     });
-    foreach (['Psr/Http/Client', 'Nyholm/Psr7', 'GuzzleHttp'] as $package) {
+    foreach (['Psr/Http/Client', 'GuzzleHttp'] as $package) {
         $autoload = stream_resolve_include_path("{$package}/autoload.php");
         if ($autoload !== false) {
             require_once $autoload;

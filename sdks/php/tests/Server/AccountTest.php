@@ -75,7 +75,8 @@ final class AccountTest extends ServerTestCase
     public function testCustomersLiveTheirWholeLife(): void
     {
         $id = self::unique('php');
-        $made = $this->client->customers->create(['customer_id' => $id, 'name' => 'One', 'metadata' => ['plan' => 'a']]);
+        $customer = ['customer_id' => $id, 'name' => 'One', 'metadata' => ['plan' => 'a']];
+        $made = $this->client->customers->create($customer);
         self::assertStringStartsWith('cus_', $made->id);
         $changed = $this->client->customers->update($id, ['name' => null, 'disabled' => true, 'metadata' => []]);
         self::assertSame([null, true, []], [$changed->name, $changed->disabled, $changed->metadata]);
@@ -89,7 +90,8 @@ final class AccountTest extends ServerTestCase
 
     public function testMembersLiveTheirWholeLife(): void
     {
-        $made = $this->client->members->create(['email' => self::unique('php') . '@example.com', 'role' => Role::Viewer]);
+        $person = ['email' => self::unique('php') . '@example.com', 'role' => Role::Viewer];
+        $made = $this->client->members->create($person);
         self::assertStringContainsString('invite', (string) $made->invite_url);
         self::assertSame('admin', $this->client->members->update($made->id, ['role' => Role::Admin])->role);
         self::assertSame('invited', $this->client->members->get($made->id)->status);

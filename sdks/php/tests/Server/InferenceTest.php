@@ -12,8 +12,9 @@ final class InferenceTest extends ServerTestCase
     public function testAConversationGoesOn(): void
     {
         $answer = $this->client->chat->completions->create(self::HELLO);
-        self::assertSame('one two three', $answer->choices[0]->message->content);
-        self::assertSame(['assistant', 'stop'], [$answer->choices[0]->message->role, $answer->choices[0]->finish_reason]);
+        $choice = $answer->choices[0];
+        self::assertSame(['assistant', 'one two three'], [$choice->message->role, $choice->message->content]);
+        self::assertSame('stop', $choice->finish_reason);
         self::assertSame(3, $answer->usage?->prompt_tokens);
     }
 

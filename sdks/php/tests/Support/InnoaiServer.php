@@ -45,10 +45,8 @@ final class InnoaiServer
     public function __destruct()
     {
         $this->stop();
-        foreach (new \RecursiveIteratorIterator(
-            new \RecursiveDirectoryIterator($this->directory, \FilesystemIterator::SKIP_DOTS),
-            \RecursiveIteratorIterator::CHILD_FIRST,
-        ) as $file) {
+        $within = new \RecursiveDirectoryIterator($this->directory, \FilesystemIterator::SKIP_DOTS);
+        foreach (new \RecursiveIteratorIterator($within, \RecursiveIteratorIterator::CHILD_FIRST) as $file) {
             $file->isDir() ? rmdir($file->getPathname()) : unlink($file->getPathname());
         }
         rmdir($this->directory);
@@ -80,7 +78,9 @@ final class InnoaiServer
     {
         $bind = $this->origin === '' ? [] : ['INNOAI_SERVER_BIND' => substr($this->origin, strlen('http://'))];
         $environment = [...self::environment(), ...$bind];
-        $this->process = new Process([$this->innoai, 'serve'], $this->directory, $environment, 2);
+        // The leash ends the server when this process is killed before it can.
+        $leash = [Checkout::python(), '-I', '-S', Checkout::path('tests/support/leash.py'), (string) getmypid()];
+        $this->process = new Process([...$leash, $this->innoai, 'serve'], $this->directory, $environment, 2);
         $said = [];
         $origin = $this->process->line(static function (string $line) use (&$said): ?string {
             $said[] = $line;

@@ -10,26 +10,48 @@ use PHPUnit\Framework\Assert;
 final class Script
 {
     /**
-     * What it printed; it has to end well.
+     * What that code printed; it has to end well.
      *
      * @param array<string, string> $environment
      * @param list<string> $flags of the interpreter
      */
-    public static function run(string $code, array $environment = [], array $flags = [], ?string $directory = null): string
+    public static function run(string $code, array $environment = [], array $flags = []): string
     {
         $file = tempnam(sys_get_temp_dir(), 'innoai-php-');
         Assert::assertIsString($file);
         file_put_contents($file, $code);
         $autoload = Checkout::path('sdks/php/autoload.php');
-        $command = [PHP_BINARY, ...$flags, '-d', "auto_prepend_file={$autoload}", '-d', 'display_errors=stderr', $file];
-        $environment = ['PATH' => (string) getenv('PATH'), ...$environment];
+        try {
+            return self::ended([...$flags, '-d', "auto_prepend_file={$autoload}", $file], $environment);
+        } finally {
+            unlink($file);
+        }
+    }
+
+    /**
+     * The same for a file beside this one.
+     *
+     * @param list<string> $arguments
+     * @param list<string> $flags of the interpreter
+     */
+    public static function runFile(string $name, array $arguments, array $flags = []): string
+    {
+        return self::ended([...$flags, __DIR__ . "/{$name}", ...$arguments], []);
+    }
+
+    /**
+     * @param list<string> $arguments of the interpreter
+     * @param array<string, string> $environment
+     */
+    private static function ended(array $arguments, array $environment): string
+    {
+        $command = [PHP_BINARY, '-d', 'display_errors=stderr', ...$arguments];
         $descriptors = [['file', '/dev/null', 'r'], ['pipe', 'w'], ['pipe', 'w']];
-        $process = proc_open($command, $descriptors, $pipes, $directory, $environment);
+        $environment = ['PATH' => (string) getenv('PATH'), ...$environment];
+        $process = proc_open($command, $descriptors, $pipes, null, $environment);
         Assert::assertIsResource($process);
         [$said, $errors] = [(string) stream_get_contents($pipes[1]), (string) stream_get_contents($pipes[2])];
-        $status = proc_close($process);
-        unlink($file);
-        Assert::assertSame(0, $status, $said . $errors);
+        Assert::assertSame(0, proc_close($process), $said . $errors);
         return $said;
     }
 }

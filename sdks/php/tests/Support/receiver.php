@@ -16,6 +16,6 @@ $verdicts = [
     Webhook::verifyStandard($body, $headers, $secret),
 ];
 http_response_code($verdicts === [true, true] ? 204 : 401);
-$name = sprintf('%s/%s-%s', $directory, str_replace('.', '', sprintf('%.6f', microtime(true))), bin2hex(random_bytes(4)));
+$name = sprintf('%s/%020d-%s', $directory, microtime(true) * 1e6, bin2hex(random_bytes(4)));
 file_put_contents("{$name}.part", json_encode(['headers' => $headers, 'body' => $body, 'verdicts' => $verdicts]));
 rename("{$name}.part", "{$name}.json");
