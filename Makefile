@@ -6,16 +6,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check
 NODE_TESTS := tests/contract/node
+JS_SDK := sdks/js
 
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALLED_NODE := $(NODE_TESTS)/node_modules/.installed
+INSTALLED_JS := $(JS_SDK)/node_modules/.installed
+BUILT_JS := $(JS_SDK)/dist/index.js
 DOCS_VENV := .venv-docs
 INSTALLED_DOCS := $(DOCS_VENV)/.installed
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-node install-docs serve test test-parsed check docs bench bench-full format lock clean
+.PHONY: help install install-dev install-node install-js install-docs serve test test-parsed check docs bench bench-full format lock clean
 
 help:  ## list these words
 	@sed -n 's/^\([a-z][a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -26,12 +29,15 @@ install-dev: $(INSTALLED_DEV)  ## install what `test` and `check` need as well
 
 install-node: $(if $(shell command -v npm),$(INSTALLED_NODE))  ## install the Node clients that the contract tests run
 
+install-js: install-node  ## build the JavaScript SDK, and install its tools, where there is npm
+	@! command -v npm >/dev/null || $(MAKE) --no-print-directory $(BUILT_JS)
+
 install-docs: $(INSTALLED_DOCS)  ## install what builds the documentation's site, apart from all else
 
 serve: install  ## start the gateway with the built-in echo model; prints the first admin key once
 	@exec $(BIN)/innoai serve
 
-test: install-dev install-node  ## run all tests; the heart (innoai.access) must be covered to the last branch
+test: install-dev install-node install-js  ## run all tests; the heart (innoai.access) must be covered to the last branch
 	$(BIN)/python -m pytest tests/access -q --cov=innoai.access --cov-branch --cov-report=term-missing --cov-fail-under=100
 	$(BIN)/python -m pytest --ignore=tests/access
 
@@ -66,7 +72,8 @@ lock:  ## bring the locks in line with pyproject.toml and package.json; scripts/
 	PYTHON="$(PYTHON)" scripts/lock
 
 clean:  ## remove .venv, node_modules, caches and built files; never a store or a secret
-	rm -rf $(VENV) $(DOCS_VENV) $(NODE_TESTS)/node_modules build dist site .coverage .hypothesis .schemathesis
+	rm -rf $(VENV) $(DOCS_VENV) $(NODE_TESTS)/node_modules $(JS_SDK)/node_modules $(JS_SDK)/dist build dist site
+	rm -rf .coverage .hypothesis .schemathesis
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find src tests benchmarks scripts -type d -name __pycache__ -prune -exec rm -rf {} +
 
@@ -98,3 +105,11 @@ $(INSTALLED_NODE): $(NODE_TESTS)/package.json $(NODE_TESTS)/package-lock.json
 	@echo "Installing the Node clients into $(NODE_TESTS)"
 	@npm ci --prefix $(NODE_TESTS) --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
+
+$(INSTALLED_JS): $(JS_SDK)/package.json $(JS_SDK)/package-lock.json
+	@echo "Installing the JavaScript SDK's tools into $(JS_SDK)"
+	@npm ci --prefix $(JS_SDK) --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+$(BUILT_JS): $(INSTALLED_JS) $(wildcard $(JS_SDK)/src/*.ts $(JS_SDK)/src/*/*.ts $(JS_SDK)/tsconfig*.json)
+	@npm run build --prefix $(JS_SDK) --silent
