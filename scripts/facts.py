@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON_LOCKS = ("requirements.lock", "requirements-dev.lock")
-NODE_LOCK = "tests/contract/node/package-lock.json"
+NODE_LOCKS = ("tests/contract/node/package-lock.json", "sdks/js/package-lock.json")
 DOCUMENTS = ("*.md", "docs/**/*.md", "benchmarks/*.md")
 SETTINGS_PAGE = "docs/configuration.md"
 EXIT_CODES_PAGE = "docs/operating.md"
@@ -56,7 +56,7 @@ ADDRESS = re.compile(r"\w+://|--(?:index-url|extra-index-url|find-links|trusted-
 
 def main() -> int:
     """Print every sentence that does not hold; 1 when there is one."""
-    broken = [*python_locks(), *node_lock(), *documents(), *settings(), *exit_codes(), *tables.stale()]
+    broken = [*python_locks(), *node_locks(), *documents(), *settings(), *exit_codes(), *tables.stale()]
     for sentence in broken:
         print(sentence, file=sys.stderr)
     return 1 if broken else 0
@@ -74,11 +74,12 @@ def python_locks() -> Iterator[str]:
                 yield f"{name}: {requirement.splitlines()[0]!r} is not pinned by hash"
 
 
-def node_lock() -> Iterator[str]:
-    """npm's lock keeps integrity hashes alone, and says nowhere where anything came from."""
-    for number, line in enumerate((ROOT / NODE_LOCK).read_text().splitlines(), start=1):
-        if "://" in line:
-            yield f"{NODE_LOCK}:{number}: a lock names no address; make lock writes none"
+def node_locks() -> Iterator[str]:
+    """npm's locks keep integrity hashes alone, and say nowhere where anything came from."""
+    for name in NODE_LOCKS:
+        for number, line in enumerate((ROOT / name).read_text().splitlines(), start=1):
+            if "://" in line:
+                yield f"{name}:{number}: a lock names no address; make lock writes none"
 
 
 def documents() -> Iterator[str]:
