@@ -4,13 +4,15 @@ declare(strict_types=1);
 
 namespace InnoAI\Model;
 
+use InnoAI\Exception\UnreadableAnswer;
 use InnoAI\Secret;
 
 /**
  * A JSON object that the server answered, with the server's own names.
  *
- * Nothing is refused: a member that this version does not know is read as any other (`$key->colour`) and is in
- * `toArray()`; one that is of another type than declared is given as it came.
+ * No answer is refused as a whole: a member that this version does not know is read as any other (`$key->colour`), and
+ * one that is missing, or of another type than declared, is an UnreadableAnswer when it is read and not before.
+ * `toArray()` has all of them as they came.
  *
  * Members that are secrets are read by their name as well, and are in nothing else: no dump, no JSON, no
  * serialization, not in `toArray()`.
@@ -35,10 +37,14 @@ abstract class Model implements \JsonSerializable
         return new static($members);
     }
 
-    /** A member that is secret, not declared here, or of another type than declared. */
+    /** A member that is secret or not declared here; a declared one is asked of this when it does not fit. */
     public function __get(string $name): mixed
     {
         $members = self::$received[$this] ?? [];
+        if (Shape::of(static::class)->declares($name)) {
+            $found = array_key_exists($name, $members) ? 'is of another type' : 'is missing';
+            throw new UnreadableAnswer(static::class . ": the answer's member '{$name}' {$found}.");
+        }
         if (!array_key_exists($name, $members) && !in_array($name, static::SECRETS, true)) {
             trigger_error(static::class . ": the answer has no member '{$name}'", E_USER_WARNING);
         }

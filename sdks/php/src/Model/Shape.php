@@ -48,6 +48,11 @@ final class Shape
         return self::$shapes[$class] ??= new self($class);
     }
 
+    public function declares(string $name): bool
+    {
+        return isset($this->properties[$name]);
+    }
+
     /** @param array<string, mixed> $members */
     public function fill(Model $model, #[\SensitiveParameter] array $members): void
     {

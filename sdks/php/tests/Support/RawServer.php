@@ -14,7 +14,8 @@ final class RawServer
     {
         $command = [PHP_BINARY, __DIR__ . '/raw-server.php', ...array_map(base64_encode(...), array_values($answers))];
         $this->process = new Process($command, null, null, 1);
-        $this->baseUrl = 'http://' . trim((string) $this->process->line(static fn (string $line): string => $line)) . '/v1';
+        $address = $this->process->line(static fn (string $line): string => trim($line));
+        $this->baseUrl = "http://{$address}/v1";
     }
 
     /** Bytes of the next request that it got, once that is answered. */

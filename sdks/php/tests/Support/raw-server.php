@@ -3,8 +3,8 @@
 declare(strict_types=1);
 
 // A server that says what it is told: `php raw-server.php BASE64…`, one answer a connection, the last one for ever.
-// An answer is bytes; `\x00` in them is a pause of 50 ms. It prints its address, and a line for each connection with
-// the number of bytes that it got.
+// An answer is bytes; `\x00` in them is a pause of 50 ms, and `\x01` stands for a mebibyte of lines `a,b`. It prints
+// its address, and a line for each connection with the number of bytes that it got.
 
 $answers = array_map(static fn (string $text): string => (string) base64_decode($text), array_slice($argv, 1));
 $server = stream_socket_server('tcp://127.0.0.1:0');
@@ -25,7 +25,9 @@ while (($peer = stream_socket_accept($server, -1)) !== false) {
     }
     foreach (explode("\0", $answer) as $number => $part) {
         usleep($number === 0 ? 0 : 50_000);
-        @fwrite($peer, $part);
+        if (@fwrite($peer, str_replace("\x01", str_repeat("a,b\n", 1 << 18), $part)) === false) {
+            break;
+        }
     }
     fclose($peer);
     echo strlen($got), "\n";

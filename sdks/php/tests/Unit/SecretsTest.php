@@ -17,7 +17,7 @@ final class SecretsTest extends ScriptedTestCase
         'expires_in' => 3600,
         'refresh_token' => 'refresh-not-to-be-shown',
     ];
-    private const NEW_KEY = ['id' => 'key_1', 'name' => 'V2', 'last4' => 'wxyz', 'key' => 'sk-inno-once-not-to-be-shown'];
+    private const NEW_KEY = ['id' => 'key_1', 'last4' => 'wxyz', 'key' => 'sk-inno-once-not-to-be-shown'];
     private const ENDPOINT = ['id' => 'whe_1', 'url' => 'https://example.com', 'secret' => 'whsec-not-to-be-shown'];
     private const MEMBER = ['id' => 'mem_1', 'role' => 'viewer', 'invite_url' => 'https://example.com/not-to-be-shown'];
 

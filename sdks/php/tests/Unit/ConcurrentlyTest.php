@@ -1,0 +1,129 @@
+<?php
+
+declare(strict_types=1);
+
+namespace InnoAI\Tests\Unit;
+
+use InnoAI\Exception\NotFound;
+use InnoAI\Exception\RateLimitExceeded;
+
+/** Calls side by side. */
+final class ConcurrentlyTest extends ScriptedTestCase
+{
+    private const DELAY = 0.3;
+
+    public function testTheyWaitTogetherAndTheResultsHaveTheirKeys(): void
+    {
+        self::script(['GET /v1/auth/validate' => [['json' => self::VALID, 'delay' => self::DELAY]]]);
+        $client = self::client();
+        $calls = [];
+        foreach (range('a', 'h') as $name) {
+            $calls[$name] = static fn (): array => [$name, $client->auth->validate()->valid];
+        }
+        $began = microtime(true);
+        $results = $client->concurrently($calls);
+        self::assertLessThan(4 * self::DELAY, microtime(true) - $began);
+        $expected = array_map(static fn (string $name): array => [$name, true], range('a', 'h'));
+        self::assertSame(array_combine(range('a', 'h'), $expected), $results);
+    }
+
+    public function testNoMoreThanTheLimitAreUnderWay(): void
+    {
+        $answer = ['json' => self::VALID, 'delay' => self::DELAY];
+        self::script(['GET /v1/auth/validate' => [$answer]]);
+        $client = self::client();
+        $client->concurrently(array_fill(0, 4, static fn () => $client->auth->validate()), 2);
+        $at = array_column(self::seen(), 'at');
+        self::assertGreaterThan(self::DELAY * 0.9, $at[2] - $at[0]);
+        self::assertLessThan(self::DELAY, $at[1] - $at[0]);
+    }
+
+    public function testThePausesBetweenAttemptsAreWaitedForTogetherToo(): void
+    {
+        $refused = self::refusal(429, 'rate_limit_exceeded');
+        $refused['headers'] = ['retry-after-ms' => '400'];
+        self::script([
+            'GET /v1/keys/key_1' => [$refused, ['json' => ['id' => 'key_1']]],
+            'GET /v1/keys/key_2' => [$refused, ['json' => ['id' => 'key_2']]],
+            'GET /v1/keys/key_3' => [$refused, ['json' => ['id' => 'key_3']]],
+        ]);
+        $client = self::client();
+        $get = static fn (string $id) => static fn () => $client->keys->get($id)->id;
+        $began = microtime(true);
+        $ids = $client->concurrently([$get('key_1'), $get('key_2'), $get('key_3')]);
+        self::assertSame(['key_1', 'key_2', 'key_3'], $ids);
+        self::assertLessThan(1.2, microtime(true) - $began);
+    }
+
+    public function testAllEndBeforeTheFirstFailureIsThrown(): void
+    {
+        self::script([
+            'GET /v1/keys/key_1' => [self::refusal(404, 'not_found')],
+            'GET /v1/keys/key_2' => [['delay' => self::DELAY, ...self::refusal(429, 'rate_limit_exceeded')]],
+            'GET /v1/keys/key_3' => [['delay' => 2 * self::DELAY, 'json' => ['id' => 'key_3']]],
+        ]);
+        $client = self::client(['max_retries' => 0]);
+        $ended = [];
+        try {
+            $client->concurrently([
+                static fn () => $client->keys->get('key_2'),
+                static fn () => $client->keys->get('key_1'),
+                static function () use ($client, &$ended): void {
+                    $ended[] = $client->keys->get('key_3')->id;
+                },
+            ]);
+            self::fail('Nothing failed.');
+        } catch (RateLimitExceeded | NotFound $problem) {
+            self::assertInstanceOf(RateLimitExceeded::class, $problem);
+        }
+        self::assertSame(['key_3'], $ended);
+    }
+
+    public function testClientsWithConnectionsOfTheirOwnGoSideBySideAsWell(): void
+    {
+        self::script(['GET /v1/auth/validate' => [['json' => self::VALID, 'delay' => self::DELAY]]]);
+        $calls = array_map(
+            static fn (int $number) => static fn (): bool => self::client()->auth->validate()->valid,
+            range(1, 5),
+        );
+        $began = microtime(true);
+        self::assertSame(array_fill(0, 5, true), self::client()->concurrently($calls));
+        self::assertLessThan(4 * self::DELAY, microtime(true) - $began);
+    }
+
+    public function testStreamsAreReadSideBySide(): void
+    {
+        $event = static fn (string $text): string => 'data: ' . json_encode([
+            'id' => 'c',
+            'choices' => [['index' => 0, 'delta' => ['content' => $text]]],
+        ]) . "\n\n";
+        self::script(['POST /v1/chat/completions' => [[
+            'headers' => ['content-type' => 'text/event-stream'],
+            'text' => $event('Hel') . $event('lo') . "data: [DONE]\n\n",
+            'split' => 90,
+        ]]]);
+        $client = self::client();
+        $calls = array_fill(0, 6, static fn (): string => $client->chat->completions->stream(self::CHAT)->text());
+        self::assertSame(array_fill(0, 6, 'Hello'), $client->concurrently($calls));
+    }
+
+    public function testCallsOfCallsAndCallsThatWaitForNothing(): void
+    {
+        self::script(['GET /v1/auth/validate' => [['json' => self::VALID]]]);
+        $client = self::client();
+        $inner = static fn () => $client->concurrently([static fn () => $client->auth->validate()->tier]);
+        $results = $client->concurrently([static fn () => 1, $inner, static fn () => null]);
+        self::assertSame([1, ['startup'], null], $results);
+        self::assertSame([], $client->concurrently([]));
+    }
+
+    public function testAFiberOfTheApplicationIsNotSuspended(): void
+    {
+        self::script(['GET /v1/auth/validate' => [['json' => self::VALID, 'delay' => 0.05]]]);
+        $client = self::client();
+        $fiber = new \Fiber(static fn (): bool => $client->auth->validate()->valid);
+        $fiber->start();
+        self::assertTrue($fiber->isTerminated());
+        self::assertTrue($fiber->getReturn());
+    }
+}
