@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "json"
+require "net/http"
 require "open3"
 require "tmpdir"
 
@@ -17,8 +18,10 @@ class Installation
     [models."inno-ai-boyong-4.5".price]
     prompt = "1000"
     completion = "2000"
+    [models.another]
+    upstreams = [{ base_url = "echo:" }]
   TOML
-  PATIENCE = 30
+  PATIENCE = 90
 
   class << self
     # The one that tests share, or nil where there is no innoai to start.
@@ -54,17 +57,29 @@ class Installation
 
   def start
     @log = IO.popen([environment, INNOAI, "serve", { err: %i[child out], **options }])
-    said = []
     Timeout.timeout(PATIENCE) do
-      until @origin
-        line = @log.gets or raise "innoai did not start:\n#{said.join}"
-        said << line
-        event = line.start_with?("{") ? JSON.parse(line) : {}
-        @origin = event["address"] if event["event"] == "listening"
-      end
+      @origin = address
+      @base_url = "#{@origin}/v1"
+      @reader = Thread.new { nil while @log.gets }
+      sleep 0.02 until ready?
     end
-    @base_url = "#{@origin}/v1"
-    @reader = Thread.new { nil while @log.gets }
+  end
+
+  # Where it says that it listens.
+  def address
+    said = []
+    while (line = @log.gets)
+      said << line
+      event = line.start_with?("{") ? JSON.parse(line) : {}
+      return event["address"] if event["event"] == "listening"
+    end
+    raise "innoai did not start:\n#{said.join}"
+  end
+
+  def ready?
+    Net::HTTP.get_response(URI("#{@origin}/readyz")).code == "200"
+  rescue SystemCallError
+    false
   end
 
   def stop
