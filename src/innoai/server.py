@@ -51,6 +51,7 @@ from innoai.metering.prices import currencies
 from innoai.metering.spool import Shipper, Spool
 from innoai.store import (
     accounts,
+    authenticators,
     ceremonies,
     changes,
     events,
@@ -334,6 +335,7 @@ async def _tidy(settings: Settings, database: Database, secrets: store_secrets.S
         await idempotency.prune(connection, now)
         await events.prune(connection, now)
         await store_budgets.prune(connection, now)
+        await authenticators.reseal(connection, secrets)
         await signing_keys.reseal(connection, secrets)
         await webhooks.reseal(connection, secrets)
         await ceremonies.prune(connection, now)

@@ -10,6 +10,7 @@ from litestar import Response, delete, get, patch, post
 from msgspec import UNSET, Meta, UnsetType
 from sqlalchemy.exc import IntegrityError
 
+from innoai.access.roles import may_appoint
 from innoai.api.actors import actor_of
 from innoai.api.admission import Caller, Inside
 from innoai.api.idempotency import create_once
@@ -108,6 +109,7 @@ async def invite_member(request: JsonRequest, services: Inside, caller: Caller) 
     """Invite a person. Who opens `invite_url` within seven days chooses a password and is a member."""
     content = await json_body(request)
     wanted = decode_json(content, InviteMember)
+    _check_rank(caller, wanted.role)
     actor = actor_of(request, caller)
     now = services.clock()
     record = MemberRecord(
@@ -172,6 +174,8 @@ async def change_member(
         await accounts.lock(connection, account_id)
         record = await _own(connection, member_id, caller)
         values = {name: value for name, value in values.items() if value != getattr(record, name)}
+        if values:
+            _check_rank(caller, record.role, values.get("role", record.role))
         if "role" in values:
             await _keep_an_owner(connection, record)
         if values:
@@ -198,6 +202,7 @@ async def remove_member(member_id: str, request: JsonRequest, services: Inside, 
     async with services.database.write() as connection:
         await accounts.lock(connection, account_id)
         record = await _own(connection, member_id, caller)
+        _check_rank(caller, record.role)
         await _keep_an_owner(connection, record)
         await members.remove(connection, member_id)
         await journal.record(
@@ -238,6 +243,14 @@ async def _own(connection: AsyncConnection, member_id: str, caller: Admission) -
     if record is None:
         raise InnoError("not_found", "No member has that id. GET /v1/members lists the members.")
     return record
+
+
+def _check_rank(caller: Admission, *roles: str) -> None:
+    """Refuse a member who is no owner what concerns owners; a key with admin:full is the account's own."""
+    if not may_appoint(caller.principal.member, *roles):
+        raise InnoError(
+            "insufficient_permissions", "Only an owner makes, changes or removes owners. Ask one."
+        )
 
 
 async def _keep_an_owner(connection: AsyncConnection, leaving: MemberRecord) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
+import msgspec
 import structlog
 from litestar import Litestar, Request, Response
 from litestar.connection import ASGIConnection
@@ -27,13 +28,18 @@ from innoai.dashboard import (
     keys,
     members,
     overview,
+    passkeys,
     playground,
+    profile,
+    proof,
+    provider_sign_in,
     security,
     sign_in,
     webhooks,
 )
 from innoai.dashboard.assets import PREFIX, Assets, takes_gzip
 from innoai.dashboard.forms import Form, read_form
+from innoai.dashboard.proof import ProofNeededError
 from innoai.dashboard.visit import VISIT_KEY, SignedOutError, Visit, read_session
 from innoai.envelope import REQUEST_ID_KEY
 from innoai.errors import InnoError
@@ -56,6 +62,16 @@ HANDLERS = (
     sign_in.show_code,
     sign_in.check_code,
     sign_in.sign_out,
+    passkeys.options_for_sign_in,
+    passkeys.sign_in,
+    provider_sign_in.set_out,
+    provider_sign_in.arrive,
+    *profile.HANDLERS,
+    proof.show,
+    proof.prove,
+    passkeys.options_for_new,
+    passkeys.add,
+    passkeys.remove,
     overview.show,
     keys.show_list,
     keys.show_form,
@@ -133,6 +149,7 @@ class Dashboard:
             exception_handlers={
                 InnoError: _refuse_known,
                 SignedOutError: _send_to_sign_in,
+                ProofNeededError: _send_to_proof,
                 HTTPException: _refuse_http,
                 Exception: _refuse_unexpected,
             },
@@ -256,6 +273,18 @@ def _send_to_sign_in(request: Request[Any, Any, Any], _error: SignedOutError) ->
     return answer
 
 
+def _send_to_proof(request: Request[Any, Any, Any], _error: ProofNeededError) -> Response[Any]:
+    """To the page that asks for a proof, and then back to the profile: what was sent is not sent again."""
+    visit = _visit_of(request)
+    back = visit.path if request.method == "GET" else profile.PATH
+    address = visit.link(proof.PATH, next=back)
+    if visit.form.is_script:
+        return Response(
+            msgspec.json.encode({"proof": address, "message": "Prove who you are first."}), status_code=403
+        )
+    return visit.redirect(proof.PATH, next=back)
+
+
 def _refuse_known(request: Request[Any, Any, Any], error: InnoError) -> Response[bytes]:
     return _error_page(_visit_of(request), error)
 
@@ -272,6 +301,12 @@ def _refuse_unexpected(request: Request[Any, Any, Any], error: Exception) -> Res
 
 def _error_page(visit: Visit, error: InnoError) -> Response[bytes]:
     status = error.refusal.kind.status
+    if visit.form.is_script:
+        return Response(
+            msgspec.json.encode({"message": error.refusal.message}),
+            status_code=status,
+            media_type="application/json",
+        )
     answer = visit.page(
         "error.html",
         status=status,

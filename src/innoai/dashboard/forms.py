@@ -26,6 +26,8 @@ class Form:
         self, fields: list[tuple[str, str]] | None = None, script: dict[str, Any] | None = None
     ) -> None:
         self._fields = fields or []
+        self.is_script = script is not None
+        """Whether a script sent it, which takes its answer as JSON."""
         self.script = script or {}
         """What a script sent as JSON, instead of a form."""
 

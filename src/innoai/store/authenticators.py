@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, insert, select, update
 
+from innoai.config import ConfigError
 from innoai.store.tables import authenticators, recovery_codes
 from innoai.store.upsert import insert_into
 
@@ -22,7 +24,7 @@ async def put(
 ) -> None:
     """Let this app's codes count, and no other's; `step` is that of the code that proved it."""
     kept = {
-        "sealed_secret": secrets.seal(secret, f"authenticator {member_id}"),
+        "sealed_secret": secrets.seal(secret, _purpose(member_id)),
         "last_step": step,
         "created_at": now,
     }
@@ -33,11 +35,24 @@ async def put(
     )
 
 
+async def reseal(connection: AsyncConnection, secrets: Secrets) -> None:
+    """Seal anew what is sealed under a previous secret of the installation, which is then not needed."""
+    query = select(authenticators.c.member_id, authenticators.c.sealed_secret)
+    for row in (await connection.execute(query.with_for_update(skip_locked=True))).all():
+        purpose = _purpose(row.member_id)
+        if secrets.is_outdated(row.sealed_secret):
+            # What neither secret opens stays as it is, and its member signs in by another way.
+            with contextlib.suppress(ConfigError):
+                sealed = secrets.seal(secrets.open(row.sealed_secret, purpose), purpose)
+                of_member = update(authenticators).where(authenticators.c.member_id == row.member_id)
+                await connection.execute(of_member.values(sealed_secret=sealed))
+
+
 async def secret_of(connection: AsyncConnection, secrets: Secrets, member_id: str) -> bytes | None:
     """What the member's app makes its codes of, if there is one."""
     query = select(authenticators.c.sealed_secret).where(authenticators.c.member_id == member_id)
     sealed = (await connection.execute(query)).scalar_one_or_none()
-    return None if sealed is None else secrets.open(sealed, f"authenticator {member_id}")
+    return None if sealed is None else secrets.open(sealed, _purpose(member_id))
 
 
 async def since(connection: AsyncConnection, member_id: str) -> float | None:
@@ -83,3 +98,7 @@ async def recovery_codes_left(connection: AsyncConnection, member_id: str) -> in
         recovery_codes.c.member_id == member_id, recovery_codes.c.used_at.is_(None)
     )
     return (await connection.execute(query)).scalar_one()
+
+
+def _purpose(member_id: str) -> str:
+    return f"authenticator {member_id}"

@@ -94,6 +94,12 @@ async def join(connection: AsyncConnection, member_id: str, values: Mapping[str,
     return (await connection.execute(query.values(**taken))).rowcount == 1
 
 
+async def find(connection: AsyncConnection, member_id: str) -> MemberRecord | None:
+    """The member of that id, of whatever account."""
+    row = (await connection.execute(select(*_COLUMNS).where(members.c.id == member_id))).one_or_none()
+    return None if row is None else MemberRecord(**row._mapping)
+
+
 async def find_by_email(connection: AsyncConnection, email: str) -> MemberRecord | None:
     """The member of an email in the spelling that is kept: without spaces around, and casefolded."""
     query = select(*_COLUMNS).where(members.c.email == email)

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import pytest
+
+from innoai.access.decide import STANDING, Request, decide
+from innoai.access.principal import Member
+from innoai.access.roles import (
+    ADMIN,
+    DEVELOPER,
+    MEMBER_RATE_LIMIT,
+    OWNER,
+    ROLES,
+    VIEWER,
+    may_appoint,
+    member_principal,
+)
+from innoai.access.routes import ROUTES, route_for
+from innoai.access.scopes import ADMIN_FULL, SCOPES, grants
+from tests.access.facts import ACCOUNT, NOW
+
+ENDS = NOW + 3600.0
+EACH_ROLE = pytest.mark.parametrize("role", ROLES)
+
+
+def principal(role: str):
+    return member_principal(ACCOUNT, Member("mem_1", role), ENDS, None)
+
+
+def asked(method: str, path: str) -> Request:
+    return Request(route_for(method, path), None)
+
+
+def test_there_are_the_four_roles_of_the_store():
+    assert list(ROLES) == [OWNER, ADMIN, DEVELOPER, VIEWER] == ["owner", "admin", "developer", "viewer"]
+
+
+@pytest.mark.parametrize("role", [OWNER, ADMIN])
+def test_owners_and_admins_may_use_every_route(role):
+    for route in ROUTES:
+        assert decide(principal(role), Request(route, None), NOW).allowed
+
+
+def test_a_developer_may_do_all_but_what_asks_for_admin_full():
+    assert ROLES[DEVELOPER] == SCOPES.keys() - {ADMIN_FULL}
+    for route in ROUTES:
+        decision = decide(principal(DEVELOPER), Request(route, None), NOW)
+        assert decision.allowed == (route.scope != ADMIN_FULL)
+
+
+def test_a_viewer_changes_nothing():
+    assert {scope.partition(":")[2] for scope in ROLES[VIEWER]} == {"read"}
+    assert {scope for scope in SCOPES if scope.endswith(":read")} == ROLES[VIEWER]
+
+
+@EACH_ROLE
+def test_a_session_that_has_ended_is_told_so(role):
+    decision = decide(principal(role), asked("GET", "/v1/tiers"), ENDS)
+    assert decision.refused_by == STANDING
+    assert decision.refusal is not None
+    assert decision.refusal.message == "The session has ended. Sign in again."
+
+
+def test_an_explanation_speaks_of_the_session():
+    decision = decide(principal(VIEWER), asked("GET", "/v1/tiers"), NOW)
+    standing = next(check for check in decision.checks if check.name == STANDING)
+    assert standing.detail.startswith("the session is live until")
+
+
+def test_a_member_is_bound_by_the_tiers_models_and_one_rate():
+    bounds = member_principal(ACCOUNT, Member("mem_1", VIEWER), ENDS, frozenset({"small"})).key
+    assert bounds.id == "mem_1"
+    assert bounds.models == frozenset({"small"})
+    assert bounds.rate_limit == MEMBER_RATE_LIMIT
+    assert bounds.networks.admit(None)
+
+
+@EACH_ROLE
+@pytest.mark.parametrize("other", ROLES)
+def test_only_owners_touch_owners_and_only_who_administers_touches_anybody(role, other):
+    member = Member("mem_1", role)
+    administers = grants(ROLES[role], ADMIN_FULL)
+    assert may_appoint(member, other) == (administers and (role == OWNER or other != OWNER))
+
+
+def test_a_key_of_the_account_appoints_anybody():
+    assert may_appoint(None, OWNER, VIEWER)
+
+
+def test_an_admin_who_would_make_an_owner_of_a_viewer_is_refused():
+    assert not may_appoint(Member("mem_1", ADMIN), VIEWER, OWNER)
