@@ -65,7 +65,8 @@ class AuditTest < Minitest::Test
     {
       { "a" => "\u0000\u001f\u007f\b\f\n\r\t\"\\/", "é" => "\u2028🦊" } =>
         "c5c7cf82461dbed94fd4e1234c4dcc3cb74db62540e708783fe168a6a6beb44c",
-      { "z" => [1, 2.5, 1e16, 1e-5, 1e100, -0.0, true, nil, 10**30], "A" => {}, "a" => [] } => "b9331042a1508bf9fc6a3b2cbd58b7b59d93d9d57fcf5b0ce47dbee44991044e"
+      { "z" => [1, 2.5, 1e16, 1e-5, 1e100, -0.0, true, nil, 10**30], "A" => {},
+        "a" => [] } => "b9331042a1508bf9fc6a3b2cbd58b7b59d93d9d57fcf5b0ce47dbee44991044e"
     }.each { |entry, digest| assert_equal digest, InnoAI::Audit::Chain.digest(entry) }
   end
 end

@@ -45,7 +45,8 @@ class ClientTest < Minitest::Test
   def test_addresses
     assert_equal "http://[::1]:8080/v1", base_url("http://[::1]:8080/v1//")
     assert_equal "https://host", base_url(URI("https://host/"))
-    ["ftp://host/v1", "host/v1", "http://user:pass@host/v1", "http://host/v1?x=1", "http://host/v1#x", "http:// /"].each do |bad|
+    ["ftp://host/v1", "host/v1", "http://user:pass@host/v1", "http://host/v1?x=1", "http://host/v1#x",
+     "http:// /"].each do |bad|
       error = assert_raises(ArgumentError) { base_url(bad) }
       refute_match(/pass/, error.full_message)
     end

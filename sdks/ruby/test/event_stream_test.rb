@@ -8,7 +8,9 @@ class EventStreamTest < Minitest::Test
 
   # What the server sends: events of these numbers, then the end.
   def sent(*numbers, before: "")
-    text = before + numbers.map { |n| "id: evt_#{n}\ndata: #{JSON.generate(id: "evt_#{n}", type: "t", data: { n: n })}\n\n" }.join
+    text = before + numbers.map do |n|
+                      "id: evt_#{n}\ndata: #{JSON.generate(id: "evt_#{n}", type: "t", data: { n: n })}\n\n"
+                    end.join
     { headers: { "content-type" => "text/event-stream" }, text: text }
   end
 

@@ -66,7 +66,8 @@ class RecordTest < Minitest::Test
   end
 
   def test_no_reader_stands_in_the_way_of_an_objects_own_methods
-    kinds = InnoAI.constants.map { |name| InnoAI.const_get(name) }.select { |kind| kind.is_a?(Class) && kind < InnoAI::Record }
+    classes = InnoAI.constants.map { |name| InnoAI.const_get(name) }.grep(Class)
+    kinds = classes.select { |kind| kind < InnoAI::Record }
     assert_operator kinds.size, :>, 40
     shadowed = kinds.flat_map { |kind| kind.instance_methods(false) & Object.instance_methods }
     assert_empty shadowed

@@ -15,7 +15,8 @@ class ResourcesTest < Minitest::Test
   # name => [call, route, query, body, what it answers]; the body nil where there is none.
   CALLS = {
     "chat" => [->(c) { c.chat.completions.create(model: "m", messages: HELLO, temperature: 0) },
-               "POST /v1/chat/completions", "", { model: "m", messages: HELLO, temperature: 0 }, InnoAI::ChatCompletion],
+               "POST /v1/chat/completions", "", { model: "m", messages: HELLO, temperature: 0 },
+               InnoAI::ChatCompletion],
     "completions" => [->(c) { c.completions.create(model: "m", prompt: "Hi") }, "POST /v1/completions", "",
                       { model: "m", prompt: "Hi" }, InnoAI::Completion],
     "responses" => [->(c) { c.responses.create(model: "m", input: "Hi") }, "POST /v1/responses", "",
@@ -29,7 +30,9 @@ class ResourcesTest < Minitest::Test
     "auth.token" => [->(c) { c.auth.token(customer_id: "c", scopes: %i[a b], expires_in: 60, rotate: true) },
                      "POST /v1/auth/token", "", { customer_id: "c", scopes: %w[a b], expires_in: 60, rotate: true },
                      InnoAI::Token],
-    "auth.refresh" => [->(c) { c.auth.refresh("r") }, "POST /v1/auth/refresh", "", { refresh_token: "r" }, InnoAI::Token],
+    "auth.refresh" => [lambda { |c|
+                         c.auth.refresh("r")
+                       }, "POST /v1/auth/refresh", "", { refresh_token: "r" }, InnoAI::Token],
     "auth.validate" => [->(c) { c.auth.validate }, "GET /v1/auth/validate", "", nil, InnoAI::Validation],
     "auth.revoke" => [->(c) { c.auth.revoke("t") }, "POST /v1/auth/revoke", "", { token: "t" }, NilClass],
     "auth.introspect" => [->(c) { c.auth.introspect("t") }, "POST /v1/auth/introspect", "", { token: "t" },
@@ -38,7 +41,8 @@ class ResourcesTest < Minitest::Test
                        "POST /v1/auth/explain", "", { key: "key_1", method: "GET", path: "/v1/keys", ip: "::1" },
                        InnoAI::Explanation],
     "keys.create" => [lambda do |c|
-      c.keys.create(name: "n", scopes: ["a"], allowed_ips: ["10.0.0.0/8"], rate_limit: 9, models: ["m"], customer_id: "c",
+      c.keys.create(name: "n", scopes: ["a"], allowed_ips: ["10.0.0.0/8"], rate_limit: 9, models: ["m"],
+                    customer_id: "c",
                     expires_at: Time.utc(2027, 1, 2, 3, 4, 5.5r), budgets: { monthly: 20, total: BigDecimal("1E-9") })
     end, "POST /v1/keys", "",
                       { name: "n", scopes: ["a"], allowed_ips: ["10.0.0.0/8"], rate_limit: 9,
@@ -48,17 +52,21 @@ class ResourcesTest < Minitest::Test
                     "limit=5&cursor=x&status=active&customer_id=c", nil, InnoAI::Page],
     "keys.get" => [->(c) { c.keys.get("key_1") }, "GET /v1/keys/key_1", "", nil, InnoAI::ApiKey],
     "keys.update" => [->(c) { c.keys.update("key_1", expires_at: nil, budgets: { monthly: nil }, name: "n") },
-                      "PATCH /v1/keys/key_1", "", { name: "n", expires_at: nil, budgets: { monthly: nil } }, InnoAI::ApiKey],
+                      "PATCH /v1/keys/key_1", "", { name: "n", expires_at: nil, budgets: { monthly: nil } },
+                      InnoAI::ApiKey],
     "keys.update of all" => [lambda do |c|
       c.keys.update("key_1", scopes: %w[a], allowed_ips: [], rate_limit: nil, models: nil)
     end, "PATCH /v1/keys/key_1", "", { scopes: ["a"], allowed_ips: [], rate_limit: nil, models: nil }, InnoAI::ApiKey],
     "keys.rotate" => [->(c) { c.keys.rotate("key_1", overlap: 60) }, "POST /v1/keys/key_1/rotate", "", { overlap: 60 },
                       InnoAI::ApiKey],
     "keys.revoke" => [->(c) { c.keys.revoke("key_1") }, "DELETE /v1/keys/key_1", "", nil, NilClass],
-    "keys.report_leak" => [->(c) { c.keys.report_leak("a text", source: "a log", revoke: true) }, "POST /v1/keys/leaks", "",
+    "keys.report_leak" => [lambda { |c|
+                             c.keys.report_leak("a text", source: "a log", revoke: true)
+                           }, "POST /v1/keys/leaks", "",
                            { text: "a text", source: "a log", revoke: true }, InnoAI::LeakReport],
     "customers.create" => [lambda do |c|
-      c.customers.create(customer_id: "c 1", name: "Ada", metadata: { plan: "gold" }, rate_limit: 3, budgets: { total: "5" })
+      c.customers.create(customer_id: "c 1", name: "Ada", metadata: { plan: "gold" }, rate_limit: 3,
+                         budgets: { total: "5" })
     end, "POST /v1/customers", "", { customer_id: "c 1", name: "Ada", metadata: { plan: "gold" }, rate_limit: 3,
                                      budgets: { total: "5" } }, InnoAI::Customer],
     "customers.list" => [->(c) { c.customers.list }, "GET /v1/customers", "", nil, InnoAI::Page],
@@ -75,30 +83,42 @@ class ResourcesTest < Minitest::Test
                          InnoAI::Member],
     "members.delete" => [->(c) { c.members.delete("mem_1") }, "DELETE /v1/members/mem_1", "", nil, NilClass],
     "billing.usage" => [->(c) { c.billing.usage(group_by: %i[day model], customer_id: "c", **SPAN) },
-                        "GET /v1/billing/usage", "group_by=day%2Cmodel&#{SPAN_QUERY}&customer_id=c", nil, InnoAI::UsagePage],
+                        "GET /v1/billing/usage", "group_by=day%2Cmodel&#{SPAN_QUERY}&customer_id=c", nil,
+                        InnoAI::UsagePage],
     "billing.usage_csv" => [->(c) { c.billing.usage_csv(key_id: "key_1") }, "GET /v1/billing/usage",
                             "key_id=key_1&format=csv", nil, InnoAI::Download],
-    "billing.summary" => [->(c) { c.billing.summary(month: "2026-11") }, "GET /v1/billing/summary", "month=2026-11", nil,
+    "billing.summary" => [lambda { |c|
+                            c.billing.summary(month: "2026-11")
+                          }, "GET /v1/billing/summary", "month=2026-11", nil,
                           InnoAI::BillingSummary],
     "billing.settings" => [->(c) { c.billing.settings }, "GET /v1/billing/settings", "", nil, InnoAI::BillingSettings],
     "billing.update_settings" => [->(c) { c.billing.update_settings(budgets: { monthly: 1 }, alert_thresholds: nil) },
-                                  "PATCH /v1/billing/settings", "", { budgets: { monthly: "1" }, alert_thresholds: nil },
+                                  "PATCH /v1/billing/settings", "", { budgets: { monthly: "1" },
+                                                                      alert_thresholds: nil },
                                   InnoAI::BillingSettings],
     "billing.statements" => [->(c) { c.billing.statements(month: "2026-11") }, "GET /v1/billing/statements",
                              "month=2026-11", nil, InnoAI::Page],
     "billing.statements_csv" => [->(c) { c.billing.statements_csv }, "GET /v1/billing/statements", "format=csv", nil,
                                  InnoAI::Download],
-    "billing.statement" => [->(c) { c.billing.statement("2026-11", "c/1") }, "GET /v1/billing/statements/2026-11/c%2F1", "",
+    "billing.statement" => [lambda { |c|
+                              c.billing.statement("2026-11", "c/1")
+                            }, "GET /v1/billing/statements/2026-11/c%2F1", "",
                             nil, InnoAI::Statement],
-    "billing.statement_csv" => [->(c) { c.billing.statement_csv("2026-11", "c") }, "GET /v1/billing/statements/2026-11/c",
+    "billing.statement_csv" => [lambda { |c|
+                                  c.billing.statement_csv("2026-11", "c")
+                                }, "GET /v1/billing/statements/2026-11/c",
                                 "format=csv", nil, InnoAI::Download],
-    "webhooks.create" => [->(c) { c.webhooks.create(url: "https://x/", event_types: ["key.*"], headers: { "x-a" => "b" }) },
-                          "POST /v1/webhooks", "", { url: "https://x/", event_types: ["key.*"], headers: { "x-a": "b" } },
+    "webhooks.create" => [lambda { |c|
+                            c.webhooks.create(url: "https://x/", event_types: ["key.*"], headers: { "x-a" => "b" })
+                          },
+                          "POST /v1/webhooks", "", { url: "https://x/", event_types: ["key.*"],
+                                                     headers: { "x-a": "b" } },
                           InnoAI::WebhookEndpoint],
     "webhooks.list" => [->(c) { c.webhooks.list }, "GET /v1/webhooks", "", nil, InnoAI::Page],
     "webhooks.get" => [->(c) { c.webhooks.get("whe_1") }, "GET /v1/webhooks/whe_1", "", nil, InnoAI::WebhookEndpoint],
     "webhooks.update" => [->(c) { c.webhooks.update("whe_1", description: nil, disabled: false) },
-                          "PATCH /v1/webhooks/whe_1", "", { description: nil, disabled: false }, InnoAI::WebhookEndpoint],
+                          "PATCH /v1/webhooks/whe_1", "", { description: nil, disabled: false },
+                          InnoAI::WebhookEndpoint],
     "webhooks.delete" => [->(c) { c.webhooks.delete("whe_1") }, "DELETE /v1/webhooks/whe_1", "", nil, NilClass],
     "webhooks.rotate_secret" => [->(c) { c.webhooks.rotate_secret("whe_1", overlap: 0) },
                                  "POST /v1/webhooks/whe_1/rotate-secret", "", { overlap: 0 }, InnoAI::WebhookEndpoint],
@@ -116,7 +136,8 @@ class ResourcesTest < Minitest::Test
     "webhooks.stream" => [->(c) { c.webhooks.stream.each_frame.first }, "GET /v1/webhooks/stream", "", nil,
                           InnoAI::EventDecoder::Frame],
     "audit.list" => [->(c) { c.audit.list(action: "key.*", actor_id: "a", target_id: "t", limit: 2, **SPAN) },
-                     "GET /v1/audit", "action=key.*&actor_id=a&target_id=t&#{SPAN_QUERY}&limit=2", nil, InnoAI::AuditPage],
+                     "GET /v1/audit", "action=key.*&actor_id=a&target_id=t&#{SPAN_QUERY}&limit=2", nil,
+                     InnoAI::AuditPage],
     "audit.export_jsonl" => [->(c) { c.audit.export_jsonl(from: "2026-11-01T00:00:00Z") }, "GET /v1/audit",
                              "from=2026-11-01T00%3A00%3A00Z&format=jsonl", nil, InnoAI::Download],
     "tiers" => [->(c) { c.tiers }, "GET /v1/tiers", "", nil, InnoAI::AccessMatrix]
@@ -172,7 +193,8 @@ class ResourcesTest < Minitest::Test
 
   def test_a_page_of_usage_says_what_it_is_about
     bucket = { model: "m", requests: 2, cost: "0.012" }
-    answer = { data: [bucket], next_cursor: nil, from: "2026-11-01T00:00:00Z", to: "2026-12-01T00:00:00Z", currency: "USD" }
+    answer = { data: [bucket], next_cursor: nil, from: "2026-11-01T00:00:00Z", to: "2026-12-01T00:00:00Z",
+               currency: "USD" }
     Scripted.server.script("GET /v1/billing/usage" => [{ json: answer }])
     page = client.billing.usage(group_by: [:model])
     assert_equal [Time.utc(2026, 11), Time.utc(2026, 12), "USD"], [page.from, page.to, page.currency]
@@ -205,7 +227,9 @@ class ResourcesTest < Minitest::Test
                     ->(c) { c.keys.get(InnoAI::ApiKey.new(id: "key_1")) },
                     ->(c) { c.keys.create(name: "n", budgets: { monthly: 0.1 }) },
                     ->(c) { c.keys.create(name: "n", expires_at: 17) }, ->(c) { c.billing.usage(group_by: "day") }],
-      ArgumentError => [->(c) { c.customers.get("") }, ->(c) { c.customers.get("..") }, ->(c) { c.customers.delete(".") },
+      ArgumentError => [->(c) { c.customers.get("") }, ->(c) { c.customers.get("..") }, lambda { |c|
+                                                                                          c.customers.delete(".")
+                                                                                        },
                         ->(c) { c.keys.rotate("sk-inno-x") },
                         ->(c) { c.keys.create(name: "n", budgets: { monthly: BigDecimal("NaN") }) },
                         ->(c) { c.keys.create }, ->(c) { c.keys.create(name: "n", colour: "blue") }]
@@ -221,8 +245,11 @@ class ResourcesTest < Minitest::Test
     Scripted.server.script("POST /v1/responses" => [stream])
     first = client.responses.create(model: "m", input: "Hi", stream: true).first
     assert_equal ["response.output_text.delta", "Hi"], [first.type, first[:delta]]
-    piece = { headers: { "content-type" => "text/event-stream" }, text: "data: {\"choices\":[{\"text\":\"Hi\"}]}\n\ndata: [DONE]\n\n" }
+    piece = { headers: { "content-type" => "text/event-stream" },
+              text: "data: {\"choices\":[{\"text\":\"Hi\"}]}\n\ndata: [DONE]\n\n" }
     Scripted.server.script("POST /v1/completions" => [piece])
-    assert_equal(["Hi"], client.completions.create(model: "m", prompt: "x", stream: true).map { |c| c.choices.first.text })
+    assert_equal(["Hi"], client.completions.create(model: "m", prompt: "x", stream: true).map do |c|
+                           c.choices.first.text
+                         end)
   end
 end

@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-require "pp"
+require "pp" # rubocop:disable Lint/RedundantRequireStatement -- pretty_inspect comes with it
 require "yaml"
 
 require_relative "helper"
@@ -13,7 +13,7 @@ class SecretsTest < Minitest::Test
 
   def shown(*things)
     things.flat_map do |thing|
-      [thing.inspect, thing.to_s, "#{thing}", thing.pretty_inspect, JSON.generate([thing]), YAML.dump(thing),
+      [thing.inspect, thing.to_s, thing.pretty_inspect, JSON.generate([thing]), YAML.dump(thing),
        within(thing)]
     end.join("\n")
   end

@@ -20,7 +20,8 @@ class TokenKeeperTest < Minitest::Test
   end
 
   def keeper
-    @keeper ||= InnoAI::TokenKeeper.new(mint: -> { @mint.call }, refresh: ->(with) { @refresh.call(with) }, clock: -> { @now })
+    refresh = ->(with) { @refresh.call(with) }
+    @keeper ||= InnoAI::TokenKeeper.new(mint: -> { @mint.call }, refresh: refresh, clock: -> { @now })
   end
 
   def fails(status = 503)
@@ -98,7 +99,7 @@ class TokenKeeperTest < Minitest::Test
       go.pop
       raise InnoAI::APIConnectionError, "no"
     end
-    threads = Array.new(8) { Thread.new { keeper.bearer rescue $!.class } }
+    threads = Array.new(8) { Thread.new { problem { keeper.bearer }.class } }
     begun.pop
     Thread.pass until threads.all? { |thread| thread.status == "sleep" }
     go << true

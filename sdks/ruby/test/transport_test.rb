@@ -159,7 +159,9 @@ class TransportTest < Minitest::Test
   end
 
   def test_what_is_no_http_is_a_connection_error
-    with_peer(->(peer, socket, _) { peer.read(socket) && socket.write("SSH-2.0-x\r\n\r\n") }, max_retries: 0) do |_, client|
+    with_peer(lambda { |peer, socket, _|
+                peer.read(socket) && socket.write("SSH-2.0-x\r\n\r\n")
+              }, max_retries: 0) do |_, client|
       assert_instance_of InnoAI::APIConnectionError, problem { client.auth.validate }
     end
   end

@@ -4,13 +4,13 @@ require "socket"
 
 # A webhook receiver: takes every delivery, and hands it to whoever waits.
 class Receiver
-  # A delivery as it came.
+  # A delivery as it came; names of headers in lower case.
   Delivery = Struct.new(:headers, :body)
 
   def initialize
     @server = TCPServer.new("127.0.0.1", 0)
     @came = Queue.new
-    @thread = Thread.new { serve(@server.accept) while true }
+    @thread = Thread.new { loop { serve(@server.accept) } }
   end
 
   def url
@@ -34,10 +34,9 @@ class Receiver
     headers = {}
     while (field = socket.gets) && field != "\r\n"
       name, value = field.chomp.split(": ", 2)
-      headers[name] = value
+      headers[name.downcase] = value
     end
-    length = headers.to_h { |name, value| [name.downcase, value] }.fetch("content-length").to_i
-    @came << Delivery.new(headers, socket.read(length))
+    @came << Delivery.new(headers, socket.read(headers.fetch("content-length").to_i))
     socket.write("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
   ensure
     socket.close
