@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
+import time
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,18 +16,21 @@ from innoai.access.tiers import DEFAULT_TIERS
 from innoai.access.tokens import REFRESH_LIFETIME, mint
 from innoai.config import TokenSettings
 from innoai.errors import InnoError
+from innoai.fresh_ids import fresh_id
 from innoai.keyring import keyring as keyring_module
+from innoai.keyring.bindings import Bindings
 from innoai.keyring.feed import ChangeFeed
 from innoai.keyring.keyring import Keyring, effective_rate_limit
+from innoai.limiter import MemoryLimiter
 from innoai.store import api_keys, changes, customers, signing_keys
 from innoai.store.secrets import Secrets
 from innoai.store.tables import accounts as accounts_table
 from innoai.store.tables import signing_keys as signing_keys_table
 from tests.keyring.replica import MAX_STALE, Clock, Replica, open_replica
-from tests.support.stores import ACCOUNT, NOW, SECRETS, new_key
+from tests.support.stores import ACCOUNT, NOW, SECRETS, add_customer, add_key, new_key
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -511,7 +516,7 @@ async def test_memory_holds_no_more_than_its_bounds(here: Replica, monkeypatch: 
     memories = (
         keyring._key_ids,
         keyring._principals,
-        keyring._keys_of_customer,
+        keyring._bindings,
         keyring._customers,
         keyring._customer_pks,
         keyring._claims,
@@ -529,7 +534,63 @@ async def test_a_rotated_key_leaves_nothing_behind_with_its_customer(here: Repli
         await here.keyring.resolve(new_key(number))
         await here.revoke_key(record.id)
         await here.heed()
-    assert here.keyring._keys_of_customer == {}
+    assert len(here.keyring._bindings) == 0
+
+
+def weight(thing: object, seen: set[int] | None = None) -> int:
+    """Bytes of an object with all that it holds, each counted once."""
+    seen = set() if seen is None else seen
+    if thing is None or id(thing) in seen:
+        return 0
+    seen.add(id(thing))
+    held: Iterable[object] = ()
+    if isinstance(thing, dict):
+        held = (*thing.keys(), *thing.values())
+    elif isinstance(thing, tuple | list | set | frozenset):
+        held = thing
+    elif isinstance(thing, msgspec.Struct):
+        held = msgspec.structs.astuple(thing)
+    elif isinstance(thing, Bindings):
+        held = (thing._bound,)
+    elif isinstance(thing, MemoryLimiter):
+        held = (thing._arrivals,)
+    return sys.getsizeof(thing) + sum(weight(each, seen) for each in held)
+
+
+async def test_a_key_in_memory_takes_less_than_a_kilobyte(here: Replica) -> None:
+    async def ask(numbers: range) -> None:
+        for number in numbers:
+            key = principal(await here.keyring.resolve(new_key(number))).key
+            limiter.take_now(key.id, key.rate_limit)
+            here.keyring.note_use(key.id, here.clock.now + number)
+
+    limiter, count = MemoryLimiter(time.monotonic_ns), 120
+    async with here.database.write() as connection:
+        for number in range(2 * count):
+            customer = await add_customer(connection, number)
+            bound: dict[str, object] = {"customer_pk": customer.id, "customer_id": customer.customer_id}
+            made: dict[str, object] = {"id": fresh_id("key"), "expires_at": NOW + 86_400 + number, **bound}
+            await add_key(connection, number, models=("one", "two"), rate_limit=1000 + number, **made)
+    await here.heed()
+    memories = [value for value in vars(here.keyring).values() if isinstance(value, dict | Bindings)]
+    await ask(range(count))
+    before = weight((memories, limiter))
+    await ask(range(count, 2 * count))
+    assert 500 < (weight((memories, limiter)) - before) / count < 1024
+
+
+async def test_keys_share_what_is_known_of_their_account(here: Replica) -> None:
+    for number in (1, 2):
+        await here.add_key(number)
+    one, other = [principal(await here.keyring.resolve(new_key(number))) for number in (1, 2)]
+    assert one.account is other.account
+    async with here.database.write() as connection:
+        await connection.execute(update(accounts_table).values(disabled=True))
+        await changes.announce(connection, changes.ACCOUNT, ACCOUNT.id, NOW)
+    await here.heed()
+    assert [principal(await here.keyring.resolve(new_key(number))).account.disabled for number in (1, 2)] == [
+        True
+    ] * 2
 
 
 async def test_revocations_are_forgotten_once_nothing_they_concern_can_live(
@@ -555,6 +616,33 @@ async def test_when_a_key_was_last_used_is_written_at_a_flush(here: Replica) -> 
         stored = await api_keys.get(connection, record.id)
     assert stored is not None
     assert stored.last_used_at == NOW + 2
+
+
+async def test_many_uses_are_written_in_transactions_that_hold_nobody_up(
+    here: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keyring_module, "USE_BATCH", 2)
+    records = [await here.add_key(number) for number in range(5)]
+    for record in records:
+        here.keyring.note_use(record.id, NOW + 1)
+    written: list[int] = []
+    note_use = api_keys.note_use
+
+    async def noted(connection: AsyncConnection, used: dict[str, float]) -> None:
+        written.append(len(used))
+        if len(written) == 2:
+            here.keyring.note_use(records[0].id, NOW + 2)
+            raise InnoError("service_unavailable")
+        await note_use(connection, used)
+
+    monkeypatch.setattr(api_keys, "note_use", noted)
+    with pytest.raises(InnoError):
+        await here.keyring.flush_use()
+    await here.keyring.flush_use()
+    assert written == [2, 2, 2, 1]
+    async with here.database.read() as connection:
+        stored = [await api_keys.get(connection, record.id) for record in records]
+    assert [record and record.last_used_at for record in stored] == [NOW + 2, *[NOW + 1] * 4]
 
 
 async def test_a_flush_that_failed_is_made_up_for_by_the_next(here: Replica) -> None:

@@ -1,7 +1,8 @@
 """Who a credential stands for: the facts that the store holds of it, frozen.
 
 Structs rather than dataclasses, here and in decide.py: a request makes some, and a frozen
-dataclass takes ten times as long to make.
+dataclass takes ten times as long to make. The garbage collector does not follow them (`gc=False`):
+nothing that they hold leads back to them, and a million of them in memory would be gone through each time.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from innoai.access.tokens import Claims
 from innoai.errors import Refusal
 
 
-class Account(Struct, frozen=True):
+class Account(Struct, frozen=True, gc=False):
     """A tenant of this installation. `features` are its tier's."""
 
     id: str
@@ -27,7 +28,7 @@ class Account(Struct, frozen=True):
     budgets: tuple[Budget, ...] = ()
 
 
-class Customer(Struct, frozen=True):
+class Customer(Struct, frozen=True, gc=False):
     """The account's own end customer: `id` is ours (`cus_…`), `customer_id` the account's.
 
     `rate_limit` in requests a minute, of all its credentials together; None is no limit of its own.
@@ -45,7 +46,7 @@ class Customer(Struct, frozen=True):
         return self.rate_limit is not None or bool(self.budgets)
 
 
-class ApiKey(Struct, frozen=True):
+class ApiKey(Struct, frozen=True, gc=False):
     """What a decision needs of a key. Times in Unix seconds; `rate_limit` in requests a minute."""
 
     id: str
@@ -65,7 +66,7 @@ class Member(Struct, frozen=True):
     role: str
 
 
-class Principal(Struct, frozen=True):
+class Principal(Struct, frozen=True, gc=False):
     """A live or once live credential, resolved: a key, a token minted from one, or a member's session.
 
     A member's `key` holds the bounds of the role under the member's id; see roles.member_principal.

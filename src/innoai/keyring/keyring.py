@@ -9,6 +9,7 @@ answer is 503, not a guess.
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,6 +24,7 @@ from innoai.access.roles import member_principal
 from innoai.access.scopes import scope_set
 from innoai.access.tokens import REFRESH_LIFETIME, is_token_shaped
 from innoai.errors import InnoError, refusal
+from innoai.keyring.bindings import Bindings
 from innoai.store import accounts, api_keys, budgets, changes, customers, sessions, signing_keys, tokens
 
 if TYPE_CHECKING:
@@ -46,6 +48,9 @@ MAX_KEYS = 1_000_000
 MAX_CUSTOMERS = 1_000_000
 MAX_TOKENS = 100_000
 MEMBER_PREFIX = "mem_"
+USE_BATCH = 200
+"""Keys whose last use is written in one transaction: many would hold up the requests meanwhile."""
+
 _FILL_ATTEMPTS = 5
 _SEEN_BYTES = 32
 
@@ -84,7 +89,9 @@ class Keyring:
         # A digest names its key for ever, so only what is known about the id is ever forgotten.
         self._key_ids: dict[bytes, str] = {}
         self._principals: dict[str, Principal] = {}
-        self._keys_of_customer: dict[str, set[str]] = {}
+        # The keys of an account share what is known of it.
+        self._accounts: dict[str, Account] = {}
+        self._bindings = Bindings()
         self._customers: dict[str, Customer] = {}
         self._customer_pks: dict[tuple[str, str], str] = {}
         self._claims: dict[bytes, Claims] = {}
@@ -105,7 +112,8 @@ class Keyring:
         """Forget everything; read the signing keys and the revocations that still matter."""
         now = self._clock()
         self._principals.clear()
-        self._keys_of_customer.clear()
+        self._accounts.clear()
+        self._bindings.clear()
         self._customers.clear()
         self._customer_pks.clear()
         self._revoked = await tokens.live_revocations(connection, now)
@@ -121,11 +129,12 @@ class Keyring:
                     self._forget(change.subject)
                 case changes.CUSTOMER:
                     self._customers.pop(change.subject, None)
-                    for key_id in tuple(self._keys_of_customer.get(change.subject, ())):
+                    for key_id in self._bindings.of(change.subject):
                         self._forget(key_id)
                 case changes.ACCOUNT:
                     self._principals.clear()
-                    self._keys_of_customer.clear()
+                    self._accounts.clear()
+                    self._bindings.clear()
                 case changes.REVOCATION:
                     self._note_revocation(change.subject)
 
@@ -297,14 +306,14 @@ class Keyring:
 
     async def flush_use(self) -> None:
         """Write when keys were last used."""
-        used, self._used = self._used, {}
-        if used:
-            try:
+        used, self._used = list(self._used.items()), {}
+        try:
+            while used:
                 async with self._database.write() as connection:
-                    await api_keys.note_use(connection, used)
-            except InnoError:
-                self._used = used | self._used
-                raise
+                    await api_keys.note_use(connection, dict(used[-USE_BATCH:]))
+                del used[-USE_BATCH:]
+        finally:
+            self._used = dict(used) | self._used
 
     # Memory.
 
@@ -344,16 +353,13 @@ class Keyring:
                 self._forget(next(iter(self._principals)))
             self._principals[principal.key.id] = principal
             if principal.customer is not None:
-                self._keys_of_customer.setdefault(principal.customer.id, set()).add(principal.key.id)
+                self._bindings.add(principal.customer.id, principal.key.id)
         return principal
 
     def _forget(self, key_id: str) -> None:
         principal = self._principals.pop(key_id, None)
         if principal is not None and principal.customer is not None:
-            siblings = self._keys_of_customer[principal.customer.id]
-            siblings.remove(key_id)
-            if not siblings:
-                del self._keys_of_customer[principal.customer.id]
+            self._bindings.remove(principal.customer.id, key_id)
 
     def _keep_customer(self, record: CustomerRecord, applying: tuple[Budget, ...]) -> Customer:
         customer = Customer(record.id, record.customer_id, record.disabled, record.rate_limit, applying)
@@ -427,7 +433,7 @@ class Keyring:
         )
 
     def _account(self, record: AccountRecord, tier: Tier, applying: Iterable[Budget]) -> Account:
-        return Account(
+        account = Account(
             record.id,
             record.tier,
             record.disabled,
@@ -435,6 +441,12 @@ class Keyring:
             record.currency or self._currency,
             _of(applying, record.id),
         )
+        # All its keys hold the same one, until something else is known of it.
+        known = self._accounts.get(account.id)
+        if known == account:
+            return known
+        _put(self._accounts, account.id, account, MAX_KEYS)
+        return account
 
     def _tier_of(self, record: AccountRecord) -> Tier:
         tier = self.tiers.get(record.tier)
@@ -458,8 +470,14 @@ def effective_models(models: Collection[str] | None, tier: Tier) -> frozenset[st
     """The models that a key may use: its own, of those the tier's; None where neither names any."""
     if models is None or tier.models is None:
         named = tier.models if models is None else models
-        return None if named is None else frozenset(named)
-    return frozenset(models) & frozenset(tier.models)
+        return None if named is None else _shared_models(frozenset(named))
+    return _shared_models(frozenset(models) & frozenset(tier.models))
+
+
+@lru_cache(maxsize=4096)
+def _shared_models(models: frozenset[str]) -> frozenset[str]:
+    """One object per combination: many keys have the same."""
+    return models
 
 
 def _put(memory: dict[K, T], key: K, value: T, most: int) -> None:
