@@ -14,6 +14,7 @@ from innoai.cli import (
     audit,
     billing,
     customers,
+    importing,
     keys,
     members,
     output,
@@ -81,6 +82,7 @@ app.add_typer(members.app, name="members")
 app.add_typer(billing.app, name="billing")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(audit.app, name="audit")
+app.add_typer(importing.app, name="import")
 app.add_typer(accounts.app, name="accounts")
 
 
