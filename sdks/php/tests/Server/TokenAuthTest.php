@@ -33,8 +33,8 @@ final class TokenAuthTest extends ServerTestCase
         try {
             $tenant->models->list();
             self::fail('A disabled customer was served.');
-        } catch (InvalidApiKey $refusal) {
-            self::assertSame(401, $refusal->status);
+        } catch (InsufficientPermissions $refusal) {
+            self::assertStringContainsString('disabled', $refusal->getMessage());
         }
         $this->client->customers->update($id, ['disabled' => false]);
         self::assertCount(1, $tenant->models->list()->data);
