@@ -11,53 +11,78 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import load, machine, report, upstream
+from benchmarks.parts import PARTS
 from benchmarks.peers import PEERS, QUICK_PEERS
-from benchmarks.processes import BenchError, cpu_seconds, resident_bytes
+from benchmarks.processes import BenchError, anonymous_bytes
 from benchmarks.workloads import QUICK_WORKLOADS, WORKLOADS, Workload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from benchmarks.peers.peer import Peer, Target
 
 RESULTS = Path(__file__).with_name("results")
 WARM_UP_SECONDS = 1.0
+ROUNDS = 3
 
 
 def main() -> int:
     """0 after a whole run, 1 when it could not be made; the figures themselves never fail it."""
     options = _options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # unwinds, and so stops what was started
-    usual, workloads = (PEERS, WORKLOADS) if options.full else (QUICK_PEERS, QUICK_WORKLOADS)
-    peers = [peer for peer in PEERS if peer.name in options.peers] if options.peers else usual
     try:
         machine.require_programs()
-        with ExitStack() as stack:
-            run = Run(stack, peers, options.rounds, options.seconds)
-            samples = list(run.measure(workloads))
+        if options.part:
+            print(report.figures_table(_figures(options.part, options.rounds)))
+        else:
+            _compare(options)
     except BenchError as error:
         print(error, file=sys.stderr)
         return 1
-    rows = report.rows(samples)
-    print(report.table(rows))
-    if not options.peers:
-        command = "make bench-full" if options.full else "make bench"
-        measured = [peer for peer in peers if peer.name not in run.left_out]
-        facts = machine.facts(measured, options.rounds, options.seconds)
-        name = "full" if options.full else "latest"
-        report.write(RESULTS, name, command, rows, {**facts, **run.left_out})
     return 0
+
+
+def _compare(options: argparse.Namespace) -> None:
+    usual, workloads = (PEERS, WORKLOADS) if options.full else (QUICK_PEERS, QUICK_WORKLOADS)
+    peers = [peer for peer in PEERS if peer.name in options.peers] if options.peers else usual
+    rounds = options.rounds or ROUNDS
+    with ExitStack() as stack:
+        run = Run(stack, peers, rounds, options.seconds)
+        rows = report.rows(list(run.measure(workloads)))
+    print(report.table(rows))
+    if options.peers:
+        return
+    figures = _figures(PARTS, None) if options.full else {}
+    if figures:
+        print(report.figures_table(figures))
+    measured = [peer for peer in peers if peer.name not in run.left_out]
+    facts = {**machine.facts(measured, rounds, options.seconds), **run.left_out}
+    name, command = ("full", "make bench-full") if options.full else ("latest", "make bench")
+    report.write(RESULTS, name, command, facts, rows, figures)
+
+
+def _figures(parts: Iterable[str], rounds: int | None) -> dict[str, float]:
+    """What these parts measure, each with its own number of rounds unless told."""
+    figures: dict[str, float] = {}
+    for name in parts:
+        print(f"part {name}", file=sys.stderr)
+        part = PARTS[name]
+        with tempfile.TemporaryDirectory(prefix="innoai-bench-") as folder:
+            figures |= part.measure(Path(folder), rounds or part.rounds)
+    return figures
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "--full", action="store_true", help="every peer and workload, instead of the quick ones"
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--full", action="store_true", help="every peer, workload and part; else the quick ones"
     )
-    parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds (default: 3)")
-    parser.add_argument("--seconds", type=float, default=4, help="of load in each (default: 4)")
     names = [peer.name for peer in PEERS]
     parser.add_argument("--peers", nargs="+", choices=names, help="these alone; writes no result")
+    what.add_argument("--part", nargs="+", choices=PARTS, help="these parts alone; writes no result")
+    parser.add_argument("--rounds", type=int, help=f"interleaved rounds ({ROUNDS}; a part has its own)")
+    parser.add_argument("--seconds", type=float, default=4, help="of load in each (default: 4)")
     return parser.parse_args()
 
 
@@ -98,21 +123,21 @@ class Run:
             return None
 
     def _sample(self, workload: Workload, peer: Peer, target: Target, seconds: float) -> report.Sample | None:
-        before = _spent(target)
         url, headers = peer.url(target, workload), peer.headers(target, workload)
+        pids = (target.pid, *target.beside)
         try:
-            seen = load.post(url, workload.request, headers, seconds, workload.connections)
+            seen = load.post(url, workload.request, headers, seconds, workload.connections, pids=pids)
         except BenchError as error:
             self._leave_out(peer, f"{peer.name}, {workload.title}", error)
             return None
         return report.Sample(
             peer=peer.name,
             workload=workload.name,
-            cpu_us=(_spent(target) - before) / seen.requests * 1e6,
+            cpu_us=seen.cpu_us,
             rate=seen.rate,
             p50_ms=seen.p50_ms,
             p99_ms=seen.p99_ms,
-            memory_mb=sum(map(resident_bytes, (target.pid, *target.beside))) / 1e6,
+            memory_mb=sum(map(anonymous_bytes, pids)) / 1e6,
         )
 
     def _leave_out(self, peer: Peer, what: str, error: BenchError) -> None:
@@ -123,10 +148,6 @@ class Run:
 
     def _folder(self) -> Path:
         return Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="innoai-bench-")))
-
-
-def _spent(target: Target) -> float:
-    return sum(map(cpu_seconds, (target.pid, *target.beside)))
 
 
 if __name__ == "__main__":

@@ -66,13 +66,40 @@ def running(
         _stop(process)
 
 
+def output_of(
+    command: Sequence[str],
+    *,
+    core: int,
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    given: str = "",
+) -> str:
+    """What `command` writes to its standard output, run to its end in `folder` on `core`.
+
+    Raises:
+        BenchError: its exit status is another than 0; the message is what it wrote to standard error.
+    """
+    run = subprocess.run(
+        ["taskset", "-c", str(core), *command],
+        cwd=folder,
+        env={**os.environ, **(environment or {})},
+        input=given,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode:
+        raise BenchError(run.stderr or run.stdout or f"{command!r} failed")
+    return run.stdout
+
+
 def cpu_seconds(pid: int) -> float:
     """User and system time that `pid` and its living descendants have spent: proc(5), fields 14 and 15."""
     return sum(_ticks(member) for member in _family(pid)) / TICKS_PER_SECOND
 
 
-def resident_bytes(pid: int) -> int:
-    """Memory of `pid` and its living descendants that is not in a file: RssAnon of proc(5)."""
+def anonymous_bytes(pid: int) -> int:
+    """Memory of `pid` and its living descendants that is in no file: RssAnon of proc(5)."""
     return sum(_anonymous(member) for member in _family(pid))
 
 

@@ -69,23 +69,50 @@ def table(rows_: Sequence[Row]) -> str:
         ]
         for row in rows_
     ]
+    return _aligned(lines)
+
+
+def figures_table(figures: Mapping[str, float]) -> str:
+    """Markdown of single figures."""
+    return _aligned([["what", "figure"], *([what, _shown(figure)] for what, figure in figures.items())])
+
+
+def write(
+    folder: Path,
+    name: str,
+    command: str,
+    machine: Mapping[str, str],
+    rows_: Sequence[Row],
+    figures: Mapping[str, float],
+) -> None:
+    """Leave `name`.json, `name`.md and `name`.svg in `folder`. `figures` are those of innoai alone."""
+    folder.mkdir(exist_ok=True)
+    facts = {
+        "command": command,
+        "machine": dict(machine),
+        "rows": [asdict(row) for row in rows_],
+        "figures": dict(figures),
+    }
+    (folder / f"{name}.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+    alone = f"innoai alone:\n\n{figures_table(figures)}\n\n" if figures else ""
+    told = "\n".join(f"- {fact}: {value}" for fact, value in machine.items())
+    (folder / f"{name}.md").write_text(f"# Latest run of `{command}`\n\n{table(rows_)}\n\n{alone}{told}\n")
+    first = [(row.peer, row.cpu_us) for row in rows_ if row.workload == WORKLOADS[0].name]
+    (folder / f"{name}.svg").write_text(plot.bars("CPU µs per request, plain", first))
+
+
+def _aligned(lines: list[list[str]]) -> str:
+    """Rows of cells as Markdown; the first is the heading."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    lines.insert(1, ["-" * width for width in widths])
+    lines = [lines[0], ["-" * width for width in widths], *lines[1:]]
     return "\n".join(
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |"
         for line in lines
     )
 
 
-def write(folder: Path, name: str, command: str, rows_: Sequence[Row], machine: Mapping[str, str]) -> None:
-    """Leave `name`.json, `name`.md and `name`.svg in `folder`."""
-    folder.mkdir(exist_ok=True)
-    facts = {"command": command, "machine": dict(machine), "rows": [asdict(row) for row in rows_]}
-    (folder / f"{name}.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
-    told = "\n".join(f"- {fact}: {value}" for fact, value in machine.items())
-    (folder / f"{name}.md").write_text(f"# Latest run of `{command}`\n\n{table(rows_)}\n\n{told}\n")
-    first = [(row.peer, row.cpu_us) for row in rows_ if row.workload == WORKLOADS[0].name]
-    (folder / f"{name}.svg").write_text(plot.bars("CPU µs per request, plain", first))
+def _shown(figure: float) -> str:
+    return f"{figure:,.0f}" if figure >= 1000 else f"{figure:.1f}" if figure >= 10 else f"{figure:.3f}"
 
 
 def _order(pair: tuple[str, str]) -> int:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from benchmarks import load
 from benchmarks.installation import Installation
-from benchmarks.processes import cpu_seconds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,9 +30,16 @@ def measure(folder: Path, rounds: int) -> dict[str, float]:
         for _ in range(rounds):
             for name, (method, path) in QUESTIONS.items():
                 body = "{}" if method == "POST" else ""
-                before = cpu_seconds(replica.pid)
-                seen = load.post(replica.origin + path, body, headers, SECONDS, CONNECTIONS, method)
-                spent[name].append((cpu_seconds(replica.pid) - before) / seen.requests * 1e6)
+                seen = load.post(
+                    replica.origin + path,
+                    body,
+                    headers,
+                    SECONDS,
+                    CONNECTIONS,
+                    pids=(replica.pid,),
+                    method=method,
+                )
+                spent[name].append(seen.cpu_us)
                 rates[name].append(seen.rate)
     figures = {f"{name}, CPU µs/request": median(values) for name, values in spent.items()}
     return figures | {f"{name}, requests/s": median(values) for name, values in rates.items()}
