@@ -196,6 +196,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         database=database,
         secrets=secrets,
         keyring=keyring,
+        mint=mint,
         control_plane=control_plane,
         trusted_proxies=proxies,
         clock=time.time,
