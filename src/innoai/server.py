@@ -11,6 +11,7 @@ import signal
 import socket
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -239,9 +240,15 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
 class Server(uvicorn.Server):
     """uvicorn's server, which ends with status 0 when it is asked to stop, and watches its callers' time."""
 
-    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
+    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event, started: Callable[[], None]) -> None:
         super().__init__(config)
         self._stopping = stopping
+        self._started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and only then say so: who reads it may connect, or stop it."""
+        await super().startup(sockets)
+        self._started()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -296,8 +303,8 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*COLLECTOR_THRESHOLDS)
-        log.info("listening", address=_address_of(listener), models=list(settings.models))
-        await Server(config, application.stopping).serve(sockets=[listener])
+        started = partial(log.info, "listening", address=_address_of(listener), models=list(settings.models))
+        await Server(config, application.stopping, started).serve(sockets=[listener])
 
 
 async def _check_accounts(settings: Settings, database: Database) -> None:
