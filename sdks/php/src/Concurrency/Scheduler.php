@@ -71,13 +71,7 @@ final class Scheduler
     /** Let go on whoever can; if nobody can, rest. */
     private function turn(): void
     {
-        $polls = [];
-        foreach ($this->waits as $wait) {
-            if ($wait->poll !== null) {
-                $polls[spl_object_id($wait->poll)] = $wait->poll;
-            }
-        }
-        foreach ($polls as $poll) {
+        foreach (Wait::pollsOf($this->waits) as $poll) {
             $poll->drive();
         }
         $moved = false;
@@ -110,6 +104,6 @@ final class Scheduler
             return;
         }
         // A suspension that is not ours, by code of the caller's, goes on at the next turn.
-        $this->waits[$key] = $wait instanceof Wait ? $wait : new Wait(static fn (): bool => true, null, null);
+        $this->waits[$key] = $wait instanceof Wait ? $wait : new Wait(static fn (): bool => true, null, []);
     }
 }

@@ -14,12 +14,49 @@ final class Wait
     /**
      * @param \Closure(): bool $ready
      * @param float|null $until monotonic seconds at which it goes on in any case
+     * @param list<Poll> $polls what has to be driven meanwhile
      */
     public function __construct(
-        public readonly \Closure $ready,
+        private readonly \Closure $ready,
         public readonly ?float $until,
-        public readonly ?Poll $poll,
+        public readonly array $polls,
     ) {
+    }
+
+    /**
+     * One that is over as soon as one of these is.
+     *
+     * @param non-empty-array<self> $waits
+     */
+    public static function forAny(array $waits): self
+    {
+        $ready = static function () use ($waits): bool {
+            foreach ($waits as $wait) {
+                if ($wait->isOver()) {
+                    return true;
+                }
+            }
+            return false;
+        };
+        $moments = array_filter(array_map(static fn (self $wait): ?float => $wait->until, $waits));
+        return new self($ready, $moments === [] ? null : min($moments), self::pollsOf($waits));
+    }
+
+    /**
+     * What has to be driven for these, each once.
+     *
+     * @param array<self> $waits
+     * @return list<Poll>
+     */
+    public static function pollsOf(array $waits): array
+    {
+        $polls = [];
+        foreach ($waits as $wait) {
+            foreach ($wait->polls as $poll) {
+                $polls[spl_object_id($poll)] = $poll;
+            }
+        }
+        return array_values($polls);
     }
 
     public function isOver(): bool

@@ -29,7 +29,7 @@ final class Waiting
      */
     public static function until(\Closure $ready, ?float $until, ?Poll $poll): void
     {
-        $wait = new Wait($ready, $until, $poll);
+        $wait = new Wait($ready, $until, $poll === null ? [] : [$poll]);
         if (Scheduler::isRunningThis()) {
             \Fiber::suspend($wait);
             return;
@@ -55,23 +55,20 @@ final class Waiting
      */
     public static function rest(array $waits): void
     {
-        $polls = [];
-        $seconds = self::LONGEST_REST;
-        foreach ($waits as $wait) {
-            if ($wait->until !== null) {
-                $seconds = min($seconds, max(0.0, $wait->until - self::now()));
-            }
-            if ($wait->poll !== null) {
-                $polls[spl_object_id($wait->poll)] = $wait->poll;
-            }
+        $wait = Wait::forAny($waits);
+        if (Scheduler::isRunningThis()) {
+            // Calls side by side within a call: the fibers around them go on as well, and may be what these wait for.
+            \Fiber::suspend($wait);
+            return;
         }
-        if ($polls === []) {
+        $seconds = min(self::LONGEST_REST, max(0.0, ($wait->until ?? INF) - self::now()));
+        if ($wait->polls === []) {
             self::block($seconds);
-        } elseif (count($polls) === 1) {
-            current($polls)->rest($seconds);
+        } elseif (count($wait->polls) === 1) {
+            $wait->polls[0]->rest($seconds);
         } else {
             // Nothing can wait for several of them at once, so each gets a moment.
-            foreach ($polls as $poll) {
+            foreach ($wait->polls as $poll) {
                 $poll->rest(min($seconds, 0.001));
             }
         }

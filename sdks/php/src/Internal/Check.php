@@ -49,7 +49,7 @@ final class Check
             throw new InvalidArgument("{$name} is an array of texts by their names.");
         }
         foreach ($value as $field => $text) {
-            if (preg_match('/\A[!#$%&\'*+.^_`|~0-9A-Za-z-]+\z/', (string) $field) !== 1) {
+            if (!is_string($field) || preg_match('/\A[!#$%&\'*+.^_`|~0-9A-Za-z-]+\z/', $field) !== 1) {
                 throw new InvalidArgument("{$name}: a name is no name of a header.");
             }
             if (!is_string($text) || preg_match('/[\x00-\x08\x0a-\x1f\x7f]/', $text) === 1) {

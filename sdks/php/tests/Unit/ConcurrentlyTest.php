@@ -117,6 +117,20 @@ final class ConcurrentlyTest extends ScriptedTestCase
         self::assertSame([], $client->concurrently([]));
     }
 
+    public function testCallsWithinACallMayWaitForTheTokenThatAnotherCallFetches(): void
+    {
+        $pair = ['access_token' => 'a', 'token_type' => 'Bearer', 'expires_in' => 3600, 'refresh_token' => 'r'];
+        self::script([
+            'POST /v1/auth/token' => [['json' => $pair, 'delay' => self::DELAY]],
+            'GET /v1/auth/validate' => [['json' => self::VALID]],
+        ]);
+        $client = self::client(['scopes' => ['inference:read']]);
+        $validate = static fn (): bool => $client->auth->validate()->valid;
+        $within = static fn (): array => $client->concurrently([$validate, $validate]);
+        self::assertSame([true, [true, true], true], $client->concurrently([$validate, $within, $validate]));
+        self::assertCount(5, self::seen());
+    }
+
     public function testAFiberOfTheApplicationIsNotSuspended(): void
     {
         self::script(['GET /v1/auth/validate' => [['json' => self::VALID, 'delay' => 0.05]]]);

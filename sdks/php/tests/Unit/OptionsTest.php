@@ -83,6 +83,7 @@ final class OptionsTest extends ScriptedTestCase
             'a customer that is a number' => [['customer_id' => 7], 'customer_id'],
             'a header with a line end' => [['default_headers' => ['X-A' => "a\r\nb: c"]], 'default_headers'],
             'a header with a space in its name' => [['default_headers' => ['X A' => 'a']], 'default_headers'],
+            'a header as a line' => [['default_headers' => ['X-A: a']], 'default_headers'],
             'a client that is none' => [['http_client' => new \stdClass()], 'http_client'],
         ];
     }
