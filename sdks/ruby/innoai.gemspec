@@ -19,7 +19,4 @@ Gem::Specification.new do |spec|
   spec.extra_rdoc_files = %w[README.md CHANGELOG.md LICENSE]
   spec.require_paths = ["lib"]
   spec.metadata = { "rubygems_mfa_required" => "true" }
-
-  # A part of Ruby; from 3.4 on Bundler asks for it by name.
-  spec.add_dependency "bigdecimal", ">= 3.0", "< 5"
 end

@@ -15,7 +15,7 @@ class RecordTest < Minitest::Test
 
   def test_times_are_times_and_amounts_are_exact
     assert_equal Time.utc(2026, 11, 24, 9, 0, 0.25r), key.created_at
-    assert_equal BigDecimal("0.000000001"), key.budgets.monthly
+    assert_equal InnoAI::Amount.new("0.000000001"), key.budgets.monthly
     assert_equal [nil, nil], [key.expires_at, key.budgets.total]
   end
 
@@ -52,8 +52,8 @@ class RecordTest < Minitest::Test
 
   def test_a_record_can_be_taken_apart
     case key
-    in { id: /\Akey_/ => id, budgets: { monthly: BigDecimal => monthly } }
-      assert_equal ["key_1", BigDecimal("0.000000001")], [id, monthly]
+    in { id: /\Akey_/ => id, budgets: { monthly: InnoAI::Amount => monthly } }
+      assert_equal ["key_1", InnoAI::Amount.new("0.000000001")], [id, monthly]
     end
     assert_raises(NoMatchingPatternError) { key => { name: _ } }
   end

@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require "bigdecimal"
+
 require_relative "helper"
 
 # What each method sends, and that together they reach every route of the server.
@@ -198,7 +200,7 @@ class ResourcesTest < Minitest::Test
     Scripted.server.script("GET /v1/billing/usage" => [{ json: answer }])
     page = client.billing.usage(group_by: [:model])
     assert_equal [Time.utc(2026, 11), Time.utc(2026, 12), "USD"], [page.from, page.to, page.currency]
-    assert_equal [InnoAI::UsageBucket, BigDecimal("0.012"), 2], [page.first.class, page.first.cost, page.first.requests]
+    assert_equal [InnoAI::UsageBucket, InnoAI::Amount.new("0.012"), 2], [page.first.class, page.first.cost, page.first.requests]
   end
 
   def test_a_download_is_read_whole_or_by_lines_and_can_be_closed

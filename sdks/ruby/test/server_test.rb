@@ -5,7 +5,7 @@ require_relative "support/receiver"
 
 # A walk through a real innoai server, with its echo model.
 class ServerTest < Minitest::Test
-  COST = BigDecimal("0.003") # of HELLO: a token in, a token out, at 1000 and 2000 dollars a million
+  COST = InnoAI::Amount.new("0.003") # of HELLO: a token in, a token out, at 1000 and 2000 dollars a million
 
   def setup
     @server = Installation.shared or skip "innoai is not installed: make install, or INNOAI_COMMAND"
@@ -71,11 +71,11 @@ class ServerTest < Minitest::Test
 
   def test_a_keys_life
     made = @admin.keys.create(name: "Ruby", scopes: %w[inference:read inference:write], rate_limit: 1000,
-                              expires_at: Time.now + 3600, budgets: { monthly: BigDecimal("20.5") })
+                              expires_at: Time.now + 3600, budgets: { monthly: InnoAI::Amount.new("20.5") })
     own = with_key(made.key)
     assert_equal [made.id, %w[inference:read inference:write], 1000],
                  own.auth.validate.to_h.values_at(:key_id, :scopes, :rate_limit)
-    assert_equal BigDecimal("20.5"), @admin.keys.get(made.id).budgets.monthly
+    assert_equal InnoAI::Amount.new("20.5"), @admin.keys.get(made.id).budgets.monthly
     assert_nil @admin.keys.update(made.id, expires_at: nil, name: "Ruby 2").expires_at
     error = problem { own.customers.create(customer_id: "not-mine") }
     assert_equal [InnoAI::InsufficientPermissions, "customers:write", 403, "authorization_error"],
@@ -177,9 +177,9 @@ class ServerTest < Minitest::Test
   end
 
   def test_budgets
-    changed = @admin.billing.update_settings(budgets: { monthly: BigDecimal("1000.5"), total: 5000 },
+    changed = @admin.billing.update_settings(budgets: { monthly: "1000.5", total: 5000 },
                                              alert_thresholds: [50, 90])
-    assert_equal [BigDecimal("1000.5"), BigDecimal("5000"), [50, 90]],
+    assert_equal [InnoAI::Amount.new("1000.5"), 5000, [50, 90]],
                  [changed.budgets.monthly, changed.budgets.total, changed.alert_thresholds]
     assert_operator @admin.billing.summary.budgets.first.remaining, :>, 0
     @admin.billing.update_settings(budgets: { monthly: nil, total: nil }, alert_thresholds: nil)

@@ -1,9 +1,9 @@
 # frozen_string_literal: true
 
-require "bigdecimal"
 require "json"
 require "time"
 
+require_relative "amount"
 require_relative "secret"
 
 module InnoAI
@@ -26,7 +26,7 @@ module InnoAI
 
       # Declare a member.
       # @param name [Symbol]
-      # @param type [:time, :amount, Class, Array<Class>, nil] :time is a Time, :amount a BigDecimal, a class
+      # @param type [:time, :amount, Class, Array<Class>, nil] :time is a Time, :amount an {Amount}, a class
       #   of records is one, in an Array many; nil is taken as it comes
       # @param secret [Boolean] whether it is hidden
       # @param reader [Symbol] the method that gives it
@@ -157,8 +157,8 @@ module InnoAI
     end
 
     def amount(value)
-      value.is_a?(String) || value.is_a?(Integer) ? BigDecimal(value) : value
-    rescue ArgumentError
+      value.nil? ? nil : Amount.new(value)
+    rescue ArgumentError, TypeError
       value
     end
 
@@ -172,7 +172,7 @@ module InnoAI
 
     # Whether a value stands for another text than it would be written as.
     def text_of_another?(value)
-      value.is_a?(Time) || value.is_a?(BigDecimal)
+      value.is_a?(Time) || value.is_a?(Amount)
     end
 
     def wire(value, &secret)

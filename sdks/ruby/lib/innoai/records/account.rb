@@ -4,7 +4,7 @@ require_relative "../record"
 
 # Keys, customers, members and tiers.
 module InnoAI
-  # What may be spent in a calendar month (UTC), and altogether; nil is no bound. BigDecimal.
+  # What may be spent in a calendar month (UTC), and altogether; nil is no bound. {Amount}s.
   class Budgets < Record
     attribute :monthly, :amount
     attribute :total, :amount

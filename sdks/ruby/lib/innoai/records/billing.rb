@@ -2,7 +2,7 @@
 
 require_relative "account"
 
-# What was used, what it cost, and what may be spent. Amounts are BigDecimal, durations milliseconds.
+# What was used, what it cost, and what may be spent. Amounts are {Amount}s, durations milliseconds.
 module InnoAI
   # One finished request. cost: nil where nothing was charged. estimated: the upstream did not say how many
   # tokens it were.

@@ -1,10 +1,10 @@
 # frozen_string_literal: true
 
-require "bigdecimal"
 require "date"
 require "securerandom"
 require "time"
 
+require_relative "../amount"
 require_relative "../transport/call"
 
 module InnoAI # rubocop:disable Style/Documentation
@@ -98,24 +98,11 @@ module InnoAI # rubocop:disable Style/Documentation
         end
       end
 
-      # Budgets as they are sent.
+      # Budgets as they are sent; nil takes one away.
       def amounts(budgets)
         return budgets if budgets.nil? || UNSET.equal?(budgets)
 
-        budgets.to_h.transform_values { |value| value && amount(value) }
-      end
-
-      # Raises TypeError on a Float, which is not exact.
-      def amount(value)
-        case value
-        when String then value
-        when Integer then value.to_s
-        when BigDecimal
-          raise ArgumentError, "an amount is a finite number, not #{value}" unless value.finite?
-
-          value.to_s("F")
-        else raise TypeError, "an amount is a BigDecimal, a whole number or a text, not #{value.class}"
-        end
+        budgets.to_h.transform_values { |value| value.nil? ? nil : Amount.new(value).to_s }
       end
 
       # A path with its last segment escaped. Raises ArgumentError on what would lead to another path.
