@@ -2,23 +2,27 @@
 # Python >= 3.11 with venv is all that the machine must bring; PYTHON names another one: make install PYTHON=python3.13
 
 PYTHON ?= python3
+# Processes that run tests side by side, one for each core unless this says otherwise: make test TESTERS=1
+TESTERS ?= auto
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check
 NODE_TESTS := tests/contract/node
 JS_SDK := sdks/js
+PYTEST := $(BIN)/python -m pytest -n $(TESTERS) --dist loadfile
 
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALLED_NODE := $(NODE_TESTS)/node_modules/.installed
 INSTALLED_JS := $(JS_SDK)/node_modules/.installed
 BUILT_JS := $(JS_SDK)/dist/index.js
+ASKED_DEBIAN := $(VENV)/.debian-packages
 DOCS_VENV := .venv-docs
 INSTALLED_DOCS := $(DOCS_VENV)/.installed
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-node install-js install-docs serve test test-parsed check docs bench bench-full format lock clean
+.PHONY: help install install-dev install-node install-js install-debian install-docs serve test test-parsed check docs bench bench-full format lock clean
 
 help:  ## list these words
 	@sed -n 's/^\([a-z][a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -27,7 +31,10 @@ install: $(INSTALLED)  ## make .venv with the server, the CLI and the SDK
 
 install-dev: $(INSTALLED_DEV)  ## install what `test` and `check` need as well
 
-install-node: $(if $(shell command -v npm),$(INSTALLED_NODE))  ## install the Node clients that the contract tests run
+install-debian: $(ASKED_DEBIAN)  ## as root on Debian: install once what tests run of other languages; APT=no leaves it
+
+install-node: install-debian  ## install the Node clients that the contract tests run, where there is npm
+	@! command -v npm >/dev/null || $(MAKE) --no-print-directory $(INSTALLED_NODE)
 
 install-js: install-node  ## build the JavaScript SDK, and install its tools, where there is npm
 	@! command -v npm >/dev/null || $(MAKE) --no-print-directory $(BUILT_JS)
@@ -38,11 +45,11 @@ serve: install  ## start the gateway with the built-in echo model; prints the fi
 	@exec $(BIN)/innoai serve
 
 test: install-dev install-node install-js  ## run all tests; the heart (innoai.access) must be covered to the last branch
-	$(BIN)/python -m pytest tests/access -q --cov=innoai.access --cov-branch --cov-report=term-missing --cov-fail-under=100
-	$(BIN)/python -m pytest --ignore=tests/access
+	$(PYTEST) tests/access -q --cov=innoai.access --cov-branch --cov-report=term-missing --cov-fail-under=100
+	$(PYTEST) --ignore=tests/access
 
 test-parsed: install-dev install-node  ## the tests of the gateway and the whole server, with server.shortcuts off
-	INNOAI_SERVER_SHORTCUTS=false $(BIN)/python -m pytest tests/gateway tests/contract
+	INNOAI_SERVER_SHORTCUTS=false $(PYTEST) tests/gateway tests/contract
 
 check: install-dev  ## formatting, lint, types, who may import whom, and the facts that the documents state
 	$(BIN)/ruff format --check --quiet
@@ -99,6 +106,10 @@ $(INSTALLED_DOCS): requirements-docs.lock | $(VENV)/pyvenv.cfg
 	@echo "Installing what builds the site into $(DOCS_VENV)"
 	@$(VENV)/bin/python -m venv $(DOCS_VENV)
 	@$(DOCS_VENV)/bin/python -m pip install -qq --no-input --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
+$(ASKED_DEBIAN): scripts/debian-packages | $(VENV)/pyvenv.cfg
+	@APT="$(APT)" scripts/debian-packages
 	@touch $@
 
 $(INSTALLED_NODE): $(NODE_TESTS)/package.json $(NODE_TESTS)/package-lock.json

@@ -35,11 +35,11 @@ def needs(*tools: str | Path) -> pytest.MarkDecorator:
     return pytest.mark.skipif(bool(missing), reason=_reason(missing))
 
 
-def program(tool: str) -> str:
+def program(tool: str | Path) -> str:
     """Where that program is; without it, the test that asks is skipped."""
     found = find(tool)
     if found is None:
-        pytest.skip(_reason([tool]))
+        pytest.skip(_reason([_name(tool)]))
     return found
 
 
