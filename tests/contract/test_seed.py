@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +66,81 @@ NEW_KEY = """
 }
 """
 
+MORE_SHELL = r"""
+# Create a new key
+innoai keys create --name "Production V2"
+
+# Update your application
+# Verify new key works
+
+# Revoke old key
+innoai keys revoke sk-oldkey...
+"""
+ALLOWED_IPS = """
+{
+  "allowed_ips": [
+    "203.0.113.0/24",      // Your office
+    "10.0.0.0/8"           // Internal network
+  ]
+}
+"""
+PYTHON = """
+from innoai import InnoAI
+
+# API Key auth
+client = InnoAI(api_key="your-api-key")
+
+# Or with environment variable
+import os
+client = InnoAI(api_key=os.environ["INNOAI_API_KEY"])
+"""
+PHP = """\
+<?php
+use InnoAI\\Client;
+
+$client = new Client([
+    'api_key' => $_ENV['INNOAI_API_KEY'],
+    'base_url' => 'https://ai-gateway.innoserver.cloud/v1'
+]);
+"""
+RUBY = """
+require 'innoai'
+
+client = InnoAI::Client.new(
+  api_key: ENV['INNOAI_API_KEY'],
+  base_url: 'https://ai-gateway.innoserver.cloud/v1'
+)
+"""
+KEY_FROM_ENVIRONMENT = """
+// ✅ Good
+const apiKey = process.env.INNOAI_API_KEY;
+"""
+THEN_ASK = {
+    "python": """
+print(client.auth.validate().key_id)
+print(client.chat.completions.create(
+    model="inno-ai-boyong-4.5", messages=[{"role": "user", "content": "Hello"}]
+).choices[0].message.content)
+""",
+    "php": """
+echo $client->auth->validate()->key_id, "\\n";
+echo $client->chat->completions->create([
+    'model' => 'inno-ai-boyong-4.5', 'messages' => [['role' => 'user', 'content' => 'Hello']],
+])->choices[0]->message->content, "\\n";
+""",
+    "ruby": """
+puts client.auth.validate.key_id
+puts client.chat.completions.create(
+  model: 'inno-ai-boyong-4.5', messages: [{ role: 'user', content: 'Hello' }]
+).choices[0].message.content
+""",
+}
+"""What the tests ask of the client that the page has made."""
+SDKS = Path(__file__).parents[2] / "sdks"
+PHP_LOADS = f"-dauto_prepend_file={SDKS / 'php' / 'autoload.php'}"
+
 needs_curl = needs("curl")
+needs_php = needs("php", "php-curl")
 needs_node = needs("node", NODE / "node_modules")
 
 
@@ -97,6 +173,20 @@ def node(script: str, server: Server, credential: str, *arguments: str) -> Any:
     )
     assert ended.returncode == 0, ended.stderr
     return json.loads(ended.stdout)
+
+
+def asked(command: list[str], snippet: str, server: Server, key: str) -> list[str]:
+    """What the program prints that is the page's snippet with two questions behind it."""
+    ended = subprocess.run(
+        command,
+        input=filled_in(snippet, server, key),
+        capture_output=True,
+        text=True,
+        env=clean_environment(INNOAI_API_KEY=key, INNOAI_BASE_URL=server.base_url),
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.splitlines()
 
 
 @pytest.fixture
@@ -247,12 +337,59 @@ def test_an_exceeded_rate_limit_gets_the_pages_error(
     }
 
 
+@pytest.mark.parametrize(
+    ("language", "command", "snippet"),
+    [
+        pytest.param("python", [sys.executable, "-"], PYTHON, id="python"),
+        # Without a php.ini $_ENV is full; Debian's leaves it empty, and PHP warns of what the page does.
+        pytest.param("php", ["php", "-n", "-dextension=curl", PHP_LOADS], PHP, id="php", marks=needs_php),
+        pytest.param(
+            "php",
+            ["php", "-dvariables_order=GPCS", "-ddisplay_errors=0", PHP_LOADS],
+            PHP,
+            id="php with an empty $_ENV",
+            marks=needs_php,
+        ),
+        pytest.param(
+            "ruby", ["ruby", "-I", str(SDKS / "ruby" / "lib")], RUBY, id="ruby", marks=needs("ruby")
+        ),
+    ],
+)
+def test_the_pages_clients_of_other_languages_work(
+    server: Server, admin: httpx.Client, language: str, command: list[str], snippet: str
+) -> None:
+    made = create_key(admin, f"For {language}")
+    said = asked(command, snippet + THEN_ASK[language], server, made["key"])
+    assert said == [made["id"], "word0 word1 word2 word3 word4 "]
+
+
+@needs_node
+def test_a_key_in_the_environment_is_what_the_page_takes(server: Server, key: str) -> None:
+    said = asked(["node", "-"], KEY_FROM_ENVIRONMENT + "console.log(apiKey);", server, key)
+    assert said == [key]
+
+
+def test_the_pages_networks_are_those_of_a_key(admin: httpx.Client) -> None:
+    body = json.loads(re.sub(r"//.*", "", ALLOWED_IPS))
+    made = create_key(admin, "From two networks", **body)
+    assert made["allowed_ips"] == ["203.0.113.0/24", "10.0.0.0/8"]
+
+
 def test_the_pages_commands_rotate_a_key(server: Server, anyone: httpx.Client, admin: httpx.Client) -> None:
     old = create_key(admin, "Production V1")["key"]
-    created = server.cli("keys", "create", "--name", "Production V2")
-    assert created.returncode == 0
-    new = next(word for word in created.stdout.split() if is_well_formed(word))
-    assert anyone.get("/auth/validate", headers=bearer(new)).json()["valid"] is True
-    assert server.cli("keys", "revoke", old).returncode == 0
+    ended = subprocess.run(
+        ["sh", "-e"],
+        input=MORE_SHELL.replace("sk-oldkey...", old),
+        capture_output=True,
+        text=True,
+        env=clean_environment(
+            INNOAI_BASE_URL=server.base_url,
+            INNOAI_API_KEY=server.admin_key,
+            PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        ),
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    new = next(word for word in ended.stdout.split() if is_well_formed(word))
     refused(anyone.get("/auth/validate", headers=bearer(old)), "invalid_api_key")
     assert anyone.get("/auth/validate", headers=bearer(new)).json()["valid"] is True
