@@ -1,4 +1,4 @@
-"""The pages of the site that are made from the code alone; `python -m scripts.reference DIRECTORY` writes them.
+"""The pages of the site that come from the code alone; `python -m scripts.reference DIRECTORY` writes them.
 
 `api/` is the OpenAPI document of the app for people, a page a tag, and `commands.md` every command of the CLI
 with its options. `make docs` puts them beside the site's own pages; they are not kept in the repository.

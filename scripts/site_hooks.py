@@ -3,7 +3,7 @@
 It runs in the site's own environment, without innoai. Pages that are made from the code come from the
 directory that INNOAI_REFERENCE names (scripts.reference writes them). Entries of the navigation whose page is
 not there are left out. A link from a page into the rest of the repository (`../deploy/…`) leads to a copy of
-that file below `repository/`.
+that file below `repository/`. `<!-- table of: FILE -->` becomes the tables of a file of the repository.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 COPIES = "repository"
 LINK = re.compile(r"(?<=\]\()(?!\w+:|#|/)([^)#\s]+)")
+TABLE_OF = re.compile(r"<!-- table of: (\S+) -->")
 SOURCE = ".txt"
 """Behind the name of a copied Markdown file, which is shown as it is: it is no page of this site."""
 
@@ -56,7 +57,12 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
             return found[1]
         return posixpath.relpath(_copy(target), posixpath.dirname(page.file.src_uri) or ".")
 
-    return LINK.sub(pointed, markdown)
+    return TABLE_OF.sub(_tables, LINK.sub(pointed, markdown))
+
+
+def _tables(found: re.Match[str]) -> str:
+    lines = (ROOT / found[1]).read_text("utf-8").splitlines()
+    return "\n".join(line for line in lines if line.startswith("|"))
 
 
 def _outside(page: str, link: str) -> str | None:

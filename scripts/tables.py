@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from innoai.access.routes import ROUTES
 from innoai.access.scopes import LEVELS, SCOPES
 from innoai.access.tiers import DEFAULT_TIERS, FEATURES
+from innoai.errors import ERRORS
 from innoai.events import catalogue
 from innoai.events.actions import ACTIONS
 from innoai.events.retries import DELAYS
@@ -44,7 +45,7 @@ def stale() -> Iterator[str]:
 def _rendered(page: str, text: str) -> str:
     for (of_page, name), render in TABLES.items():
         if of_page == page:
-            text = _filled(page, text, name, "\n".join(render()))
+            text = _filled(page, text, name, "\n".join(render()).rstrip())
     return text
 
 
@@ -133,6 +134,12 @@ def event_types() -> Iterator[str]:
     )
 
 
+def errors() -> Iterator[str]:
+    """Every code, under a heading that links can name."""
+    for code, kind in ERRORS.items():
+        yield from (f"### {code}", "", f"{kind.status} · `{kind.type}`", "", f"> {kind.message}", "")
+
+
 def retries() -> Iterator[str]:
     """How long after an attempt the next one is made."""
     yield from _table(
@@ -147,6 +154,7 @@ TABLES: dict[tuple[str, str], Callable[[], Iterator[str]]] = {
     ("docs/getting-started/access-control.md", "scopes"): scopes,
     ("docs/getting-started/access-control.md", "routes"): routes,
     ("docs/audit.md", "actions"): actions,
+    ("docs/reference/errors.md", "errors"): errors,
     ("docs/reference/events.md", "event types"): event_types,
     ("docs/guide/webhooks.md", "retries"): retries,
 }
