@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from innoai.access.keys import PREFIX, SECRET_BYTES, digest, is_well_formed, mint
+from innoai.access.keys import PREFIX, SECRET_BYTES, digest, find, is_well_formed, mint
 from innoai.ids import base62
 
 RANDOMNESS = st.binary(min_size=SECRET_BYTES, max_size=SECRET_BYTES)
@@ -109,3 +109,10 @@ def test_a_digest_is_a_keyed_sha256_of_the_whole_key():
 def test_a_digest_depends_on_key_and_pepper(first_key, second_key, first_pepper, second_pepper):
     same = (first_key, first_pepper.rstrip(b"\0")) == (second_key, second_pepper.rstrip(b"\0"))
     assert (digest(first_key, first_pepper) == digest(second_key, second_pepper)) == same
+
+
+def test_keys_are_found_in_a_text_whatever_stands_around_them() -> None:
+    one, other = mint(bytes(32)), mint(bytes(range(32)))
+    text = f'"Bearer {one}", again {one}\nKEY={other};{other[:-1]}x {one[:-1]} sk-inno- sk-other'
+    assert find(text) == [one, other]
+    assert find("nothing") == []

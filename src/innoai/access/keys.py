@@ -32,6 +32,11 @@ def is_well_formed(key: str) -> bool:
     return key[-_CHECKSUM_LENGTH:] == _checksum(key[:-_CHECKSUM_LENGTH])
 
 
+def find(text: str) -> list[str]:
+    """The keys that stand in a text, each once, in the order of their first appearance."""
+    return [key for key in dict.fromkeys(_SHAPE.findall(text)) if is_well_formed(key)]
+
+
 def digest(key: str, pepper: bytes) -> bytes:
     """What the store keeps and looks up: HMAC-SHA256 under the installation's pepper, 32 bytes."""
     return hmac.digest(pepper, key.encode(), "sha256")

@@ -79,6 +79,7 @@ ROUTES: tuple[Route, ...] = (
     Route("PATCH", "/v1/keys/{key_id}", ADMIN_FULL),
     Route("DELETE", "/v1/keys/{key_id}", ADMIN_FULL, own_key=True),
     Route("POST", "/v1/keys/{key_id}/rotate", ADMIN_FULL),
+    Route("POST", "/v1/keys/leaks", ADMIN_FULL, account_only=True),
     Route("POST", "/v1/customers", CUSTOMERS_WRITE),
     Route("GET", "/v1/customers", CUSTOMERS_READ),
     Route("GET", "/v1/customers/{customer_id}", CUSTOMERS_READ),

@@ -83,6 +83,18 @@ class CustomerQuery(msgspec.Struct, frozen=True):
     cursor: Annotated[str, Meta(pattern="^cus_[0-9A-Za-z]{22}$", description="from next_cursor")] | None = (
         None
     )
+    search: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=200,
+                pattern=PRINTABLE,
+                description="part of the customer_id or the name, in any case",
+            ),
+        ]
+        | None
+    ) = None
 
 
 class CustomerPage(Page, frozen=True, kw_only=True):
@@ -132,6 +144,7 @@ async def list_customers(request: JsonRequest, services: Inside, caller: Caller)
             limit=query.limit + 1,
             before=query.cursor,
             only=None if own is None else own.id,
+            search=query.search,
         )
         shown, next_cursor = cut(found, query.limit, lambda record: record.id)
         budgets_of_customer = await budgets_by_subject(connection, [record.id for record in shown])

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from innoai.access.grants import token_lifetime, token_scopes
-from innoai.access.scopes import in_order
+from innoai.access.scopes import both, in_order
 from innoai.access.tokens import MAX_LIFETIME, MIN_LIFETIME, REFRESH_LIFETIME, Claims, mint
 from innoai.auth.shapes import Credential, CustomerId, Scopes
 from innoai.errors import InnoError
@@ -152,6 +152,26 @@ class Mint:
             generation=0 if rotate else None,
         )
         return self.following(caller, refresh)
+
+    def of_session(self, member: Principal, session_id: str, scopes: frozenset[str], lifetime: int) -> str:
+        """An access token of a member who is signed in: it ends with the session, and has no refresh token.
+
+        `lifetime` in seconds. Of `scopes` it carries those that the member's role has.
+        """
+        now = int(self._clock())
+        claims = Claims(
+            iss=self._settings.issuer,
+            aud=self._settings.audience,
+            sub=member.key.id,
+            client_id=member.key.id,
+            scope=" ".join(in_order(both(member.key.scopes, scopes))),
+            jti=fresh_id("jti"),
+            iat=now,
+            exp=now + lifetime,
+            token_use="access",
+            sid=session_id,
+        )
+        return mint(claims, self._keyring.signing.current)
 
     def following(self, caller: Principal, refresh: Claims, refresh_token: str | None = None) -> TokenAnswer:
         """A new access token of the family, beside the refresh token that may be used next.

@@ -13,6 +13,7 @@ from innoai.cli.options import (
     CursorOption,
     IdempotencyKeyOption,
     LimitOption,
+    SearchOption,
     YesOption,
 )
 from innoai.cli.session import Session, remote
@@ -62,9 +63,14 @@ def create(
 
 @app.command("list")
 @remote
-def list_customers(session: Session, limit: LimitOption = None, cursor: CursorOption = None) -> None:
+def list_customers(
+    session: Session,
+    limit: LimitOption = None,
+    cursor: CursorOption = None,
+    search: SearchOption = None,
+) -> None:
     """List customers."""
-    wanted = arguments.given({"limit": limit, "cursor": cursor})
+    wanted = arguments.given({"limit": limit, "cursor": cursor, "search": search})
     session.answer(session.client().customers.list(**wanted), _show_page)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from innoai.access.keys import is_well_formed
+from innoai.access.keys import find, is_well_formed
 from innoai.cli import arguments, output
 from innoai.cli.options import (
     BudgetMonthlyOption,
@@ -16,9 +16,11 @@ from innoai.cli.options import (
     CursorOption,
     IdempotencyKeyOption,
     LimitOption,
+    SearchOption,
     YesOption,
 )
 from innoai.cli.session import Session, remote
+from innoai.sdk.models.keys import LeakReport
 
 app = typer.Typer(help="Create, list, show, change, rotate and revoke API keys.")
 
@@ -115,6 +117,7 @@ def list_keys(
     customer: Annotated[
         str | None, typer.Option(metavar="CUSTOMER_ID", help="Only this customer's keys.")
     ] = None,
+    search: SearchOption = None,
 ) -> None:
     """List API keys, without their secrets."""
     wanted = {
@@ -122,6 +125,7 @@ def list_keys(
         "cursor": cursor,
         "status": None if status is None else status.value,
         "customer_id": customer,
+        "search": search,
     }
     session.answer(session.client().keys.list(**arguments.given(wanted)), _show_page)
 
@@ -206,6 +210,33 @@ def revoke(
         _revoke_id(session, arguments.key_id(key), yes=yes)
 
 
+@app.command()
+@remote
+def leaked(
+    session: Session,
+    file: Annotated[
+        typer.FileText,
+        typer.Argument(metavar="FILE", help="A text in which keys may stand, such as a log; - reads stdin."),
+    ],
+    source: Annotated[
+        str | None, typer.Option(help="Where it was found, for the audit log. Default: the file's name.")
+    ] = None,
+    revoke: Annotated[bool, typer.Option("--revoke", help="Revoke the account's keys in it.")] = False,
+    yes: YesOption = False,
+) -> None:
+    """Find the account's keys in a text, and put on record that they leaked. Only keys are sent."""
+    text = "\n".join(find(file.read()))
+    if not text:
+        session.answer(LeakReport(object="leak_report", keys=[], others=0), _show_leaks)
+        return
+    if revoke:
+        session.confirm(
+            "Revoke the account's keys that stand in it? Requests with them are refused.", yes=yes
+        )
+    named = source or (None if file.name == "<stdin>" else file.name)
+    session.answer(session.client().keys.report_leak(text, source=named, revoke=revoke), _show_leaks)
+
+
 def _revoke_secret(session: Session, secret: str, *, yes: bool) -> None:
     """By possession alone. RFC 7009 §2.2 answers alike for unknown keys, so a slip must be told here."""
     if not is_well_formed(secret):
@@ -273,6 +304,13 @@ def _show_page(page: dict[str, Any]) -> None:
     ]
     output.write_table(columns, rows)
     output.note_next(page, "keys list")
+
+
+def _show_leaks(report: dict[str, Any]) -> None:
+    columns = ("id", "name", "status", "last_used_at")
+    output.write_table(columns, [[key.get(column) for column in columns] for key in report["keys"]])
+    if report["others"]:
+        output.note(f"{report['others']} more stood in it that are not this account's.")
 
 
 def _masked(prefix: object, last4: object) -> str:

@@ -14,6 +14,9 @@ LimitOption = Annotated[
 CursorOption = Annotated[
     str | None, typer.Option("--cursor", metavar="TEXT", help="Continue where the list before ended.")
 ]
+SearchOption = Annotated[
+    str | None, typer.Option("--search", metavar="TEXT", help="Only those that people know by this.")
+]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 IdempotencyKeyOption = Annotated[
     str | None,

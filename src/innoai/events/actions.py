@@ -16,6 +16,7 @@ _EVENT_ALONE = "webhook.test"
 ACTIONS: Mapping[str, str] = MappingProxyType(
     {
         **{name: kind.description for name, kind in EVENT_TYPES.items() if name != _EVENT_ALONE},
+        "key.leak_reported": "A key was found where it should not stand.",
         "token.revoked": "An access token was revoked.",
         "token.family_revoked": "A refresh token was revoked, with every token of its family.",
         "billing.settings_updated": "Currency, budgets or alert thresholds of the account were changed.",

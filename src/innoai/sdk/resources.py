@@ -57,6 +57,7 @@ class Keys(Resource):
     get = calls(keys.get_key)
     update = calls(keys.update_key)
     rotate = calls(keys.rotate_key)
+    report_leak = calls(keys.report_leak)
     revoke = calls(keys.revoke_key)
 
 
@@ -186,6 +187,7 @@ class AsyncKeys(AsyncResource):
     get = awaits(keys.get_key)
     update = awaits(keys.update_key)
     rotate = awaits(keys.rotate_key)
+    report_leak = awaits(keys.report_leak)
     revoke = awaits(keys.revoke_key)
 
 

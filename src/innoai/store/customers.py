@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 
 from innoai.store import api_keys, budgets, changes
 from innoai.store.tables import customers
@@ -58,14 +58,30 @@ async def find(connection: AsyncConnection, account_id: str, customer_id: str) -
 
 
 async def page(
-    connection: AsyncConnection, account_id: str, *, limit: int, before: str | None, only: str | None
+    connection: AsyncConnection,
+    account_id: str,
+    *,
+    limit: int,
+    before: str | None,
+    only: str | None,
+    search: str | None = None,
 ) -> list[CustomerRecord]:
-    """At most `limit` customers, newest first, older than the id `before`; `only` restricts to one id."""
+    """At most `limit` customers, newest first, older than the id `before`; `only` restricts to one id.
+
+    `search` is a part of the customer_id or of the name, in any case.
+    """
     query = select(*_COLUMNS).where(customers.c.account_id == account_id)
     if before is not None:
         query = query.where(customers.c.id < before)
     if only is not None:
         query = query.where(customers.c.id == only)
+    if search is not None:
+        query = query.where(
+            or_(
+                customers.c.customer_id.icontains(search, autoescape=True),
+                customers.c.name.icontains(search, autoescape=True),
+            )
+        )
     rows = (await connection.execute(query.order_by(customers.c.id.desc()).limit(limit))).all()
     return [CustomerRecord(**row._mapping) for row in rows]
 

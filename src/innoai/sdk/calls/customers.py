@@ -46,9 +46,11 @@ def create_customer(
     return Call("post", "/customers", Customer, body, headers=idempotent(idempotency_key))
 
 
-def list_customers(*, limit: int | None = None, cursor: str | None = None) -> Listing[Customer]:
-    """The account's customers. limit: customers a page, 1-100."""
-    return Listing("/customers", Customer, known(limit=limit, cursor=cursor))
+def list_customers(
+    *, limit: int | None = None, cursor: str | None = None, search: str | None = None
+) -> Listing[Customer]:
+    """The account's customers. limit: customers a page, 1-100. search: part of the customer_id or the name."""
+    return Listing("/customers", Customer, known(limit=limit, cursor=cursor, search=search))
 
 
 def get_customer(customer_id: str) -> Call[Customer]:

@@ -18,7 +18,7 @@ from innoai.sdk.calls.call import (
     segment,
     strings,
 )
-from innoai.sdk.models.keys import ApiKey
+from innoai.sdk.models.keys import ApiKey, LeakReport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,9 +70,14 @@ def list_keys(
     cursor: str | None = None,
     status: KeyStatus | None = None,
     customer_id: str | None = None,
+    search: str | None = None,
 ) -> Listing[ApiKey]:
-    """The account's keys. limit: keys a page, 1-100. Iterating the page walks the following ones too."""
-    return Listing("/keys", ApiKey, known(limit=limit, cursor=cursor, status=status, customer_id=customer_id))
+    """The account's keys. limit: keys a page, 1-100. Iterating the page walks the following ones too.
+
+    search: part of the name, or the last four characters, the id or the customer_id.
+    """
+    query = known(limit=limit, cursor=cursor, status=status, customer_id=customer_id, search=search)
+    return Listing("/keys", ApiKey, query)
 
 
 def get_key(key_id: str) -> Call[ApiKey]:
@@ -122,6 +127,14 @@ def rotate_key(
 def revoke_key(key_id: str) -> Call[None]:
     """Revoke the key of that id, and every token minted from it."""
     return Call("delete", _key_path(key_id), NoneType)
+
+
+def report_leak(text: str, *, source: str | None = None, revoke: bool = False) -> Call[LeakReport]:
+    """The account's keys in a text, which are put on record as leaked; `revoke` revokes them at once.
+
+    source: where the text was found, for the audit log.
+    """
+    return Call("post", "/keys/leaks", LeakReport, known(text=text, source=source, revoke=revoke))
 
 
 def _key_path(key_id: str) -> str:

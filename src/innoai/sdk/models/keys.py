@@ -36,3 +36,11 @@ class ApiKey(BaseModel):
     rotated_from: str | None
     budgets: Budgets | None = None
     key: str | None = Field(default=None, repr=False)
+
+
+class LeakReport(BaseModel):
+    """The account's keys that stood in a text. `others`: whole keys in it that are not the account's."""
+
+    object: Literal["leak_report"]
+    keys: list[ApiKey]
+    others: int

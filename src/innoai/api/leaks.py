@@ -1,0 +1,94 @@
+"""/v1/keys/leaks: a text in which keys stand that should not stand there, such as a log or a public page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+from litestar import Response, post
+from msgspec import Meta
+
+from innoai.access import keys as key_format
+from innoai.api import revocations
+from innoai.api.actors import actor_of
+from innoai.api.admission import Caller, Inside
+from innoai.api.objects import Key, key_now
+from innoai.api.wire import PRINTABLE, JsonRequest, answer, read_body
+from innoai.events import journal
+from innoai.store import accounts, api_keys
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from innoai.api.services import Services
+    from innoai.events.journal import Actor
+    from innoai.store.api_keys import KeyRecord
+
+MAX_TEXT = 256 * 1024
+MAX_KEYS = 100
+"""Keys of one text that are looked up; who has more of them sends the rest once more."""
+
+
+class ReportLeak(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A text to look for keys in. Neither it nor a key of it is kept."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=MAX_TEXT, description="in which keys may stand")]
+    source: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=500,
+                pattern=PRINTABLE,
+                description="where it was found, for the audit log",
+            ),
+        ]
+        | None
+    ) = None
+    revoke: Annotated[bool, Meta(description="whether the account's keys among them are revoked")] = False
+
+
+class LeakReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The account's keys in the text. `others`: how many whole keys in it are not the account's."""
+
+    object: Literal["leak_report"] = "leak_report"
+    keys: list[Key]
+    others: Annotated[int, Meta(ge=0)]
+
+
+@post("/v1/keys/leaks", status_code=200)
+async def report_leak(request: JsonRequest, services: Inside, caller: Caller) -> Response[bytes]:
+    """Find the account's keys in a text, put on record that they leaked, and revoke them if wanted."""
+    wanted = await read_body(request, ReportLeak)
+    account = caller.principal.account
+    found = key_format.find(wanted.text)[:MAX_KEYS]
+    actor = actor_of(request, caller)
+    own: list[Key] = []
+    async with services.database.write() as connection:
+        await accounts.lock(connection, account.id)
+        for secret in found:
+            record = await api_keys.find_by_digest(connection, services.secrets.digests(secret))
+            if record is not None and record.account_id == account.id:
+                own.append(await _put_on_record(services, connection, record, wanted, actor))
+    await services.heed_changes()
+    return answer(LeakReport(keys=own, others=len(found) - len(own)))
+
+
+async def _put_on_record(
+    services: Services, connection: AsyncConnection, key: KeyRecord, wanted: ReportLeak, actor: Actor
+) -> Key:
+    now, tier = services.clock(), services.tiers[(await accounts.get(connection, key.account_id)).tier]
+    await journal.record(
+        connection,
+        key.account_id,
+        "key.leak_reported",
+        actor=actor,
+        now=now,
+        target_id=key.id,
+        after={"source": wanted.source, "revoke": wanted.revoke},
+    )
+    if wanted.revoke and key.revoked_at is None:
+        await revocations.revoke(connection, key, tier, actor, now)
+        key = replace(key, revoked_at=now)
+    return await key_now(connection, key, tier, now)

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import httpx
+
+from tests.support.dashboard import join
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.support.dashboard import Person
+    from tests.support.server import Server
+
+LIST = "/settings/members"
+
+
+def invite(owner: Person, email: str, role: str = "viewer") -> str:
+    """Invite somebody; gives the link."""
+    shown = owner.post(LIST, {"email": email, "role": role})
+    assert shown.status_code == 200, shown.text
+    found = re.search(r"http[^<\s]+/setup\?invite=[\w-]+", shown.text)
+    assert found is not None
+    return found[0]
+
+
+def id_of(house: Server, email: str) -> str:
+    headers = {"authorization": f"Bearer {house.admin_key}"}
+    listed = httpx.get(f"{house.base_url}/members", params={"limit": 100}, headers=headers).json()["data"]
+    return str(next(member["id"] for member in listed if member["email"] == email))
+
+
+def test_somebody_is_invited_joins_is_promoted_and_removed(owners_page: Page, house: Server) -> None:
+    owners_page.goto(LIST)
+    owners_page.get_by_label("Email").fill("new@example.com")
+    owners_page.locator("[name=role][value=developer]").check()
+    owners_page.get_by_role("button", name="Invite").click()
+    link = owners_page.locator("#invitation").inner_text()
+    joined = join(house, link, "new@example.com")
+    assert joined.get("/").status_code == 200
+
+    owners_page.goto(LIST)
+    owners_page.get_by_role("link", name="Change new@example.com").click()
+    owners_page.locator("[name=role][value=viewer]").check()
+    owners_page.get_by_role("button", name="Save changes").click()
+    owners_page.get_by_text("The member was changed.").wait_for()
+    assert joined.get("/playground").status_code == 200
+    assert joined.get("/customers/new").status_code == 200
+    assert joined.post("/customers", {"customer_id": "x"}, page="/customers/new").status_code == 403
+
+    owners_page.get_by_role("link", name="Change new@example.com").click()
+    owners_page.get_by_role("link", name="Remove").click()
+    owners_page.get_by_label("To go on, type").fill("new@example.com")
+    owners_page.get_by_role("button", name="Remove").click()
+    owners_page.get_by_text("The member was removed.").wait_for()
+    assert joined.get("/").headers["location"].startswith("/login")
+
+
+def test_an_invitation_that_was_taken_back_opens_nothing(
+    owner: Person, stranger: Person, house: Server
+) -> None:
+    link = invite(owner, "late@example.com")
+    page = f"{LIST}/{id_of(house, 'late@example.com')}/remove"
+    assert owner.post(page, {"confirmation": "late@example.com"}).status_code == 303
+    path = f"/setup?{link.partition('?')[2]}"
+    assert "Choose a password" not in stranger.get(path).text
+    assert stranger.get(path).status_code == 404
+
+
+def test_the_last_owner_stays(owner: Person, house: Server) -> None:
+    member = f"{LIST}/{id_of(house, owner.email)}"
+    demoted = owner.post(member, {"role": "viewer"})
+    assert demoted.status_code == 409
+    assert "last owner" in demoted.text
+    removed = owner.post(f"{member}/remove", {"confirmation": owner.email})
+    assert removed.status_code == 409
+    assert owner.get("/").status_code == 200
+
+
+def test_an_email_that_is_taken_or_none_is_said_beside_its_field(owner: Person) -> None:
+    for email, status in ((owner.email, 409), ("nonsense", 400), ("", 400)):
+        answer = owner.post(LIST, {"email": email, "role": "viewer"})
+        assert answer.status_code == status
+        assert 'id="email-error"' in answer.text
+
+
+def test_only_admins_see_members(viewer: Person, developer: Person) -> None:
+    for person in (viewer, developer):
+        assert person.get(LIST).status_code == 403
+        assert LIST not in person.get("/").text
