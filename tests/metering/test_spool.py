@@ -237,6 +237,20 @@ async def test_more_records_than_a_batch_all_arrive(
     assert len(await stored(database)) == 10
 
 
+@pytest.mark.parametrize("piece", [1, 300, 1000])
+async def test_a_segment_is_read_in_pieces_and_whole_but_for_torn_lines(
+    directory: Path, database: Database, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    monkeypatch.setattr(spool_module, "PIECE_BYTES", piece)
+    spool = new_spool(directory)
+    lines = [msgspec.json.encode(record(number)) for number in range(20)]
+    lines[7] = lines[7][:30]
+    (directory / "use_torn.jsonl").write_bytes(b"\n".join(lines) + bytes(100))
+    await new_shipper(spool, database).ship()
+    assert set(await stored(database)) == {f"req_0_{number}" for number in range(20) if number != 7}
+    assert files(directory) == []
+
+
 async def test_a_torn_last_line_is_left_out_and_the_rest_shipped(directory: Path, database: Database) -> None:
     spool = new_spool(directory)
     line = msgspec.json.encode(record(1))

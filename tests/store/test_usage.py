@@ -5,6 +5,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pytest
 from sqlalchemy import func, select
 
 from innoai.store import usage
@@ -131,6 +132,18 @@ async def test_a_record_that_comes_again_is_counted_once(database: Database) -> 
     assert {new.request_id: new.cost for new in first} == {"req_1": 5, "req_2": 1}
     assert [new.request_id for new in again] == ["req_3"]
     assert {row[-1] for row in await rows_of(database, spending)} == {8}
+
+
+@pytest.mark.parametrize("known", [0, 2, 4])
+async def test_of_many_records_only_the_new_are_added_and_counted(
+    database: Database, monkeypatch: pytest.MonkeyPatch, known: int
+) -> None:
+    monkeypatch.setattr(usage, "ROWS_PER_STATEMENT", 2)
+    await add(database, record(known, cost=1))
+    async with database.write() as connection:
+        new = await usage.add(connection, (record(number, cost=1) for number in (0, 1, 2, 3, 4, 1)))
+    assert [each.request_id for each in new] == [f"req_{number}" for number in range(5) if number != known]
+    assert {row[-1] for row in await rows_of(database, spending)} == {5}
 
 
 def test_a_caller_that_left_met_no_failure_and_a_refusal_is_one() -> None:

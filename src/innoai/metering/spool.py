@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import mmap
 import os
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,7 +25,7 @@ from innoai.store import usage
 from innoai.store.usage import UsageRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from innoai.metering.budgets import Budgets
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 SHIP_SECONDS = 1.0
 BATCH = 1000
 SEGMENT_BYTES = 1024 * 1024
+PIECE_BYTES = 32 * 1024
+"""So much of a segment is decoded at once, since requests wait meanwhile."""
 
 log = structlog.get_logger()
 _encode = msgspec.json.Encoder().encode
@@ -163,28 +166,38 @@ class Shipper:
             self._budgets.close()
         for path in self._spool.closed_segments():
             records = _read(path)
-            for start in range(0, len(records), BATCH):
-                await self._add(records[start : start + BATCH])
+            for first in records:
+                await self._add(chain((first,), islice(records, BATCH - 1)))
             path.unlink(missing_ok=True)
         await self._budgets.shipped(departed, leaving=leaving)
 
-    async def _add(self, records: list[UsageRecord]) -> None:
+    async def _add(self, records: Iterable[UsageRecord]) -> None:
         async with self._database.write() as connection:
             new = await usage.add(connection, records)
             await alerts.thresholds(connection, new, self._currency, self._clock())
 
 
-def _read(path: Path) -> list[UsageRecord]:
+def _read(path: Path) -> Iterator[UsageRecord]:
     """The records of a segment. A line that a dying machine tore was never acknowledged, and is left out."""
     try:
         content = path.read_bytes().rstrip(b"\0")
     except FileNotFoundError:
         # Another process on the same directory shipped it first.
-        return []
+        return
+    start = 0
+    while start < len(content):
+        # Up to the end of a line; a line that is longer than a piece is one by itself.
+        end = content.rfind(b"\n", start, start + PIECE_BYTES) + 1
+        end = end or content.find(b"\n", start) + 1 or len(content)
+        yield from _decoded(content[start:end], path)
+        start = end
+
+
+def _decoded(lines: bytes, path: Path) -> Sequence[UsageRecord]:
     try:
-        return _decoder.decode_lines(content)
+        return _decoder.decode_lines(lines)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return [record for line in content.splitlines() if (record := _whole(line, path)) is not None]
+        return [record for line in lines.splitlines() if (record := _whole(line, path)) is not None]
 
 
 def _whole(line: bytes, path: Path) -> UsageRecord | None:

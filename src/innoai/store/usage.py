@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,11 +17,13 @@ from innoai.access.budgets import month_of
 from innoai.store.tables import spending, usage_hours, usage_records
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-ROWS_PER_STATEMENT = 250
+ROWS_PER_STATEMENT = 100
+"""Few enough that no step of adding them keeps the event loop, or the only core, for a millisecond."""
+
 HOUR = 3600
 """Seconds of one of usage_hours' hours, which are counted since the epoch."""
 
@@ -31,7 +33,7 @@ MAX_SUM = 2**63 - 1
 _FIRST_FAILURE = 400
 
 
-class UsageRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+class UsageRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One inference request. Instants in Unix seconds, durations in milliseconds.
 
     `outcome` is `complete`, `cancelled` (the caller went away) or `failed` (the upstream did). Token
@@ -96,47 +98,75 @@ _MONTHS = _Sums(
 )
 
 
-async def add(connection: AsyncConnection, records: Sequence[UsageRecord]) -> list[UsageRecord]:
+async def add(connection: AsyncConnection, records: Iterable[UsageRecord]) -> list[UsageRecord]:
     """Add records and count them in the sums; gives those that are new.
 
-    One that is there already, by request id, stays as it is and is not counted again. Many rows go in one
+    One that is there already, by request id, stays as it is and is not counted again. They are taken from
+    `records` as they are needed, so that reading them keeps nobody waiting either. Many rows go in one
     statement: SQLite's driver takes the interpreter's lock anew for each one, and next to a busy event
     loop that alone would make it a few hundred rows a second.
     """
-    added: list[UsageRecord] = []
-    for start in range(0, len(records), ROWS_PER_STATEMENT):
-        added += await _insert(connection, records[start : start + ROWS_PER_STATEMENT])
-    hours = _by_hour(added)
+    added, hours = await _insert(connection, _in_pieces(iter(records)))
     await _add_up(connection, _HOURS, _in_order(hours))
     await _add_up(connection, _MONTHS, _in_order(_by_month(hours)))
     return added
 
 
-async def _insert(connection: AsyncConnection, rows: Sequence[UsageRecord]) -> Sequence[UsageRecord]:
-    """Insert the rows; gives those that are new, which nearly always are all.
+def _in_pieces(records: Iterator[UsageRecord]) -> Iterator[list[UsageRecord]]:
+    while piece := list(islice(records, ROWS_PER_STATEMENT)):
+        yield piece
+
+
+async def _insert(
+    connection: AsyncConnection, pieces: Iterator[list[UsageRecord]]
+) -> tuple[list[UsageRecord], _Rows]:
+    """Insert the pieces; gives the records that are new, which nearly always are all, and their sums by hour.
 
     Only when they are not is the store asked which: SQLite's driver takes the interpreter's lock for each
     row that a statement gives, too.
     """
-    values = tuple(chain.from_iterable(map(msgspec.structs.astuple, rows)))
-    statement = _insert_statement(len(rows), connection.dialect.paramstyle)
+    added: list[UsageRecord] = []
+    hours: _Rows = {}
     attempt = await connection.begin_nested()
-    if (await connection.exec_driver_sql(statement, values)).rowcount == len(rows):
-        await attempt.commit()
-        return rows
-    await attempt.rollback()
-    new = (await connection.exec_driver_sql(f"{statement} RETURNING request_id", values)).scalars().all()
-    # Of twins the store has kept the first.
-    by_id = {record.request_id: record for record in reversed(rows)}
-    return [by_id[request_id] for request_id in new]
+    for piece in pieces:
+        if (await connection.exec_driver_sql(*_insertion(connection, piece))).rowcount != len(piece):
+            await attempt.rollback()
+            return await _insert_the_new(connection, chain([added, piece], pieces))
+        added += piece
+        _count(piece, hours)
+    await attempt.commit()
+    return added, hours
+
+
+async def _insert_the_new(
+    connection: AsyncConnection, pieces: Iterable[list[UsageRecord]]
+) -> tuple[list[UsageRecord], _Rows]:
+    """The same where some are there already, or come twice."""
+    added: list[UsageRecord] = []
+    hours: _Rows = {}
+    for piece in _in_pieces(chain.from_iterable(pieces)):
+        statement, values = _insertion(connection, piece)
+        answer = await connection.exec_driver_sql(f"{statement} RETURNING request_id", values)
+        # Of twins the store has kept the first.
+        by_id = {record.request_id: record for record in reversed(piece)}
+        new = [by_id[request_id] for request_id in answer.scalars().all()]
+        added += new
+        _count(new, hours)
+    return added, hours
+
+
+def _insertion(connection: AsyncConnection, piece: Sequence[UsageRecord]) -> tuple[str, tuple[Any, ...]]:
+    """The statement, and what it carries."""
+    values = tuple(chain.from_iterable(map(msgspec.structs.astuple, piece)))
+    return _insert_statement(len(piece), connection.dialect.paramstyle), values
 
 
 _Rows = dict[tuple[Any, ...], list[Any]]
 """Of what, and what is told of it and summed; the cost comes last."""
 
 
-def _by_hour(records: Sequence[UsageRecord]) -> _Rows:
-    sums: _Rows = {}
+def _count(records: Sequence[UsageRecord], sums: _Rows) -> None:
+    """Add the records to the sums by hour."""
     for record in records:
         of = (
             record.account_id,
@@ -155,7 +185,6 @@ def _by_hour(records: Sequence[UsageRecord]) -> _Rows:
         row[5] += record.completion_tokens or 0
         row[6] += record.duration_ms
         row[7] += record.cost or 0
-    return sums
 
 
 def _by_month(hours: _Rows) -> _Rows:
