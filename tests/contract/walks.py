@@ -50,6 +50,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("PATCH", "/v1/keys/{key_id}"): Call(200, {"name": "Changed by a walk"}, ("key.updated",)),
     ("DELETE", "/v1/keys/{key_id}"): Call(204, leaves=("key.revoked",)),
     ("POST", "/v1/keys/{key_id}/rotate"): Call(201, {}, ("key.rotated",)),
+    ("POST", "/v1/keys/leaks"): Call(200, {"text": "no key is here"}),
     ("POST", "/v1/customers"): Call(201, {"customer_id": "{new_customer_id}"}, ("customer.created",)),
     ("GET", "/v1/customers"): Call(200),
     ("GET", "/v1/customers/{customer_id}"): Call(200),

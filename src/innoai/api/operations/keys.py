@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from innoai.api import keys, objects
+from innoai.api import keys, leaks, objects
 from innoai.api.operations.operation import SECRET, Operation, json
 from innoai.events.types import KEY
 
@@ -72,5 +72,17 @@ KEYS: tuple[Operation, ...] = (
         body=json(keys.RotateKey, {"overlap": 86400}, required=False),
         errors=("conflict",),
         idempotent=True,
+    ),
+    Operation(
+        "POST",
+        "/v1/keys/leaks",
+        "report_leak",
+        "keys",
+        "Find the account's keys in a text, put on record that they leaked, and revoke them if wanted",
+        json(leaks.LeakReport, {"object": "leak_report", "keys": [KEY], "others": 0}),
+        body=json(
+            leaks.ReportLeak,
+            {"text": f"curl -H 'Authorization: Bearer {SECRET}'", "source": "build log", "revoke": True},
+        ),
     ),
 )
