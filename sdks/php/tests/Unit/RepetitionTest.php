@@ -24,7 +24,7 @@ final class RepetitionTest extends ScriptedTestCase
         $well = $route === 'POST /v1/chat/completions' ? self::COMPLETION : ['id' => 'key_1'];
         self::script([$route => [$answer, ['json' => $well]]]);
         try {
-            $call(self::client(['timeout' => 0.3]));
+            $call(self::client(['timeout' => 1]));
             self::assertSame(2, $count);
         } catch (APIError) {
             self::assertSame(1, $count);
@@ -47,7 +47,7 @@ final class RepetitionTest extends ScriptedTestCase
         $patch = 'PATCH /v1/keys/key_1';
         $closed = ['close' => 'before'];
         $half = ['json' => self::COMPLETION, 'close' => 'within'];
-        $silent = ['json' => self::COMPLETION, 'delay' => 0.6];
+        $silent = ['json' => self::COMPLETION, 'delay' => 1.3];
         return [
             'chat, closed' => [$chat, $route, $closed, 1],
             'chat, half an answer' => [$chat, $route, $half, 1],

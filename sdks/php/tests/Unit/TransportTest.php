@@ -157,6 +157,30 @@ final class TransportTest extends ScriptedTestCase
         self::assertSame([$left[1], $left[1]], [$left[2], self::sockets()]);
     }
 
+    public function testAStreamThatBreaksIsAnErrorBehindWhatCameOfIt(): void
+    {
+        $event = "data: {\"id\":\"c\",\"choices\":[]}\n\n";
+        $chunk = dechex(strlen($event)) . "\r\n{$event}\r\n";
+        $server = new RawServer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{$chunk}\0{$chunk}\0ff\r\ndata");
+        $read = 0;
+        try {
+            foreach (self::clientOf($server)->chat->completions->stream(self::CHAT) as $piece) {
+                $read++;
+            }
+            self::fail('It ended well.');
+        } catch (APIConnectionError) {
+            self::assertSame(2, $read);
+        }
+    }
+
+    public function testAStreamMayBeSilentForLessThanTheTimeoutAndLastLonger(): void
+    {
+        $event = "data: {\"id\":\"c\",\"choices\":[]}\n\n";
+        $server = new RawServer("HTTP/1.1 200 OK\r\n\r\n" . str_repeat("{$event}\0", 32));
+        $stream = self::clientOf($server)->chat->completions->stream(self::CHAT, ['timeout' => 1.5]);
+        self::assertCount(32, iterator_to_array($stream));
+    }
+
     public function testAStreamIsReadOnce(): void
     {
         $server = new RawServer("HTTP/1.1 200 OK\r\n\r\ndata: {\"id\":\"c\",\"choices\":[]}\n\n");
