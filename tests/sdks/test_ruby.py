@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from innoai.errors import ERRORS
+from innoai.sdk import resources
+from innoai.sdk.methods import Resource
 from tests.support.tools import needs, program
 
 if TYPE_CHECKING:
@@ -105,8 +107,21 @@ def test_every_code_of_the_server_has_an_exception_named_after_it() -> None:
     assert named == {code: "InnoAI::" + "".join(map(str.capitalize, code.split("_"))) for code in ERRORS}
 
 
+def test_it_has_every_resource_and_method_that_the_python_sdk_has() -> None:
+    code = "InnoAI::Resources.constants.to_h { |name| [name, InnoAI::Resources.const_get(name).instance_methods] }"
+    found = cast("dict[str, list[str]]", evaluated(code))
+    missing = [
+        f"{kind.__name__}.{method}"
+        for kind in vars(resources).values()
+        if isinstance(kind, type) and issubclass(kind, Resource) and kind is not Resource
+        for method in vars(kind)
+        if not method.startswith("_") and method not in found.get(kind.__name__, [])
+    ]
+    assert missing == []
+
+
 def test_each_file_of_the_library_requires_what_it_needs_of_the_others() -> None:
-    """So that whoever requires a part of it gets that part. Ruby's own library is there before, as it takes long."""
+    """So that whoever requires a part of it gets that part. Ruby's own library, which takes long, is there."""
     parts = [str(path.relative_to(RUBY / "lib").with_suffix("")) for path in (RUBY / "lib").rglob("*.rb")]
     alone = "ARGV.each { |part| Process.wait(fork { require part }); exit 1 unless $?.success? }"
     library = [f"-r{name}" for name in ("json", "net/http", "openssl", "securerandom", "time", "uri", "zlib")]

@@ -16,15 +16,16 @@ class AmountTest < Minitest::Test
       "0" => "0", "-12" => "-12", 3r / 8 => "0.375", BigDecimal("1E-9") => "0.000000001", BigDecimal("1E3") => "1000",
       "123456789012345678901234567890.000000001" => "123456789012345678901234567890.000000001"
     }.each do |value, shown|
-      assert_equal [shown, shown, "\"#{shown}\""], [amount(value).to_s, amount(value).inspect, JSON.generate(amount(value))]
+      assert_equal [shown, shown, "\"#{shown}\""],
+                   [amount(value).to_s, amount(value).inspect, JSON.generate(amount(value))]
     end
   end
 
   def test_it_is_reckoned_with_exactly
     assert_equal amount("0.3"), amount("0.1") + amount("0.2")
     assert_equal amount("0.3"), ["0.1", "0.1", "0.1"].sum { |each| amount(each) }
-    assert_equal ["1.1", "-0.9", "0.9", "0.3", "2.1"],
-                 [amount("0.1") + 1, amount("0.1") - 1, 1 - amount("0.1"), amount("0.1") * 3, 2 + amount("0.1")].map(&:to_s)
+    tenth = amount("0.1")
+    assert_equal %w[1.1 -0.9 0.9 0.3 2.1], [tenth + 1, tenth - 1, 1 - tenth, tenth * 3, 2 + tenth].map(&:to_s)
     assert_equal 1r / 30, amount("0.1") / 3
     assert_equal ["0.13", "0.1", "-0.1"], [amount("0.125").round(2), amount("-0.1").abs, -amount("0.1")].map(&:to_s)
     assert_equal amount("0.5"), amount("0.25") + BigDecimal("0.25")
@@ -46,7 +47,8 @@ class AmountTest < Minitest::Test
 
   def test_what_is_not_exact_is_refused
     [1.5, nil, [], Time.now].each { |value| assert_raises(TypeError) { amount(value) } }
-    ["", "1e3", "1,5", "$1", "NaN", " 1", "1\n", "0x1", 1r / 3, BigDecimal("NaN"), BigDecimal("Infinity")].each do |value|
+    texts = ["", "1e3", "1,5", "$1", "NaN", " 1", "1\n", "0x1"]
+    [*texts, 1r / 3, BigDecimal("NaN"), BigDecimal("Infinity")].each do |value|
       assert_raises(ArgumentError) { amount(value) }
     end
     assert_raises(TypeError) { amount("1") + 0.1 }

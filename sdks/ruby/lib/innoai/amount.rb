@@ -104,7 +104,7 @@ module InnoAI
       when String then decimal(value)
       when Rational then terminating(value)
       else
-        unless value.class.name == "BigDecimal"
+        unless value.instance_of?(::BigDecimal)
           raise TypeError, "an amount is an Amount, a BigDecimal, a whole number or a text, not #{value.class}"
         end
 

@@ -22,9 +22,10 @@ module InnoAI
 
       # The account's customers.
       # @param limit [Integer, nil] customers a page, 1-100
+      # @param search [String, nil] part of the customer_id or the name
       # @return [Page<Customer>]
-      def list(limit: nil, cursor: nil)
-        page_of("/customers", Customer, { limit: limit, cursor: cursor })
+      def list(limit: nil, cursor: nil, search: nil)
+        page_of("/customers", Customer, { limit: limit, cursor: cursor, search: search })
       end
 
       # The customer of that account-given id.

@@ -36,9 +36,11 @@ module InnoAI
       # The account's keys.
       # @param limit [Integer, nil] keys a page, 1-100
       # @param status [String, Symbol, nil] `active`, `expired` or `revoked`
+      # @param search [String, nil] part of the name, or the last four characters, the id or the customer_id
       # @return [Page<ApiKey>]
-      def list(limit: nil, cursor: nil, status: nil, customer_id: nil)
-        page_of("/keys", ApiKey, { limit: limit, cursor: cursor, status: status, customer_id: customer_id })
+      def list(limit: nil, cursor: nil, status: nil, customer_id: nil, search: nil)
+        query = { limit: limit, cursor: cursor, status: status, customer_id: customer_id, search: search }
+        page_of("/keys", ApiKey, query)
       end
 
       # The key of that id, `key_…`.
