@@ -11,7 +11,7 @@ import { mayRepeat, pause, pauseBefore } from './repeats.js';
 import { Audit } from './resources/audit.js';
 import { Auth } from './resources/auth.js';
 import { Billing } from './resources/billing.js';
-import { type RequestOptions, SAFE } from './resources/call.js';
+import { type RequestOptions, SAFE, withDefault } from './resources/call.js';
 import { Customers } from './resources/customers.js';
 import { Keys } from './resources/keys.js';
 import { Members } from './resources/members.js';
@@ -112,7 +112,9 @@ export class InnoAI extends OpenAI {
       logger: discreet(rest.logger ?? console),
     });
     this.#keeper = keeper;
-    hide(this, '_options', { ...this._options, defaultHeaders: rest.defaultHeaders });
+    // openai has put what OPENAI_CUSTOM_HEADERS says among the headers by now.
+    const defaultHeaders = withDefault(rest.defaultHeaders, 'User-Agent', `InnoAI/JS ${VERSION}`);
+    hide(this, '_options', { ...this._options, defaultHeaders });
     hide(this, 'apiKey', this.apiKey);
     hide(this, 'webhookSecret', this.webhookSecret);
   }
@@ -192,8 +194,8 @@ export class InnoAI extends OpenAI {
   ): Promise<void> {
     await super.prepareRequest(request, about);
     const headers = request.headers as Headers;
-    if (about.options.idempotencyKey) headers.set(IDEMPOTENCY_KEY, about.options.idempotencyKey);
-    headers.set('user-agent', `InnoAI/JS ${VERSION}`);
+    const key = about.options.idempotencyKey;
+    if (key && !headers.has(IDEMPOTENCY_KEY)) headers.set(IDEMPOTENCY_KEY, key);
     this.#sent.set(about.options, headers);
   }
 

@@ -1,43 +1,38 @@
-/** WebCrypto, of whichever runtime. */
+/** HMAC and SHA-256 by WebCrypto, and where that is missing by hand. */
 
-let found: Crypto | undefined = globalThis.crypto;
+import * as fallback from './sha256.js';
 
-/** Node 18 has WebCrypto, but not as a global. The name is put together so that bundlers leave it alone. */
-async function webcrypto(): Promise<Crypto> {
-  if (found === undefined) {
-    const name = ['node', 'crypto'].join(':');
-    found = ((await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as { webcrypto: Crypto })
-      .webcrypto;
-  }
-  return found;
-}
+type Bytes = Uint8Array<ArrayBuffer>;
 
-/** A key for HMAC-SHA256. */
-export async function hmacKey(secret: Uint8Array<ArrayBuffer>): Promise<CryptoKey> {
-  const { subtle } = await webcrypto();
-  return subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify']);
-}
+const HMAC = { name: 'HMAC', hash: 'SHA-256' };
 
 /** The HMAC of the data. */
-export async function hmac(key: CryptoKey, data: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-  const { subtle } = await webcrypto();
+export async function hmac(secret: Bytes, data: Bytes): Promise<Bytes> {
+  const subtle = globalThis.crypto?.subtle;
+  if (subtle === undefined) return fallback.hmacSha256(secret, data);
+  const key = await subtle.importKey('raw', secret, HMAC, false, ['sign']);
   return new Uint8Array(await subtle.sign('HMAC', key, data));
 }
 
-/** Whether that is the HMAC of the data; compared by the runtime in constant time. */
-export async function isHmac(
-  key: CryptoKey,
-  mac: Uint8Array<ArrayBuffer>,
-  data: Uint8Array<ArrayBuffer>,
-): Promise<boolean> {
-  const { subtle } = await webcrypto();
-  return subtle.verify('HMAC', key, mac, data);
+/** Whether one of these is the HMAC of the data; compared in constant time. */
+export async function isHmac(macs: readonly Bytes[], secret: Bytes, data: Bytes): Promise<boolean> {
+  const subtle = globalThis.crypto?.subtle;
+  if (subtle === undefined) {
+    const expected = fallback.hmacSha256(secret, data);
+    return macs.filter((mac) => fallback.equal(expected, mac)).length > 0;
+  }
+  const key = await subtle.importKey('raw', secret, HMAC, false, ['verify']);
+  const verdicts = await Promise.all(macs.map((mac) => subtle.verify('HMAC', key, mac, data)));
+  return verdicts.includes(true);
 }
 
 /** The SHA-256 of a text's UTF-8, in hexadecimal digits. */
 export async function sha256(text: string): Promise<string> {
-  const { subtle } = await webcrypto();
-  return hex(new Uint8Array(await subtle.digest('SHA-256', new TextEncoder().encode(text))));
+  const data = new TextEncoder().encode(text);
+  const subtle = globalThis.crypto?.subtle;
+  return hex(
+    subtle === undefined ? fallback.sha256(data) : new Uint8Array(await subtle.digest('SHA-256', data)),
+  );
 }
 
 /** The bytes in lower-case hexadecimal digits. */
@@ -47,7 +42,8 @@ export function hex(bytes: Uint8Array): string {
 
 /** A text that no other call gives: a UUID where the runtime makes them, else as many random bits. */
 export function unique(): string {
-  if (found?.randomUUID !== undefined) return found.randomUUID();
+  const made = globalThis.crypto?.randomUUID?.();
+  if (made !== undefined) return made;
   const part = () =>
     Math.floor(Math.random() * 2 ** 32)
       .toString(16)

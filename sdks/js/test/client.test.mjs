@@ -126,7 +126,7 @@ test('a key may be asked for before each request', async () => {
 for (const [name, made] of Object.entries({
   'a client': () => client(),
   'a client with token auth': () => tenant(),
-  'a copy': () => tenant().withOptions({ timeout: 1 }),
+  'a copy': () => tenant().withOptions({ timeout: 60_000 }),
   'a resource': () => client().keys,
   "one of openai's resources": () => client().chat.completions,
   'a client in an object': () => ({ made: client({ webhookSecret: 'whsec_the-key-of-these-tests' }) }),
@@ -244,7 +244,8 @@ for (const [name, create] of Object.entries({
   ]) {
     test(`${name} is not sent again when the connection is ${how}`, async () => {
       peer.on(CHAT, lost).on('POST /v1/embeddings', lost);
-      const problem = await rejection(create(client({ timeout: 150 })));
+      const timeout = how === 'silent' ? 300 : 60_000;
+      const problem = await rejection(create(client({ timeout })));
       assert.ok(problem instanceof innoai.APIConnectionError);
       assert.equal(problem instanceof innoai.APIConnectionTimeoutError, how === 'silent');
       assert.equal(peer.received.length, 1);
@@ -299,6 +300,14 @@ test('a conflict is final unless the server calls it passing', async () => {
   assert.equal(peer.received.length, 3);
 });
 
+test("a caller's own headers win over the client's", async () => {
+  peer.on('POST /v1/keys', { json: {} });
+  const made = client({ defaultHeaders: { 'user-agent': 'mine' } }).withOptions({ timeout: 5000 });
+  await made.keys.create({ name: 'ci' }, { headers: { 'Idempotency-Key': 'mine' } });
+  const { headers } = peer.received[0];
+  assert.deepEqual([headers['user-agent'], headers['idempotency-key']], ['mine', 'mine']);
+});
+
 test('another call has another idempotency key', async () => {
   peer.on('POST /v1/keys', { json: {} });
   await client().keys.create({ name: 'ci' });
@@ -315,14 +324,14 @@ test('an answer that stops coming ends at the timeout', async () => {
 
 test('a stream that stops coming ends at the timeout, one that breaks with an error of the connection', async () => {
   const chunk = 'data: {"choices":[]}\n\n';
-  for (const [answer, kind] of [
-    [silence(chunk, EVENTS), innoai.APIConnectionTimeoutError],
-    [cut(chunk, EVENTS), innoai.APIConnectionError],
+  for (const [answer, timeout, kind] of [
+    [silence(chunk, EVENTS), 1000, innoai.APIConnectionTimeoutError],
+    [cut(chunk, EVENTS), 60_000, innoai.APIConnectionError],
   ]) {
     peer.on(CHAT, answer);
     const read = [];
     const reading = async () => {
-      const stream = await client({ timeout: 150 }).chat.completions.create({ ...HELLO, stream: true });
+      const stream = await client({ timeout }).chat.completions.create({ ...HELLO, stream: true });
       for await (const found of stream) read.push(found);
     };
     assert.ok((await rejection(reading())) instanceof kind);

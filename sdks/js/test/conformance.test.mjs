@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
-import { after, before, suite, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 
 import * as innoai from 'innoai';
 
@@ -37,7 +37,7 @@ after(async () => {
 
 /** One test a case of that file. Its outcome is noted for the table of all SDKs; several tests can make it up. */
 function each(file, cases, check, name = file) {
-  suite(name, () => {
+  describe(name, () => {
     for (const vector of cases) {
       const key = `${file} ${vector.name}`;
       const verdict = results.get(key) ?? { suite: file, case: vector.name, checks: 0, good: 0 };

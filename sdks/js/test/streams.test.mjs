@@ -68,7 +68,7 @@ test('it begins behind a given event, and gives the bodies as they came', async 
 test('silence is a lost connection', async () => {
   const first = silence(SOON + event('evt_1'), HEADERS);
   peer.on(ROUTE, first, { headers: HEADERS, text: event('evt_2') });
-  const stream = client().webhooks.stream({}, { timeout: 100 });
+  const stream = client().webhooks.stream({}, { timeout: 300 });
   assert.deepEqual(await take(stream, 2), ['evt_1', 'evt_2']);
 });
 

@@ -7,7 +7,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { after, before, suite, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import * as innoai from 'innoai';
@@ -91,7 +91,7 @@ async function until(ask, holds) {
   }
 }
 
-suite('a walk against the server', { skip }, () => {
+describe('a walk against the server', { skip }, () => {
   let server;
   let client;
   before(async () => {

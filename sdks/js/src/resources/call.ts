@@ -55,6 +55,13 @@ export function withHeaders(
   return { ...options, headers: [...given, ...Object.entries(own)] };
 }
 
+/** The headers with one more, unless it is among them. */
+export function withDefault(headers: RequestOptions['headers'], name: string, value: string): HeaderEntry[] {
+  const given = entries(headers);
+  const found = given.some(([known]) => known.toLowerCase() === name.toLowerCase());
+  return found ? given : [...given, [name, value]];
+}
+
 type HeaderEntry = [name: string, value: string | null | undefined];
 
 /** Headers in any of the forms that openai's options take. */
