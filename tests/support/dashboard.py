@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import re
+import sqlite3
+import time
 from dataclasses import dataclass
 from html import unescape
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pyotp
 
 if TYPE_CHECKING:
     from tests.support.server import Server
@@ -88,3 +92,26 @@ def member_of(server: Server, role: str, email: str, name: str = "") -> Person:
     invited = httpx.post(f"{server.base_url}/members", json={"email": email, "role": role}, headers=headers)
     assert invited.status_code == 201, invited.text
     return join(server, invited.json()["invite_url"], email, name=name)
+
+
+def change_store(server: Server, statement: str, *values: Any) -> int:
+    """Change rows of the server's store behind its back, as time or another replica would; says how many."""
+    with sqlite3.connect(server.store) as store:
+        return store.execute(statement, values).rowcount
+
+
+def set_up_app(person: Person) -> tuple[bytes, list[str]]:
+    """Add an authenticator app: its secret, and the recovery codes that the page shows."""
+    person.post("/settings/profile/authenticator/new", page="/settings/profile")
+    page = person.get("/settings/profile/authenticator").text
+    found = re.search(r'id="totp-secret">([A-Z2-7 ]+)<', page)
+    assert found is not None
+    secret = base64.b32decode(found[1].replace(" ", ""))
+    answer = person.post("/settings/profile/authenticator", {"code": code_of(secret)})
+    assert answer.status_code == 200, answer.text
+    return secret, re.findall(r"[A-Z0-9]{4}(?:-[A-Z0-9]{4}){3}", answer.text)
+
+
+def code_of(secret: bytes, steps_ahead: int = 0) -> str:
+    """What the app shows, or will show so many half minutes from now; the server still takes the next one."""
+    return pyotp.TOTP(base64.b32encode(secret).decode()).generate_otp(int(time.time() // 30) + steps_ahead)

@@ -14,7 +14,7 @@ import structlog
 from litestar import Litestar, Request, Response
 from litestar.connection import ASGIConnection
 from litestar.di import Provide
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, MethodNotAllowedException
 from litestar.handlers.base import BaseRouteHandler
 
 from innoai.dashboard import (
@@ -241,6 +241,9 @@ class Dashboard:
 
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Let nobody who is not signed in reach a page, but those that are marked as for anybody."""
+    if _visit_of(connection).scope["method"] == "OPTIONS":
+        # Litestar would answer it on every path; no page of another site has anything to ask here.
+        raise MethodNotAllowedException
     if not handler.opt.get("for_anybody") and _visit_of(connection).session is None:
         raise SignedOutError
 

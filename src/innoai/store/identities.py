@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import insert, select
 
 from innoai.store.tables import identities
 
@@ -33,8 +33,3 @@ async def add(connection: AsyncConnection, issuer: str, subject: str, member_id:
     await connection.execute(
         insert(identities).values(issuer=issuer, subject=subject, member_id=member_id, created_at=now)
     )
-
-
-async def forget(connection: AsyncConnection, member_id: str) -> None:
-    """Let the member be nobody elsewhere."""
-    await connection.execute(delete(identities).where(identities.c.member_id == member_id))
