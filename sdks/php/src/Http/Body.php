@@ -14,6 +14,9 @@ interface Body
      */
     public function next(): ?string;
 
+    /** End it where nothing more of it counts; if its end comes at once, the connection is kept. */
+    public function settle(): void;
+
     /** End it; the connection of what did not come yet is closed. Closing twice is no error. */
     public function close(): void;
 }

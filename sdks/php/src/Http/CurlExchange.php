@@ -19,6 +19,9 @@ final class CurlExchange implements Body
     /** Bytes of the body that may lie here unread before the server is made to wait. */
     private const BUFFER = 1 << 20;
 
+    /** Seconds for the end of a body of which no more is wanted: curl keeps the connection of one that it has read. */
+    private const SETTLING = 0.1;
+
     /** Codes of curl that say: there was no connection. */
     private const UNSENT = [CURLE_COULDNT_RESOLVE_PROXY, CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT];
 
@@ -113,17 +116,20 @@ final class CurlExchange implements Body
         return null;
     }
 
+    public function settle(): void
+    {
+        if (!$this->over) {
+            Waiting::until(fn (): bool => $this->over, Waiting::now() + self::SETTLING, $this->transport);
+        }
+        $this->close();
+    }
+
     public function close(): void
     {
         if ($this->closed) {
             return;
         }
-        $this->closed = true;
-        if ($this->headed && !$this->over) {
-            // The end may be here already; curl keeps the connection of an answer that it has read to its end.
-            $this->transport->drive();
-        }
-        $this->over = true;
+        $this->closed = $this->over = true;
         $this->transport->forget($this->id());
         curl_multi_remove_handle($this->multi, $this->handle);
     }

@@ -34,6 +34,11 @@ final class Psr18Body implements Body
         return null;
     }
 
+    public function settle(): void
+    {
+        $this->close();
+    }
+
     public function close(): void
     {
         $this->stream->close();

@@ -47,6 +47,12 @@ final class Response
         }
     }
 
+    /** End it where nothing more of it counts. */
+    public function settle(): void
+    {
+        $this->body->settle();
+    }
+
     /** End it without reading what is left. */
     public function close(): void
     {

@@ -69,6 +69,7 @@ final class ChatStream implements \IteratorAggregate
             foreach ($this->response->pieces() as $piece) {
                 foreach ($decoder->feed($piece) as $frame) {
                     if ($frame->data === self::DONE) {
+                        $this->response->settle();
                         return;
                     }
                     if ($frame->data !== '') {

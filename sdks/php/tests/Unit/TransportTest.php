@@ -9,6 +9,7 @@ use InnoAI\Exception\APIConnectionError;
 use InnoAI\Exception\APIStatusError;
 use InnoAI\Exception\UnreadableAnswer;
 use InnoAI\Tests\Support\RawServer;
+use InnoAI\Tests\Support\ScriptedServer;
 
 /** HTTP by curl, against servers that say odd things. */
 final class TransportTest extends ScriptedTestCase
@@ -115,6 +116,23 @@ final class TransportTest extends ScriptedTestCase
         self::assertLessThan(6 << 20, memory_get_peak_usage() - $before);
     }
 
+    public function testAServerHasToWaitWhileNobodyReadsWhatItSends(): void
+    {
+        $large = new RawServer("HTTP/1.1 200 OK\r\nContent-Type: text/csv\r\n\r\n" . str_repeat("\x01", 24));
+        $client = self::clientOf($large);
+        $download = $client->billing->usageCsv();
+        self::script(['GET /v1/auth/validate' => [['json' => self::VALID, 'delay' => 0.3]]]);
+        $before = memory_get_usage();
+        // While another answer is waited for, the same curl reads both.
+        $client->with(['base_url' => ScriptedServer::shared()->baseUrl])->auth->validate();
+        self::assertLessThan(4 << 20, memory_get_usage() - $before);
+        $read = 0;
+        foreach ($download as $piece) {
+            $read += strlen($piece);
+        }
+        self::assertSame(24 << 20, $read);
+    }
+
     public function testALargeRequestGoesOutWhole(): void
     {
         $answer = '{"id":"c","choices":[]}';
@@ -134,6 +152,20 @@ final class TransportTest extends ScriptedTestCase
         $client->auth->validate();
         $client->asCustomer('a')->with(['customer_id' => null])->auth->validate();
         self::assertSame($before, self::sockets());
+    }
+
+    public function testAStreamThatWasReadKeepsItsConnection(): void
+    {
+        $done = "data: {\"id\":\"c\",\"choices\":[]}\n\ndata: [DONE]\n\n";
+        self::script([
+            'GET /v1/auth/validate' => [['json' => self::VALID]],
+            'POST /v1/chat/completions' => [['text' => "{$done}: bye\n\n", 'split' => strlen($done)]],
+        ]);
+        $client = self::client();
+        $client->chat->completions->stream(self::CHAT)->text();
+        $kept = self::sockets();
+        $client->auth->validate();
+        self::assertSame($kept, self::sockets());
     }
 
     public function testAStreamThatIsDroppedEndsItsConnection(): void
@@ -198,9 +230,10 @@ final class TransportTest extends ScriptedTestCase
         self::script(['GET /v1/auth/validate' => [['json' => self::VALID]]]);
         $client = self::client();
         $client->auth->validate();
+        $kept = self::sockets();
         $child = pcntl_fork();
         if ($child === 0) {
-            $good = $client->auth->validate()->valid;
+            $good = $client->auth->validate()->valid && array_diff(self::sockets(), $kept) !== [];
             // Ended hard, so that the child does not finish the tests.
             posix_kill(getmypid() ?: 0, $good ? SIGKILL : SIGTERM);
         }
