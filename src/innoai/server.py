@@ -187,7 +187,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         tiers=settings.tiers,
         started_at=int(time.time()),
         trusted_proxies=proxies,
-        registry=open_registry(door, feed),
+        registry=open_registry(door, feed, models.connections),
         clock=time.time,
     )
     control_plane = ControlPlane(services, new_request_id)

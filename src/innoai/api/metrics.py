@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from prometheus_client.metrics_core import Metric
 
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class DoorCollector:
-    """The door's decisions, and how old its view of the store is."""
+class Collector:
+    """The door's decisions, how old its view of the store is, and what the data plane keeps open."""
 
-    def __init__(self, door: Door, feed: ChangeFeed) -> None:
+    def __init__(self, door: Door, feed: ChangeFeed, connections: Callable[[], Mapping[str, int]]) -> None:
         self._door = door
         self._feed = feed
+        self._connections = connections
 
     def collect(self) -> Iterable[Metric]:
         """The metrics as they are now."""
@@ -38,12 +40,28 @@ class DoorCollector:
             "Seconds since the store last said what is new.",
             value=self._feed.silent_for,
         )
+        upstream = GaugeMetricFamily(
+            "innoai_upstream_connections", "Connections to model servers by state.", labels=["state"]
+        )
+        for state, count in self._connections().items():
+            upstream.add_metric([state], count)
+        yield upstream
+        yield GaugeMetricFamily(
+            "innoai_tasks",
+            "Tasks of the event loop: those of the server itself, and requests that wait.",
+            value=len(asyncio.all_tasks()),
+        )
 
 
-def open_registry(door: Door, feed: ChangeFeed) -> CollectorRegistry:
-    """A registry of this server's metrics alone, so that several servers fit in one process."""
+def open_registry(
+    door: Door, feed: ChangeFeed, connections: Callable[[], Mapping[str, int]]
+) -> CollectorRegistry:
+    """A registry of this server's metrics alone, so that several servers fit in one process.
+
+    `connections` counts those to model servers by their state.
+    """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(DoorCollector(door, feed))
+    registry.register(Collector(door, feed, connections))
     return registry
 
 

@@ -89,6 +89,16 @@ class Models:
         """The public names that a key with these models may use."""
         return [name for name in self.targets if allowed is None or name in allowed]
 
+    def connections(self) -> dict[str, int]:
+        """How many connections to upstreams there are, by what they are doing."""
+        pools = [transport for transport in self.transports if isinstance(transport, Pool)]
+        idle = sum(pool.idle for pool in pools)
+        return {
+            "idle": idle,
+            "busy": sum(pool.open for pool in pools) - idle,
+            "connecting": sum(pool.connecting for pool in pools),
+        }
+
     async def close(self) -> None:
         """Close every connection to an upstream."""
         for transport in self.transports:
