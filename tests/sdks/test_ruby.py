@@ -79,8 +79,8 @@ def test_the_installed_gem_works_without_the_repository(gem: Path, tmp_path: Pat
 
 
 @needs("rubocop")
-def test_the_style_is_clean(tmp_path: Path) -> None:
-    run("rubocop", "--cache-root", str(tmp_path))
+def test_the_style_is_clean() -> None:
+    run("rubocop")
 
 
 @needs("minitest", "rake")
@@ -108,7 +108,8 @@ def test_every_code_of_the_server_has_an_exception_named_after_it() -> None:
 
 
 def test_it_has_every_resource_and_method_that_the_python_sdk_has() -> None:
-    code = "InnoAI::Resources.constants.to_h { |name| [name, InnoAI::Resources.const_get(name).instance_methods] }"
+    all_ = "InnoAI::Resources"
+    code = f"{all_}.constants.to_h {{ |name| [name, {all_}.const_get(name).instance_methods] }}"
     found = cast("dict[str, list[str]]", evaluated(code))
     missing = [
         f"{kind.__name__}.{method}"
@@ -121,7 +122,7 @@ def test_it_has_every_resource_and_method_that_the_python_sdk_has() -> None:
 
 
 def test_each_file_of_the_library_requires_what_it_needs_of_the_others() -> None:
-    """So that whoever requires a part of it gets that part. Ruby's own library, which takes long, is there."""
+    """So that whoever requires a part of it gets that part. Ruby's own library, slow to load, is there."""
     parts = [str(path.relative_to(RUBY / "lib").with_suffix("")) for path in (RUBY / "lib").rglob("*.rb")]
     alone = "ARGV.each { |part| Process.wait(fork { require part }); exit 1 unless $?.success? }"
     library = [f"-r{name}" for name in ("json", "net/http", "openssl", "securerandom", "time", "uri", "zlib")]

@@ -56,6 +56,20 @@ class AmountTest < Minitest::Test
     assert_raises(TypeError) { amount("1") * 1.1 }
   end
 
+  # As from Ruby 3.4 on, where it is no part of the library.
+  def test_it_does_without_bigdecimal
+    program = <<~RUBY
+      require "innoai"
+      begin
+        InnoAI::Amount.new(1.5)
+      rescue TypeError
+        print InnoAI::Amount.new("1.50") + 1, " ", defined?(::BigDecimal).inspect
+      end
+    RUBY
+    lib = File.expand_path("../lib", __dir__)
+    assert_equal "2.5 nil", IO.popen([RbConfig.ruby, "-I", lib, "-e", program], &:read)
+  end
+
   def test_it_survives_marshal
     assert_equal amount("0.003"), Marshal.load(Marshal.dump(amount("0.003")))
   end

@@ -66,9 +66,8 @@ class ResourcesTest < Minitest::Test
                          budgets: { total: "5" })
     end, "POST /v1/customers", "", { customer_id: "c 1", name: "Ada", metadata: { plan: "gold" }, rate_limit: 3,
                                      budgets: { total: "5" } }, InnoAI::Customer],
-    "customers.list" => [lambda { |c|
-                           c.customers.list(search: "a b")
-                         }, "GET /v1/customers", "search=a+b", nil, InnoAI::Page],
+    "customers.list" => [->(c) { c.customers.list(search: "a b") }, "GET /v1/customers", "search=a+b", nil,
+                         InnoAI::Page],
     "customers.get" => [->(c) { c.customers.get("c 1/2?é") }, "GET /v1/customers/c%201%2F2%3F%C3%A9", "", nil,
                         InnoAI::Customer],
     "customers.update" => [->(c) { c.customers.update("c", name: nil, disabled: true, metadata: {}) },

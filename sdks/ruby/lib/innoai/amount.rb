@@ -99,16 +99,10 @@ module InnoAI
 
     def exact(value)
       case value
-      when Amount then value.to_r
-      when Integer then value.to_r
+      when Amount, Integer then value.to_r
       when String then decimal(value)
       when Rational then terminating(value)
-      else
-        unless value.instance_of?(::BigDecimal)
-          raise TypeError, "an amount is an Amount, a BigDecimal, a whole number or a text, not #{value.class}"
-        end
-
-        big_decimal(value)
+      else big_decimal(value)
       end
     end
 
@@ -118,7 +112,11 @@ module InnoAI
       Rational(text)
     end
 
+    # BigDecimal is there only where somebody has loaded it.
     def big_decimal(value)
+      unless defined?(::BigDecimal) && value.is_a?(::BigDecimal)
+        raise TypeError, "an amount is an Amount, a BigDecimal, a whole number or a text, not #{value.class}"
+      end
       raise ArgumentError, "an amount is a finite number, not #{value}" unless value.finite?
 
       value.to_r
