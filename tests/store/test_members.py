@@ -71,3 +71,26 @@ async def test_a_removed_member_is_no_owner_any_more(database: Database) -> None
         assert await members.owners(connection, ACCOUNT.id) == [ANA]
         await members.remove(connection, ANA.id)
         assert await members.owners(connection, ACCOUNT.id) == []
+
+
+async def test_an_invitation_is_found_by_its_token_until_it_is_over(database: Database) -> None:
+    await invite(database, ANA)
+    async with database.read() as connection:
+        assert await members.invited(connection, "the invite of mem_1", NOW) == ANA
+        assert await members.invited(connection, "the invite of mem_1", NOW + INVITE_LIFETIME) is None
+        assert await members.invited(connection, "the invite of mem_2", NOW) is None
+
+
+async def test_an_invitation_is_taken_up_once(database: Database) -> None:
+    await invite(database, ANA)
+    async with database.write() as connection:
+        values = {"password_hash": "argon2", "name": "Ana Brightwater"}
+        assert await members.join(connection, ANA.id, values, NOW + 1)
+        assert not await members.join(connection, ANA.id, {"password_hash": "of a second one"}, NOW + 2)
+        assert await members.invited(connection, "the invite of mem_1", NOW) is None
+        joined = replace(ANA, name="Ana Brightwater", joined=True, invite_expires_at=None)
+        assert await members.find(connection, ANA.id) == joined
+        assert await members.find_by_email(connection, "ana@example.com") == joined
+        assert await members.find_by_email(connection, "nobody@example.com") is None
+        assert await members.password_hash(connection, ANA.id) == "argon2"
+        assert await members.password_hash(connection, "mem_9") is None

@@ -38,7 +38,7 @@ from innoai.dashboard import (
     webhooks,
 )
 from innoai.dashboard.assets import PREFIX, Assets, takes_gzip
-from innoai.dashboard.forms import Form, read_form
+from innoai.dashboard.forms import TOKEN_FIELD, Form, read_form
 from innoai.dashboard.proof import ProofNeededError
 from innoai.dashboard.visit import VISIT_KEY, SignedOutError, Visit, read_session
 from innoai.envelope import REQUEST_ID_KEY
@@ -221,7 +221,7 @@ class Dashboard:
         if not self._is_from_here(headers):
             raise InnoError("insufficient_permissions", _FROM_ELSEWHERE)
         form = await read_form(receive, headers.get(b"content-type", ""))
-        given = headers.get(b"x-form-token") or form.raw("form_token")
+        given = headers.get(b"x-form-token") or form.raw(TOKEN_FIELD)
         if cookie is None or not cookies.is_form_token(given, cookie):
             raise InnoError("insufficient_permissions", _OLD_FORM)
         return form

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 MAX_FORM_BYTES = 128 * 1024
 MAX_FIELDS = 2_000
 MAX_DIGITS = 9
+TOKEN_FIELD = "form_token"
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 
@@ -30,6 +32,12 @@ class Form:
         """Whether a script sent it, which takes its answer as JSON."""
         self.script = script or {}
         """What a script sent as JSON, instead of a form."""
+
+    @property
+    def digest(self) -> str:
+        """What tells this form from one in which something else was typed; its token aside."""
+        typed = [field for field in self._fields if field[0] != TOKEN_FIELD]
+        return hashlib.sha256(msgspec.json.encode([typed, self.script])).hexdigest()[:24]
 
     def text(self, name: str, default: str = "") -> str:
         """The first value of a field, without spaces around."""

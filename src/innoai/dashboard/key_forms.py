@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from innoai.dashboard.forms import Form
 
-DAY = 86_400
+HOUR = 3600
 FOREVER = "never"
 ON_A_DAY = "date"
 LIFETIMES = {
@@ -183,5 +183,6 @@ def _expires_at(form: Form, now: float) -> str | None:
         return f"{day.isoformat()}T23:59:59Z"
     if chosen not in LIFETIMES:
         raise InnoError("invalid_request", "Choose when the key ends.", param="expires_at")
-    ends = datetime.fromtimestamp(now, UTC) + timedelta(days=int(chosen))
+    # The end of the hour, so that a form which is sent twice says the same.
+    ends = datetime.fromtimestamp((now // HOUR + 1) * HOUR, UTC) + timedelta(days=int(chosen))
     return ends.isoformat(timespec="seconds").replace("+00:00", "Z")

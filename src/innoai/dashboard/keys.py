@@ -100,10 +100,12 @@ async def rotate(key_id: str, here: Here) -> Response[bytes]:
     """Make the successor, and show it this once."""
     form = here.form
     overlap = form.text("overlap")
-    body: dict[str, Any] = {"overlap": int(overlap) if overlap in key_forms.OVERLAPS else None}
-    if form.text("name"):
-        body["name"] = form.text("name")
     try:
+        if overlap not in key_forms.OVERLAPS:
+            raise InnoError("invalid_request", "Choose when the old key ends.", param="overlap")
+        body: dict[str, Any] = {"overlap": int(overlap)}
+        if form.text("name"):
+            body["name"] = form.text("name")
         made = await here.post("/v1/keys/{key_id}/rotate", body, once=form.text("once")[:64], key_id=key_id)
     except InnoError as error:
         return await _rotation(here, key_id, error.refusal)
@@ -167,7 +169,7 @@ async def _rotation(here: Visit, key_id: str, error: Refusal | None) -> Response
         "keys/rotate.html",
         status=200 if error is None else error.kind.status,
         key=key,
-        error=error,
+        error=_about_a_field(error),
         once=here.form.text("once")[:64] or new_token(),
         overlaps=list(key_forms.OVERLAPS.items()),
         overlap=here.form.text("overlap", "86400"),

@@ -6,6 +6,7 @@ take `visitor: Visitor`, which may be anybody's.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, urlencode, urlsplit
@@ -202,10 +203,15 @@ class Visit:
         return await self._ask(Asked("GET", path, values))
 
     async def post(self, path: str, body: Any = None, /, *, once: str | None = None, **values: Any) -> Any:
-        """The same, with a JSON body; `once` makes what is sent twice happen once (Idempotency-Key)."""
-        headers = (
-            () if not once else ((b"idempotency-key", f"dashboard-{once}".encode("latin-1", "replace")),)
-        )
+        """The same, with a JSON body.
+
+        `once` is what the form was given when it was shown: sent twice as it is, it has happened once, and
+        the second answer is the first one's. With something else typed into it, it is another form.
+        """
+        headers: tuple[tuple[bytes, bytes], ...] = ()
+        if once:
+            key = hashlib.sha256(f"{once} {self.form.digest}".encode()).hexdigest()
+            headers = ((b"idempotency-key", f"dashboard-{key}".encode()),)
         return await self._ask(Asked("POST", path, values, {} if body is None else body, headers))
 
     async def patch(self, path: str, body: Any, /, **values: Any) -> Any:
