@@ -3,15 +3,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import structs
 
 from innoai.access.decide import CHECKS, Decision, Request
 from innoai.access.networks import parse_address
-from innoai.access.principal import Principal
+from innoai.access.principal import Member, Principal
 from innoai.access.routes import route_for
+from innoai.activity.counts import Counts
+from innoai.activity.tail import Decided, Watcher
 from innoai.door import Admission, Door, admission
 from innoai.errors import InnoError, refusal
 from innoai.limiter import MemoryLimiter
-from innoai.store import api_keys, signing_keys
+from innoai.store import activity, api_keys, signing_keys
 from tests.keyring.replica import MAX_STALE, Clock, Replica, open_replica
 from tests.support.stores import NOW, SECRETS, new_key
 
@@ -58,7 +61,12 @@ async def here(database: Database, clock: Clock) -> Replica:
     return await open_replica(database, clock)
 
 
-def door_of(here: Replica, limiter: Limiter | None = None, on_burst: OnBurst | None = None) -> Door:
+def door_of(
+    here: Replica,
+    limiter: Limiter | None = None,
+    on_burst: OnBurst | None = None,
+    counts: Counts | None = None,
+) -> Door:
     def clock_ns() -> int:
         return int(here.clock.monotonic * 1e9)
 
@@ -69,6 +77,7 @@ def door_of(here: Replica, limiter: Limiter | None = None, on_burst: OnBurst | N
         clock=lambda: here.clock.now,
         clock_ns=clock_ns,
         on_burst=on_burst,
+        counts=counts,
     )
 
 
@@ -377,3 +386,82 @@ async def test_an_admission_says_who_and_what_is_left(here: Replica, door: Door)
 def _made(decision: Decision | None) -> Decision:
     assert decision is not None
     return decision
+
+
+# What is told of a decision.
+
+
+async def test_each_decision_about_a_key_is_counted_by_all_that_it_knows(
+    here: Replica, database: Database
+) -> None:
+    door = door_of(here, counts=Counts(database, lambda: here.clock.now))
+    record = await here.add_key(1, rate_limit=3, allowed_ips=("203.0.113.0/24",))
+    token = here.mint(record)
+    for credential, address in ((new_key(1), HOME), (new_key(1), HOME), (token, HOME), (new_key(1), AWAY)):
+        await door.admit(credential, request(address))
+    assert code(door.admit_now(new_key(1), request())) == "rate_limit_exceeded"
+    assert code(await door.preview(new_key(1), request(AWAY))) == "ip_not_allowed"
+    for unknown in (None, new_key(999)):
+        await door.admit(unknown, request())
+    await door.counts.flush()
+    async with database.read() as connection:
+        rows = await activity.of_key(connection, record.account_id, record.id, 0, 10**6)
+    assert {(row.path, row.place, row.bearer, row.code, row.requests) for row in rows} == {
+        ("/v1/models", "203.0.113.7", "key", "allowed", 2),
+        ("/v1/models", "203.0.113.7", "token", "allowed", 1),
+        ("/v1/models", "203.0.113.7", "key", "rate_limit_exceeded", 1),
+        ("/v1/models", "198.51.100.9", "key", "ip_not_allowed", 2),
+    }
+
+
+async def test_both_ways_through_the_door_count_alike(here: Replica, database: Database) -> None:
+    counts = Counts(database, lambda: here.clock.now)
+    door = door_of(here, counts=counts)
+    record = await here.add_key(1)
+    asked = Request(CHAT, HOME, "a-model", request_id="req_1")
+    await door.admit(new_key(1), asked)
+    door.admit_now(new_key(1), asked)
+    await counts.flush()
+    async with database.read() as connection:
+        (row,) = await activity.of_key(connection, record.account_id, record.id, 0, 10**6)
+    assert (row.requests, row.model, row.last_at) == (2, "a-model", NOW)
+
+
+async def test_whoever_watches_is_told_of_each_decision_once(here: Replica, door: Door) -> None:
+    record = await here.add_key(1)
+    await door.admit(new_key(1), request())
+    watcher = Watcher(record.account_id)
+    door.tail.watch(watcher)
+    await door.admit(new_key(1), request())
+    door.admit_now(new_key(1), request())
+    await door.preview(new_key(1), request())
+    await door.explain(await here.keyring.resolve(new_key(1)), request())
+    assert code(await door.admit(new_key(1), Request(route_for("GET", "/v1/keys"), HOME))) is not None
+    told, lost = watcher.take()
+    codes = [code(item.decision) for item in told if isinstance(item, Decided)]
+    assert (codes, lost) == ([None, None, "insufficient_permissions"], 0)
+
+
+async def test_refusals_are_remembered_with_their_checks_whether_anybody_watches_or_not(
+    here: Replica, door: Door
+) -> None:
+    record = await here.add_key(1, revoked_at=NOW)
+    decision = await door.admit(new_key(1), request(request_id="req_1"))
+    (kept,) = door.tail.refusals(record.account_id)
+    assert (kept.at, kept.decision.checks) == (NOW, decision.checks)
+    assert kept.decision.request.request_id == "req_1"
+
+
+async def test_a_member_is_no_key(here: Replica, door: Door) -> None:
+    record = await here.add_key(1)
+    principal = await here.keyring.resolve(new_key(1))
+    assert isinstance(principal, Principal)
+    member = structs.replace(principal, member=Member("mem_1", "owner"))
+    door.tail.watch(watcher := Watcher(record.account_id))
+    assert code(await door.admit_principal(member, request())) is None
+    assert watcher.take() == ([], 0)
+    await here.keyring.flush_use()
+    async with here.database.read() as connection:
+        unused = await api_keys.get(connection, record.id)
+    assert unused is not None
+    assert unused.last_used_at is None

@@ -228,6 +228,14 @@ class MeteringSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spool: Annotated[str, Meta(description="directory of the local spool")] = "innoai-spool"
 
 
+class ActivitySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """For how long it is known what each key did."""
+
+    keep_days: Annotated[
+        int, Meta(ge=0, le=400, description="days for which it is kept what each key did; 0 counts nothing")
+    ] = 30
+
+
 class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A model server that serves one model. Times in seconds."""
 
@@ -364,6 +372,7 @@ class Settings(msgspec.Struct, frozen=True):
     tokens: TokenSettings = TokenSettings()
     customers: CustomerSettings = CustomerSettings()
     metering: MeteringSettings = MeteringSettings()
+    activity: ActivitySettings = ActivitySettings()
     billing: BillingSettings = BillingSettings()
     webhooks: WebhookSettings = WebhookSettings()
     dashboard: DashboardSettings = DashboardSettings()
@@ -389,6 +398,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "tokens": TokenSettings,
     "customers": CustomerSettings,
     "metering": MeteringSettings,
+    "activity": ActivitySettings,
     "billing": BillingSettings,
     "webhooks": WebhookSettings,
     "dashboard": DashboardSettings,

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from innoai.access.activity import ALLOWED
 from innoai.access.budgets import Shortfall
 from innoai.access.decide import CREDENTIAL, Decision, decide
 from innoai.access.networks import site_of
 from innoai.access.principal import Unauthenticated
+from innoai.activity.counts import Counts
+from innoai.activity.tail import Tail
 from innoai.envelope import rate_headers
 from innoai.errors import InnoError, refusal
 from innoai.limiter import Bucket, MemoryLimiter
@@ -70,7 +73,11 @@ def admission(decision: Decision) -> Admission:
 
 
 class Door:
-    """Decides about requests, and counts the decisions by code for the metrics."""
+    """Decides about requests, counts the decisions, and tells of them.
+
+    They are counted by code for the metrics, and in `counts` for each key by all that the decision knows;
+    the tail hears of refusals, and of all else where somebody watches.
+    """
 
     def __init__(
         self,
@@ -82,6 +89,8 @@ class Door:
         clock_ns: Callable[[], int],
         budgets: Budgets | None = None,
         on_burst: Callable[[int | None, Principal | None], None] | None = None,
+        counts: Counts | None = None,
+        tail: Tail | None = None,
     ) -> None:
         self._keyring = keyring
         self._limiter = limiter
@@ -92,6 +101,8 @@ class Door:
         self._failures = MemoryLimiter(clock_ns)
         # Told of an address that has used up its failures, and of whom the last one named if it is known.
         self._on_burst = on_burst
+        self.counts = counts or Counts(None, clock)
+        self.tail = tail or Tail(clock)
         self.decisions: Counter[str] = Counter()
         """Decisions by the refusal's code; `allowed` for the others."""
 
@@ -127,9 +138,13 @@ class Door:
         if not rate.allowed:
             return self._concluded(decision.rated(rate), now)
         # What _concluded does for an admitted request, without the call: this is the hot path.
-        self.decisions["allowed"] += 1
+        self.decisions[ALLOWED] += 1
         self._keyring.note_use(key.id, now)
-        return Decision(request, decision.principal, rate=rate)
+        self.counts.note(decision.principal, request, ALLOWED, now)
+        decision = Decision(request, decision.principal, rate=rate)
+        if self.tail.is_watched:
+            self.tail.decided(decision, now)
+        return decision
 
     async def admit(self, credential: str | None, request: Request) -> Decision:
         """Whether the bearer of the credential may make the request; an admitted one is counted.
@@ -224,12 +239,16 @@ class Door:
         return decision.budgeted(None, f"left are {', '.join(tell)} {principal.account.currency}")
 
     def _concluded(self, decision: Decision, now: float) -> Decision:
-        if decision.refusal is None and decision.principal is not None:
-            self.decisions["allowed"] += 1
-            if decision.principal.member is None:
-                self._keyring.note_use(decision.principal.key.id, now)
-        elif decision.refusal is not None:
-            self.decisions[decision.refusal.code] += 1
+        principal = decision.principal
+        code = ALLOWED if decision.refusal is None else decision.refusal.code
+        self.decisions[code] += 1
+        # A member is no key; the dashboard's own requests are no news to those who look at it.
+        if principal is not None and principal.member is None:
+            if decision.refusal is None:
+                self._keyring.note_use(principal.key.id, now)
+            self.counts.note(principal, decision.request, code, now)
+            if decision.refusal is not None or self.tail.is_watched:
+                self.tail.decided(decision, now)
         return decision
 
     def _refused(self, decision: Decision) -> Decision:
@@ -240,7 +259,7 @@ class Door:
                 self._on_burst(decision.request.address, decision.principal)
             if not rate.allowed:
                 decision = decide(_too_many_failures(rate), decision.request, 0.0)
-        return self._concluded(decision, 0.0)
+        return self._concluded(decision, self._clock())
 
     async def _authenticate(self, credential: str | None, request: Request) -> Principal | Unauthenticated:
         """Who asks. For an address that failed too often, memory is asked but not the store."""

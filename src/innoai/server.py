@@ -20,6 +20,7 @@ import uvicorn
 import uvloop
 
 from innoai.access.networks import parse_networks
+from innoai.activity.counts import Counts
 from innoai.api import expiring
 from innoai.api.app import ControlPlane
 from innoai.api.metrics import open_registry
@@ -52,6 +53,7 @@ from innoai.metering.prices import currencies
 from innoai.metering.spool import Shipper, Spool
 from innoai.store import (
     accounts,
+    activity,
     authenticators,
     ceremonies,
     changes,
@@ -139,6 +141,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
     spool = Spool(Path(settings.metering.spool), lambda: fresh_id("use"))
     holders = Holders(spool.directory, fresh_id("hld"))
     budgets = Budgets(database, holders, clock=time.time, monotonic=time.monotonic)
+    counts = Counts(database, time.time, keeps=settings.activity.keep_days > 0)
     door = Door(
         keyring,
         limiter,
@@ -147,6 +150,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         clock_ns=time.monotonic_ns,
         budgets=budgets,
         on_burst=bursts.note,
+        counts=counts,
     )
     mint = Mint(keyring, settings.tokens, settings.tiers, time.time)
     shipper = Shipper(spool, database, budgets, settings.billing.currency, time.time)
@@ -215,6 +219,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             shipper.run(),
             worker.run(),
             bursts.record_all(database),
+            counts.run(),
             _every(USE_FLUSH_SECONDS, keyring.flush_use),
             _every(EXPIRY_SECONDS, lambda: expiring.announce(database, settings.tiers, time.time())),
             _every(TIDY_SECONDS, lambda: _tidy(settings, database, secrets)),
@@ -232,6 +237,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         with contextlib.suppress(InnoError):
             await shipper.ship(leaving=True)
             await keyring.flush_use()
+            await counts.flush()
         spool.close()
         await limiter.close()
         await database.close()
@@ -343,6 +349,7 @@ async def _tidy(settings: Settings, database: Database, secrets: store_secrets.S
         await idempotency.prune(connection, now)
         await events.prune(connection, now)
         await store_budgets.prune(connection, now)
+        await activity.prune(connection, now, settings.activity.keep_days)
         await authenticators.reseal(connection, secrets)
         await signing_keys.reseal(connection, secrets)
         await webhooks.reseal(connection, secrets)

@@ -159,7 +159,7 @@ def send(operation: Operation, caller: httpx.Client) -> httpx.Response:
     path = operation.path
     for name, (_, example) in PATH_PARAMETERS.items():
         path = path.replace(f"{{{name}}}", write(example))
-    if operation.id == "stream_events":
+    if operation.id in ("stream_events", "stream_requests"):
         with caller.stream("GET", path, params=operation.query_example) as stream:
             beginning = next(stream.iter_bytes())
         return httpx.Response(stream.status_code, headers=stream.headers, content=beginning)

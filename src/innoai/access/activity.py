@@ -28,6 +28,9 @@ EVERYWHERE = Network(0, (1 << 129) - 1)
 OTHER = "other"
 """How EVERYWHERE is written, and the models of which no name is kept."""
 
+MOST_CHARACTERS = 200
+"""Of a model's name, which is the caller's as long as no model has it."""
+
 V4_NETWORK_BITS = 8
 V6_NETWORK_BITS = 72
 """Bits below the prefix of what is kept instead of too many addresses: a /24, or a /56."""
@@ -87,3 +90,11 @@ def parse_place(text: str) -> Network | None:
     if not text:
         return None
     return EVERYWHERE if text == OTHER else parse_network(text)
+
+
+def storable(model: str) -> str:
+    """A model's name as any store takes it, whatever the caller made of it."""
+    name = model[:MOST_CHARACTERS]
+    if name.isprintable():
+        return name
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)

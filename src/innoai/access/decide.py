@@ -36,7 +36,8 @@ class Request(Struct, frozen=True):
     `address` is the caller's, as networks.client_address found it; `model` the public model name in
     the body and `model_served` whether this server has it; `target_key` the key id in the path;
     `quote` says what it may cost, and is asked only where a budget applies; `required_scope` is asked for
-    beside the route's, by whoever asks on behalf of another service.
+    beside the route's, by whoever asks on behalf of another service. Nothing is decided by `request_id`: it
+    is what the request is called in answers and records.
     """
 
     route: Route
@@ -46,6 +47,7 @@ class Request(Struct, frozen=True):
     target_key: str | None = None
     quote: Callable[[Principal], Quote | None] | None = None
     required_scope: str | None = None
+    request_id: str | None = None
 
 
 class Rule(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -9,8 +10,9 @@ from litestar import Litestar, Request, Response
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
-from innoai.access.routes import allowed_methods
+from innoai.access.routes import allowed_methods, match
 from innoai.api import (
+    activity,
     audit,
     auth,
     billing,
@@ -25,6 +27,7 @@ from innoai.api import (
     leaks,
     members,
     models,
+    requests,
     statements,
     tiers,
     usage,
@@ -38,6 +41,7 @@ from innoai.errors import InnoError, refusal
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from innoai.door import Admission
     from innoai.errors import Refusal
 
     Scope = dict[str, Any]
@@ -59,6 +63,11 @@ HANDLERS = (
     keys.rotate_key,
     keys.revoke_key,
     leaks.report_leak,
+    activity.show_activity,
+    activity.give_advice,
+    activity.preview_change,
+    requests.stream_requests,
+    requests.list_refusals,
     customers.add_customer,
     customers.list_customers,
     customers.get_customer,
@@ -131,6 +140,7 @@ class ControlPlane:
             logging_config=None,
         )
         self._app.state.services = services
+        self._tail = services.door.tail
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -142,8 +152,12 @@ class ControlPlane:
             # A HEAD is answered as the GET; uvicorn, whose scope this copy leaves alone, sends no body.
             scope = {**scope, "method": "GET", HEAD_KEY: True}
 
+        began, status = time.monotonic(), 0
+
         async def send_with_headers(message: dict[str, Any]) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
+                status = message["status"]
                 headers = message["headers"] = list(message["headers"])
                 if not any(name == b"x-request-id" for name, _ in headers):
                     headers.append((b"x-request-id", request_id.encode()))
@@ -154,8 +168,19 @@ class ControlPlane:
 
         if _is_canonical(scope["path"]):
             await self._app(scope, receive, send_with_headers)  # type: ignore[arg-type]
+            self._tell(scope, status, began)
         else:
             await _send_refusal(send, refusal("not_found"), request_id)
+
+    def _tell(self, scope: Scope, status: int, began: float) -> None:
+        """Tell whoever watches that an admitted request is over."""
+        admitted: Admission | None = scope.get(ADMISSION_KEY)
+        if admitted is None or not self._tail.is_watched:
+            return
+        duration_ms = (time.monotonic() - began) * 1000
+        path = match(scope["method"], scope["path"])
+        asked = scope["path"] if path is None else path.path
+        self._tail.answered(admitted.principal, scope[REQUEST_ID_KEY], asked, status, duration_ms)
 
 
 def _is_canonical(path: str) -> bool:

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from litestar import Response, get
 
-from innoai.api.admission import ASKS_FOR_ANOTHER, Inside, address_of, admit, header_credential
+from innoai.api.admission import (
+    ASKS_FOR_ANOTHER,
+    Inside,
+    address_of,
+    admit,
+    header_credential,
+    request_id_of,
+)
 from innoai.api.wire import JsonRequest, read_query
 from innoai.auth.forwarded import (
     PATH,
@@ -44,7 +52,8 @@ async def _admit(request: JsonRequest, services: Inside) -> Admission:
         address_of(request, services),
         services.settings.models,
     )
-    return admission(await services.door.admit(credential, asked))
+    named = msgspec.structs.replace(asked, request_id=request_id_of(request))
+    return admission(await services.door.admit(credential, named))
 
 
 def as_asked_by_envoy(scope: dict[str, Any]) -> dict[str, Any]:

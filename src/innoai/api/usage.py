@@ -195,8 +195,8 @@ def _groups(wanted: str | None) -> tuple[GroupName, ...]:
 
 def _range(query: UsageQuery, now: float, *, whole_hours: bool) -> tuple[float, float]:
     month_begins, _ = bounds_of(month_of(now))
-    since = month_begins if query.since is None else _seconds(query.since, "from")
-    until = now if query.until is None else _seconds(query.until, "to")
+    since = month_begins if query.since is None else seconds_of(query.since, "from")
+    until = now if query.until is None else seconds_of(query.until, "to")
     if since >= until:
         raise InnoError(
             "invalid_request", "from: it has to be before `to`, which is now by default.", param="from"
@@ -206,7 +206,7 @@ def _range(query: UsageQuery, now: float, *, whole_hours: bool) -> tuple[float, 
     return float(billing.hour_before(since) * HOUR), float(billing.hour_after(until) * HOUR)
 
 
-def _seconds(text: str, member: str) -> float:
+def seconds_of(text: str, member: str) -> float:
     """Unix seconds; what lies outside of the years 1970 to 9999 in UTC counts as their end."""
     written = f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text
     try:
@@ -229,14 +229,15 @@ async def _record_page(
     before = None if query.cursor is None else _read_cursor(query.cursor, tuple[float, CursorText])
     found = await billing.records(connection, selection, limit=query.limit + 1, before=before)
     shown, next_cursor = cut(found, query.limit, lambda record: _cursor(_place(record)))
-    return [_show(record, caller) for record in shown], next_cursor
+    return [show_record(record, caller) for record in shown], next_cursor
 
 
 def _place(record: usage.UsageRecord) -> tuple[float, str]:
     return record.started_at, record.request_id
 
 
-def _show(record: usage.UsageRecord, caller: Admission) -> UsageRecord:
+def show_record(record: usage.UsageRecord, caller: Admission) -> UsageRecord:
+    """The record as this caller may see it."""
     first_byte = record.first_byte_ms
     return UsageRecord(
         request_id=record.request_id,
@@ -304,7 +305,7 @@ async def _all_records(
     while True:
         async with services.database.read() as connection:
             found = await billing.records(connection, selection, limit=EXPORT_PAGE, before=before)
-        yield [_show(record, caller) for record in found]
+        yield [show_record(record, caller) for record in found]
         if len(found) < EXPORT_PAGE:
             return
         before = _place(found[-1])

@@ -139,7 +139,8 @@ def read_query(request: JsonRequest, shape: type[T]) -> T:
         if name in values:
             raise InnoError("invalid_request", f"{name}: send it once.", param=name)
         if name in known:
-            values[name] = int(value) if known[name] is Limit and _is_number(value) else value
+            takes_number = getattr(known[name], "__origin__", None) is int
+            values[name] = int(value) if takes_number and _is_number(value) else value
     return _convert(values, shape)
 
 

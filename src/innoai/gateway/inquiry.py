@@ -167,22 +167,24 @@ class InquiryDesk:
     def _validate(self, from_header: _Presented, request: Request, _content: bytes) -> Reply | None:
         request_id = self._new_request_id()
         try:
-            admitted = self._admit(from_header.credential, request, from_header.seen)
+            admitted = self._admit(from_header.credential, request, from_header.seen, request_id)
         except InnoError as error:
             return _refusal(error, request_id)
         if admitted is None:
             return None
+        self._tell(admitted, request_id, VALIDATE, 200)
         body = msgspec.json.encode(validation(admitted.principal))
         return Reply(200, _json_head(body, request_id) + _rate_lines(admitted), body)
 
     def _forward(self, from_header: _Presented, request: Request, _content: bytes) -> Reply | None:
         request_id = self._new_request_id()
         try:
-            admitted = self._admit(from_header.credential, request, from_header.seen)
+            admitted = self._admit(from_header.credential, request, from_header.seen, request_id)
         except InnoError as error:
             return _refusal(with_code(error), request_id)
         if admitted is None:
             return None
+        self._tell(admitted, request_id, FORWARD, 204)
         who = _lines(identity(admitted.principal))
         head = b"cache-control: no-store\r\n%bx-request-id: %b\r\n" % (who, request_id.encode())
         return Reply(204, head + _rate_lines(admitted), b"")
@@ -197,7 +199,7 @@ class InquiryDesk:
             if not self._knows_customer(credential, wanted.customer_id):
                 return None
             seen = from_header.seen if credential == from_header.credential else None
-            admitted = self._admit(credential, Request(_TOKEN_ROUTE, from_header.address), seen)
+            admitted = self._admit(credential, Request(_TOKEN_ROUTE, from_header.address), seen, request_id)
             if admitted is None:
                 return None
             caller = admitted.principal
@@ -206,12 +208,22 @@ class InquiryDesk:
             pair = self._mint.pair(caller, customer, granted, rotate=wanted.rotate)
         except InnoError as error:
             return _refusal(error, request_id)
+        self._tell(admitted, request_id, TOKEN, 200)
         body = msgspec.json.encode(pair)
         return Reply(200, _json_head(body, request_id), body)
 
-    def _admit(self, credential: str | None, request: Request, seen: bytes | None) -> Admission | None:
-        decision = self._door.admit_now(credential, request, seen)
+    def _admit(
+        self, credential: str | None, request: Request, seen: bytes | None, request_id: str
+    ) -> Admission | None:
+        named = msgspec.structs.replace(request, request_id=request_id)
+        decision = self._door.admit_now(credential, named, seen)
         return None if decision is None else admission(decision)
+
+    def _tell(self, admitted: Admission, request_id: str, path: bytes, status: int) -> None:
+        """Tell whoever watches that the request is over, as it is as soon as it is decided."""
+        tail = self._door.tail
+        if tail.is_watched:
+            tail.answered(admitted.principal, request_id, path.decode(), status, 0.0)
 
     def _knows_customer(self, credential: str | None, customer_id: str | None) -> bool:
         """Whether the customer that a token is asked for is in memory, where that matters.

@@ -365,28 +365,29 @@ class Passage:
                 self._quoting.learn(usage.prompt_tokens)
             # Whose month is that of the reservation, too.
             started_at = reservation.at
-        gateway.spool.append(
-            UsageRecord(
-                visit.request_id,
-                principal.account.id,
-                principal.key.id,
-                visit.arrival.route.path,
-                status,
-                outcome,
-                started_at,
-                (now - started) * 1000,
-                self._body.model,
-                self._target.upstream.base_url,
-                None if customer is None else customer.id,
-                None if customer is None else customer.customer_id,
-                None if first_byte is None else (first_byte - started) * 1000,
-                None if usage is None else usage.prompt_tokens,
-                None if usage is None else usage.cached_tokens,
-                None if usage is None else usage.completion_tokens,
-                cost,
-                estimated,
-            )
+        record = UsageRecord(
+            visit.request_id,
+            principal.account.id,
+            principal.key.id,
+            visit.arrival.route.path,
+            status,
+            outcome,
+            started_at,
+            (now - started) * 1000,
+            self._body.model,
+            self._target.upstream.base_url,
+            None if customer is None else customer.id,
+            None if customer is None else customer.customer_id,
+            None if first_byte is None else (first_byte - started) * 1000,
+            None if usage is None else usage.prompt_tokens,
+            None if usage is None else usage.cached_tokens,
+            None if usage is None else usage.completion_tokens,
+            cost,
+            estimated,
         )
+        gateway.spool.append(record)
+        if gateway.door.tail.is_watched:
+            gateway.door.tail.finished(record)
 
     def _cost(self, tariff: Tariff, usage: Usage | None) -> tuple[int | None, bool]:
         """What the request costs in the account's currency, and whether that had to be estimated."""

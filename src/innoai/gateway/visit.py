@@ -110,7 +110,7 @@ class Visit:
 
     async def _check_before_reading(self, *, expects_continue: bool) -> None:
         arrival = self.arrival
-        request = Request(arrival.route, arrival.address)
+        request = Request(arrival.route, arrival.address, request_id=self.request_id)
         decision = await self._gateway.door.preview(arrival.headers.credential, request)
         if decision.refusal is not None:
             raise InnoError.of(decision.refusal)
@@ -138,11 +138,18 @@ class Visit:
                 tariff = gateway.models.tariffs.get(model)
                 if tariff is not None and tariff.prices:
                     quoting = Quoting(tariff, parts, arrival.route.path, gateway.models.allowances)
-                request = Request(arrival.route, arrival.address, model, tariff is not None, quote=quoting)
+                request = Request(
+                    arrival.route,
+                    arrival.address,
+                    model,
+                    tariff is not None,
+                    quote=quoting,
+                    request_id=self.request_id,
+                )
             except InnoError as error:
                 # Not the exception: its traceback would hold this frame that holds it.
                 body = error.refusal
-                request = Request(arrival.route, arrival.address)
+                request = Request(arrival.route, arrival.address, request_id=self.request_id)
             decision = (
                 gateway.door.admit_now(arrival.headers.credential, request, arrival.seen)
                 if gateway.shortcuts

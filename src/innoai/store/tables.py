@@ -325,6 +325,47 @@ usage_hours = Table(
     Index("usage_hours_by_customer", "account_id", "customer_pk", "hour"),
 )
 
+# What keys did.
+
+activity_hours = Table(
+    "activity_hours",
+    metadata,
+    Column("account_id", String(32), primary_key=True),
+    Column("key_id", String(32), primary_key=True),
+    # Whole hours since the epoch.
+    Column("hour", Integer, primary_key=True, autoincrement=False),
+    # The row of the matrix; what follows is empty where there is none.
+    Column("method", String(8), primary_key=True),
+    Column("path", String(80), primary_key=True),
+    # Beside the route's, by whoever asked on behalf of another service.
+    Column("required_scope", String(32), primary_key=True),
+    Column("bearer", String(8), primary_key=True),
+    # An address, a network, or other.
+    Column("place", String(64), primary_key=True),
+    Column("model", String(200), primary_key=True),
+    # Of the refusal, or allowed.
+    Column("code", String(32), primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("last_at", Double, nullable=False),
+    Index("activity_hours_by_hour", "hour"),
+    sqlite_with_rowid=False,
+)
+
+activity_minutes = Table(
+    "activity_minutes",
+    metadata,
+    Column("account_id", String(32), primary_key=True),
+    Column("key_id", String(32), primary_key=True),
+    Column("hour", Integer, primary_key=True, autoincrement=False),
+    # The last minute, since the epoch, in which the key was used, and its requests so far.
+    Column("minute", Integer, nullable=False),
+    Column("requests", BigInteger, nullable=False),
+    # Those of the busiest minute.
+    Column("peak", BigInteger, nullable=False),
+    Index("activity_minutes_by_hour", "hour"),
+    sqlite_with_rowid=False,
+)
+
 # What is said once.
 
 announced = Table(

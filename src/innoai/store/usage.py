@@ -227,7 +227,7 @@ def _insert_statement(rows: int, paramstyle: str) -> str:
     columns = UsageRecord.__struct_fields__
     return (
         f"INSERT INTO {usage_records.name} ({', '.join(columns)}) "  # noqa: S608 - names of ours
-        f"VALUES {_values(rows, len(columns), paramstyle)} "
+        f"VALUES {value_places(rows, len(columns), paramstyle)} "
         "ON CONFLICT (request_id) DO NOTHING"
     )
 
@@ -239,14 +239,15 @@ def _upsert(sums: _Sums, rows: int, paramstyle: str) -> str:
     grown = [f"{name} = {table}.{name} + excluded.{name}" for name in sums.summed if name != "cost"]
     return (
         f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608 - names of ours
-        f"VALUES {_values(rows, len(columns), paramstyle)} "
+        f"VALUES {value_places(rows, len(columns), paramstyle)} "
         f"ON CONFLICT ({', '.join(sums.of)}) DO UPDATE SET {', '.join(grown)}, "
         f"cost = CASE WHEN {table}.cost > {MAX_SUM} - excluded.cost THEN {MAX_SUM} "
         f"ELSE {table}.cost + excluded.cost END"
     )
 
 
-def _values(rows: int, columns: int, paramstyle: str) -> str:
+def value_places(rows: int, columns: int, paramstyle: str) -> str:
+    """The places of that many rows in a statement that takes all of them at once."""
     if paramstyle == "qmark":
         return ", ".join([f"({', '.join('?' * columns)})"] * rows)
     numbers = iter(range(1, rows * columns + 1))

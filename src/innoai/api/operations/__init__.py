@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from innoai.api.billing import Month
 from innoai.api.deliveries import DeliveryId
+from innoai.api.operations.activity import ACTIVITY
 from innoai.api.operations.audit import AUDIT
 from innoai.api.operations.billing import BILLING
 from innoai.api.operations.customers import CUSTOMERS
@@ -55,6 +56,7 @@ TAGS: Mapping[str, str] = {
     "inference": "OpenAI's routes. Members that are not named here go to the model server as they are.",
     "tokens": "Short-lived tokens: mint, refresh, validate, revoke, introspect, explain.",
     "keys": "API keys: create, change, rotate with overlap, revoke.",
+    "requests": "The account's requests as they happen, and its last refusals with the reasons.",
     "customers": "The account's own end customers.",
     "members": "The people of the account, and their roles.",
     "webhooks": "Where events are sent, what became of them, and events as a stream.",
@@ -68,6 +70,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *INFERENCE,
     *TOKENS,
     *KEYS,
+    *ACTIVITY,
     *CUSTOMERS,
     *MEMBERS,
     *BILLING,
