@@ -9,144 +9,19 @@ class ResourcesTest < Minitest::Test
   SPAN = { from: Time.new(2026, 11, 1, 8, 0, 0, "+08:00"), to: Date.new(2026, 12, 1) }.freeze
   SPAN_QUERY = "from=2026-11-01T00%3A00%3A00Z&to=2026-12-01T00%3A00%3A00Z"
   PAGE = { data: [], next_cursor: nil }.freeze
-  # name => [call, route, query, body, what it answers]; the body nil where there is none.
-  CALLS = {
-    "chat" => [->(c) { c.chat.completions.create(model: "m", messages: HELLO, temperature: 0) },
-               "POST /v1/chat/completions", "", { model: "m", messages: HELLO, temperature: 0 },
-               InnoAI::ChatCompletion],
-    "completions" => [->(c) { c.completions.create(model: "m", prompt: "Hi") }, "POST /v1/completions", "",
-                      { model: "m", prompt: "Hi" }, InnoAI::Completion],
-    "responses" => [->(c) { c.responses.create(model: "m", input: "Hi") }, "POST /v1/responses", "",
-                    { model: "m", input: "Hi" }, InnoAI::ModelResponse],
-    "embeddings" => [->(c) { c.embeddings.create(model: "m", input: ["Hi"], dimensions: 2) }, "POST /v1/embeddings", "",
-                     { model: "m", input: ["Hi"], dimensions: 2 }, InnoAI::EmbeddingList],
-    "moderations" => [->(c) { c.moderations.create(model: "m", input: "Hi") }, "POST /v1/moderations", "",
-                      { model: "m", input: "Hi" }, InnoAI::Moderation],
-    "models.list" => [->(c) { c.models.list }, "GET /v1/models", "", nil, InnoAI::Page],
-    "models.get" => [->(c) { c.models.get("a/b c") }, "GET /v1/models/a%2Fb%20c", "", nil, InnoAI::Model],
-    "auth.token" => [->(c) { c.auth.token(customer_id: "c", scopes: %i[a b], expires_in: 60, rotate: true) },
-                     "POST /v1/auth/token", "", { customer_id: "c", scopes: %w[a b], expires_in: 60, rotate: true },
-                     InnoAI::Token],
-    "auth.refresh" => [lambda { |c|
-                         c.auth.refresh("r")
-                       }, "POST /v1/auth/refresh", "", { refresh_token: "r" }, InnoAI::Token],
-    "auth.validate" => [->(c) { c.auth.validate }, "GET /v1/auth/validate", "", nil, InnoAI::Validation],
-    "auth.revoke" => [->(c) { c.auth.revoke("t") }, "POST /v1/auth/revoke", "", { token: "t" }, NilClass],
-    "auth.introspect" => [->(c) { c.auth.introspect("t") }, "POST /v1/auth/introspect", "", { token: "t" },
-                          InnoAI::Introspection],
-    "auth.explain" => [->(c) { c.auth.explain(key: "key_1", method: "GET", path: "/v1/keys", ip: "::1") },
-                       "POST /v1/auth/explain", "", { key: "key_1", method: "GET", path: "/v1/keys", ip: "::1" },
-                       InnoAI::Explanation],
-    "keys.create" => [lambda do |c|
-      c.keys.create(name: "n", scopes: ["a"], allowed_ips: ["10.0.0.0/8"], rate_limit: 9, models: ["m"],
-                    customer_id: "c",
-                    expires_at: Time.utc(2027, 1, 2, 3, 4, 5.5r), budgets: { monthly: 20, total: BigDecimal("1E-9") })
-    end, "POST /v1/keys", "",
-                      { name: "n", scopes: ["a"], allowed_ips: ["10.0.0.0/8"], rate_limit: 9,
-                        expires_at: "2027-01-02T03:04:05.500000Z", models: ["m"], customer_id: "c",
-                        budgets: { monthly: "20", total: "0.000000001" } }, InnoAI::ApiKey],
-    "keys.list" => [->(c) { c.keys.list(limit: 5, status: :active, search: "y", cursor: "x") }, "GET /v1/keys",
-                    "limit=5&cursor=x&status=active&search=y", nil, InnoAI::Page],
-    "keys.get" => [->(c) { c.keys.get("key_1") }, "GET /v1/keys/key_1", "", nil, InnoAI::ApiKey],
-    "keys.update" => [->(c) { c.keys.update("key_1", expires_at: nil, budgets: { monthly: nil }, name: "n") },
-                      "PATCH /v1/keys/key_1", "", { name: "n", expires_at: nil, budgets: { monthly: nil } },
-                      InnoAI::ApiKey],
-    "keys.update of all" => [lambda do |c|
-      c.keys.update("key_1", scopes: %w[a], allowed_ips: [], rate_limit: nil, models: nil)
-    end, "PATCH /v1/keys/key_1", "", { scopes: ["a"], allowed_ips: [], rate_limit: nil, models: nil }, InnoAI::ApiKey],
-    "keys.rotate" => [->(c) { c.keys.rotate("key_1", overlap: 60) }, "POST /v1/keys/key_1/rotate", "", { overlap: 60 },
-                      InnoAI::ApiKey],
-    "keys.revoke" => [->(c) { c.keys.revoke("key_1") }, "DELETE /v1/keys/key_1", "", nil, NilClass],
-    "keys.report_leak" => [lambda { |c|
-                             c.keys.report_leak("a text", source: "a log", revoke: true)
-                           }, "POST /v1/keys/leaks", "",
-                           { text: "a text", source: "a log", revoke: true }, InnoAI::LeakReport],
-    "customers.create" => [lambda do |c|
-      c.customers.create(customer_id: "c 1", name: "Ada", metadata: { plan: "gold" }, rate_limit: 3,
-                         budgets: { total: "5" })
-    end, "POST /v1/customers", "", { customer_id: "c 1", name: "Ada", metadata: { plan: "gold" }, rate_limit: 3,
-                                     budgets: { total: "5" } }, InnoAI::Customer],
-    "customers.list" => [->(c) { c.customers.list(search: "a b") }, "GET /v1/customers", "search=a+b", nil,
-                         InnoAI::Page],
-    "customers.get" => [->(c) { c.customers.get("c 1/2?é") }, "GET /v1/customers/c%201%2F2%3F%C3%A9", "", nil,
-                        InnoAI::Customer],
-    "customers.update" => [->(c) { c.customers.update("c", name: nil, disabled: true, metadata: {}) },
-                           "PATCH /v1/customers/c", "", { name: nil, metadata: {}, disabled: true }, InnoAI::Customer],
-    "customers.delete" => [->(c) { c.customers.delete("c") }, "DELETE /v1/customers/c", "", nil, NilClass],
-    "members.create" => [->(c) { c.members.create(email: "a@b.c", role: :viewer) }, "POST /v1/members", "",
-                         { email: "a@b.c", role: "viewer" }, InnoAI::Member],
-    "members.list" => [->(c) { c.members.list(limit: 1) }, "GET /v1/members", "limit=1", nil, InnoAI::Page],
-    "members.get" => [->(c) { c.members.get("mem_1") }, "GET /v1/members/mem_1", "", nil, InnoAI::Member],
-    "members.update" => [->(c) { c.members.update("mem_1", name: nil) }, "PATCH /v1/members/mem_1", "", { name: nil },
-                         InnoAI::Member],
-    "members.delete" => [->(c) { c.members.delete("mem_1") }, "DELETE /v1/members/mem_1", "", nil, NilClass],
-    "billing.usage" => [->(c) { c.billing.usage(group_by: %i[day model], customer_id: "c", **SPAN) },
-                        "GET /v1/billing/usage", "group_by=day%2Cmodel&#{SPAN_QUERY}&customer_id=c", nil,
-                        InnoAI::UsagePage],
-    "billing.usage_csv" => [->(c) { c.billing.usage_csv(key_id: "key_1") }, "GET /v1/billing/usage",
-                            "key_id=key_1&format=csv", nil, InnoAI::Download],
-    "billing.summary" => [lambda { |c|
-                            c.billing.summary(month: "2026-11")
-                          }, "GET /v1/billing/summary", "month=2026-11", nil,
-                          InnoAI::BillingSummary],
-    "billing.settings" => [->(c) { c.billing.settings }, "GET /v1/billing/settings", "", nil, InnoAI::BillingSettings],
-    "billing.update_settings" => [->(c) { c.billing.update_settings(budgets: { monthly: 1 }, alert_thresholds: nil) },
-                                  "PATCH /v1/billing/settings", "", { budgets: { monthly: "1" },
-                                                                      alert_thresholds: nil },
-                                  InnoAI::BillingSettings],
-    "billing.statements" => [->(c) { c.billing.statements(month: "2026-11") }, "GET /v1/billing/statements",
-                             "month=2026-11", nil, InnoAI::Page],
-    "billing.statements_csv" => [->(c) { c.billing.statements_csv }, "GET /v1/billing/statements", "format=csv", nil,
-                                 InnoAI::Download],
-    "billing.statement" => [lambda { |c|
-                              c.billing.statement("2026-11", "c/1")
-                            }, "GET /v1/billing/statements/2026-11/c%2F1", "",
-                            nil, InnoAI::Statement],
-    "billing.statement_csv" => [lambda { |c|
-                                  c.billing.statement_csv("2026-11", "c")
-                                }, "GET /v1/billing/statements/2026-11/c",
-                                "format=csv", nil, InnoAI::Download],
-    "webhooks.create" => [lambda { |c|
-                            c.webhooks.create(url: "https://x/", event_types: ["key.*"], headers: { "x-a" => "b" })
-                          },
-                          "POST /v1/webhooks", "", { url: "https://x/", event_types: ["key.*"],
-                                                     headers: { "x-a": "b" } },
-                          InnoAI::WebhookEndpoint],
-    "webhooks.list" => [->(c) { c.webhooks.list }, "GET /v1/webhooks", "", nil, InnoAI::Page],
-    "webhooks.get" => [->(c) { c.webhooks.get("whe_1") }, "GET /v1/webhooks/whe_1", "", nil, InnoAI::WebhookEndpoint],
-    "webhooks.update" => [->(c) { c.webhooks.update("whe_1", description: nil, disabled: false) },
-                          "PATCH /v1/webhooks/whe_1", "", { description: nil, disabled: false },
-                          InnoAI::WebhookEndpoint],
-    "webhooks.delete" => [->(c) { c.webhooks.delete("whe_1") }, "DELETE /v1/webhooks/whe_1", "", nil, NilClass],
-    "webhooks.rotate_secret" => [->(c) { c.webhooks.rotate_secret("whe_1", overlap: 0) },
-                                 "POST /v1/webhooks/whe_1/rotate-secret", "", { overlap: 0 }, InnoAI::WebhookEndpoint],
-    "webhooks.test" => [->(c) { c.webhooks.test("whe_1") }, "POST /v1/webhooks/whe_1/test", "", nil, InnoAI::Delivery],
-    "webhooks.replay" => [->(c) { c.webhooks.replay("whe_1", since: DateTime.new(2026, 11, 1)) },
-                          "POST /v1/webhooks/whe_1/replay", "", { since: "2026-11-01T00:00:00Z" }, InnoAI::Replay],
-    "webhooks.event_types" => [->(c) { c.webhooks.event_types }, "GET /v1/webhooks/event-types", "", nil, InnoAI::Page],
-    "webhooks.deliveries" => [->(c) { c.webhooks.deliveries(endpoint_id: "whe_1", state: "failed", event_type: "t") },
-                              "GET /v1/webhooks/deliveries", "endpoint_id=whe_1&state=failed&event_type=t", nil,
-                              InnoAI::Page],
-    "webhooks.delivery" => [->(c) { c.webhooks.delivery("dlv_1") }, "GET /v1/webhooks/deliveries/dlv_1", "", nil,
-                            InnoAI::Delivery],
-    "webhooks.replay_delivery" => [->(c) { c.webhooks.replay_delivery("dlv_1") },
-                                   "POST /v1/webhooks/deliveries/dlv_1/replay", "", nil, InnoAI::Delivery],
-    "webhooks.stream" => [->(c) { c.webhooks.stream.each_frame.first }, "GET /v1/webhooks/stream", "", nil,
-                          InnoAI::EventDecoder::Frame],
-    "audit.list" => [->(c) { c.audit.list(action: "key.*", actor_id: "a", target_id: "t", limit: 2, **SPAN) },
-                     "GET /v1/audit", "action=key.*&actor_id=a&target_id=t&#{SPAN_QUERY}&limit=2", nil,
-                     InnoAI::AuditPage],
-    "audit.export_jsonl" => [->(c) { c.audit.export_jsonl(from: "2026-11-01T00:00:00Z") }, "GET /v1/audit",
-                             "from=2026-11-01T00%3A00%3A00Z&format=jsonl", nil, InnoAI::Download],
-    "tiers" => [->(c) { c.tiers }, "GET /v1/tiers", "", nil, InnoAI::AccessMatrix]
-  }.freeze
+
+  # Those that make something, and so bear a key by which they may be repeated.
   REPEATED_BY_KEY = %w[keys.create keys.rotate customers.create members.create webhooks.create webhooks.rotate_secret
                        webhooks.test webhooks.replay webhooks.replay_delivery].freeze
+  # Those for which possession is the proof.
   WITHOUT_CREDENTIAL = %w[auth.refresh auth.revoke].freeze
+  ROUTES = [] # rubocop:disable Style/MutableConstant -- each `sends` below adds its own
 
-  CALLS.each do |name, (call, route, query, body, kind)|
+  # The block asks for that route, and what comes of the answer is of that kind.
+  def self.sends(name, route, kind, query: "", body: nil, answer: { json: PAGE }, &call)
+    ROUTES << route
     define_method("test_what_is_sent_by_#{name}") do
-      Scripted.server.script(route => [answer_to(name, kind)])
+      Scripted.server.script(route => [kind == NilClass ? { status: 204 } : answer])
       answered = call.call(client(max_retries: 0))
       request = Scripted.server.seen.first
       assert_equal [route, query], [request.route, request.query]
@@ -157,12 +32,163 @@ class ResourcesTest < Minitest::Test
     end
   end
 
-  def answer_to(name, kind)
-    return { status: 204 } if kind == NilClass
-    return { text: "data: {}\n\n", headers: { "content-type" => "text/event-stream" } } if name == "webhooks.stream"
-
-    { json: PAGE }
+  sends("chat", "POST /v1/chat/completions", InnoAI::ChatCompletion,
+        body: { model: "m", messages: HELLO, temperature: 0 }) do |c|
+    c.chat.completions.create(model: "m", messages: HELLO, temperature: 0)
   end
+  sends("completions", "POST /v1/completions", InnoAI::Completion, body: { model: "m", prompt: "Hi" }) do |c|
+    c.completions.create(model: "m", prompt: "Hi")
+  end
+  sends("responses", "POST /v1/responses", InnoAI::ModelResponse, body: { model: "m", input: "Hi" }) do |c|
+    c.responses.create(model: "m", input: "Hi")
+  end
+  sends("embeddings", "POST /v1/embeddings", InnoAI::EmbeddingList,
+        body: { model: "m", input: ["Hi"], dimensions: 2 }) do |c|
+    c.embeddings.create(model: "m", input: ["Hi"], dimensions: 2)
+  end
+  sends("moderations", "POST /v1/moderations", InnoAI::Moderation, body: { model: "m", input: "Hi" }) do |c|
+    c.moderations.create(model: "m", input: "Hi")
+  end
+  sends("models.list", "GET /v1/models", InnoAI::Page) { |c| c.models.list }
+  sends("models.get", "GET /v1/models/a%2Fb%20c", InnoAI::Model) { |c| c.models.get("a/b c") }
+  sends("auth.token", "POST /v1/auth/token", InnoAI::Token,
+        body: { customer_id: "c", scopes: %w[a b], expires_in: 60, rotate: true }) do |c|
+    c.auth.token(customer_id: "c", scopes: %i[a b], expires_in: 60, rotate: true)
+  end
+  sends("auth.refresh", "POST /v1/auth/refresh", InnoAI::Token, body: { refresh_token: "r" }) do |c|
+    c.auth.refresh("r")
+  end
+  sends("auth.validate", "GET /v1/auth/validate", InnoAI::Validation) { |c| c.auth.validate }
+  sends("auth.revoke", "POST /v1/auth/revoke", NilClass, body: { token: "t" }) { |c| c.auth.revoke("t") }
+  sends("auth.introspect", "POST /v1/auth/introspect", InnoAI::Introspection, body: { token: "t" }) do |c|
+    c.auth.introspect("t")
+  end
+  sends("auth.explain", "POST /v1/auth/explain", InnoAI::Explanation,
+        body: { key: "key_1", method: "GET", path: "/v1/keys", ip: "::1" }) do |c|
+    c.auth.explain(key: "key_1", method: "GET", path: "/v1/keys", ip: "::1")
+  end
+  sends("keys.create", "POST /v1/keys", InnoAI::ApiKey,
+        body: { name: "n", scopes: ["a"], allowed_ips: ["10.0.0.0/8"], rate_limit: 9, models: ["m"], customer_id: "c",
+                expires_at: "2027-01-02T03:04:05.500000Z", budgets: { monthly: "20", total: "0.000000001" } }) do |c|
+    c.keys.create(name: "n", scopes: ["a"], allowed_ips: ["10.0.0.0/8"], rate_limit: 9, models: ["m"],
+                  customer_id: "c", expires_at: Time.utc(2027, 1, 2, 3, 4, 5.5r),
+                  budgets: { monthly: 20, total: BigDecimal("1E-9") })
+  end
+  sends("keys.list", "GET /v1/keys", InnoAI::Page, query: "limit=5&cursor=x&status=active&search=y") do |c|
+    c.keys.list(limit: 5, status: :active, search: "y", cursor: "x")
+  end
+  sends("keys.get", "GET /v1/keys/key_1", InnoAI::ApiKey) { |c| c.keys.get("key_1") }
+  sends("keys.update", "PATCH /v1/keys/key_1", InnoAI::ApiKey,
+        body: { name: "n", expires_at: nil, budgets: { monthly: nil } }) do |c|
+    c.keys.update("key_1", expires_at: nil, budgets: { monthly: nil }, name: "n")
+  end
+  sends("keys.update of all", "PATCH /v1/keys/key_1", InnoAI::ApiKey,
+        body: { scopes: ["a"], allowed_ips: [], rate_limit: nil, models: nil }) do |c|
+    c.keys.update("key_1", scopes: %w[a], allowed_ips: [], rate_limit: nil, models: nil)
+  end
+  sends("keys.rotate", "POST /v1/keys/key_1/rotate", InnoAI::ApiKey, body: { overlap: 60 }) do |c|
+    c.keys.rotate("key_1", overlap: 60)
+  end
+  sends("keys.revoke", "DELETE /v1/keys/key_1", NilClass) { |c| c.keys.revoke("key_1") }
+  sends("keys.report_leak", "POST /v1/keys/leaks", InnoAI::LeakReport,
+        body: { text: "a text", source: "a log", revoke: true }) do |c|
+    c.keys.report_leak("a text", source: "a log", revoke: true)
+  end
+  sends("customers.create", "POST /v1/customers", InnoAI::Customer,
+        body: { customer_id: "c 1", name: "Ada", metadata: { plan: "gold" }, rate_limit: 3,
+                budgets: { total: "5" } }) do |c|
+    c.customers.create(customer_id: "c 1", name: "Ada", metadata: { plan: "gold" }, rate_limit: 3,
+                       budgets: { total: "5" })
+  end
+  sends("customers.list", "GET /v1/customers", InnoAI::Page, query: "search=a+b") do |c|
+    c.customers.list(search: "a b")
+  end
+  sends("customers.get", "GET /v1/customers/c%201%2F2%3F%C3%A9", InnoAI::Customer) { |c| c.customers.get("c 1/2?é") }
+  sends("customers.update", "PATCH /v1/customers/c", InnoAI::Customer,
+        body: { name: nil, metadata: {}, disabled: true }) do |c|
+    c.customers.update("c", name: nil, disabled: true, metadata: {})
+  end
+  sends("customers.delete", "DELETE /v1/customers/c", NilClass) { |c| c.customers.delete("c") }
+  sends("members.create", "POST /v1/members", InnoAI::Member, body: { email: "a@b.c", role: "viewer" }) do |c|
+    c.members.create(email: "a@b.c", role: :viewer)
+  end
+  sends("members.list", "GET /v1/members", InnoAI::Page, query: "limit=1") { |c| c.members.list(limit: 1) }
+  sends("members.get", "GET /v1/members/mem_1", InnoAI::Member) { |c| c.members.get("mem_1") }
+  sends("members.update", "PATCH /v1/members/mem_1", InnoAI::Member, body: { name: nil }) do |c|
+    c.members.update("mem_1", name: nil)
+  end
+  sends("members.delete", "DELETE /v1/members/mem_1", NilClass) { |c| c.members.delete("mem_1") }
+  sends("billing.usage", "GET /v1/billing/usage", InnoAI::UsagePage,
+        query: "group_by=day%2Cmodel&#{SPAN_QUERY}&customer_id=c") do |c|
+    c.billing.usage(group_by: %i[day model], customer_id: "c", **SPAN)
+  end
+  sends("billing.usage_csv", "GET /v1/billing/usage", InnoAI::Download, query: "key_id=key_1&format=csv") do |c|
+    c.billing.usage_csv(key_id: "key_1")
+  end
+  sends("billing.summary", "GET /v1/billing/summary", InnoAI::BillingSummary, query: "month=2026-11") do |c|
+    c.billing.summary(month: "2026-11")
+  end
+  sends("billing.settings", "GET /v1/billing/settings", InnoAI::BillingSettings) { |c| c.billing.settings }
+  sends("billing.update_settings", "PATCH /v1/billing/settings", InnoAI::BillingSettings,
+        body: { budgets: { monthly: "1" }, alert_thresholds: nil }) do |c|
+    c.billing.update_settings(budgets: { monthly: 1 }, alert_thresholds: nil)
+  end
+  sends("billing.statements", "GET /v1/billing/statements", InnoAI::Page, query: "month=2026-11") do |c|
+    c.billing.statements(month: "2026-11")
+  end
+  sends("billing.statements_csv", "GET /v1/billing/statements", InnoAI::Download, query: "format=csv") do |c|
+    c.billing.statements_csv
+  end
+  sends("billing.statement", "GET /v1/billing/statements/2026-11/c%2F1", InnoAI::Statement) do |c|
+    c.billing.statement("2026-11", "c/1")
+  end
+  sends("billing.statement_csv", "GET /v1/billing/statements/2026-11/c", InnoAI::Download, query: "format=csv") do |c|
+    c.billing.statement_csv("2026-11", "c")
+  end
+  sends("webhooks.create", "POST /v1/webhooks", InnoAI::WebhookEndpoint,
+        body: { url: "https://x/", event_types: ["key.*"], headers: { "x-a": "b" } }) do |c|
+    c.webhooks.create(url: "https://x/", event_types: ["key.*"], headers: { "x-a" => "b" })
+  end
+  sends("webhooks.list", "GET /v1/webhooks", InnoAI::Page) { |c| c.webhooks.list }
+  sends("webhooks.get", "GET /v1/webhooks/whe_1", InnoAI::WebhookEndpoint) { |c| c.webhooks.get("whe_1") }
+  sends("webhooks.update", "PATCH /v1/webhooks/whe_1", InnoAI::WebhookEndpoint,
+        body: { description: nil, disabled: false }) do |c|
+    c.webhooks.update("whe_1", description: nil, disabled: false)
+  end
+  sends("webhooks.delete", "DELETE /v1/webhooks/whe_1", NilClass) { |c| c.webhooks.delete("whe_1") }
+  sends("webhooks.rotate_secret", "POST /v1/webhooks/whe_1/rotate-secret", InnoAI::WebhookEndpoint,
+        body: { overlap: 0 }) do |c|
+    c.webhooks.rotate_secret("whe_1", overlap: 0)
+  end
+  sends("webhooks.test", "POST /v1/webhooks/whe_1/test", InnoAI::Delivery) { |c| c.webhooks.test("whe_1") }
+  sends("webhooks.replay", "POST /v1/webhooks/whe_1/replay", InnoAI::Replay,
+        body: { since: "2026-11-01T00:00:00Z" }) do |c|
+    c.webhooks.replay("whe_1", since: DateTime.new(2026, 11, 1))
+  end
+  sends("webhooks.event_types", "GET /v1/webhooks/event-types", InnoAI::Page) { |c| c.webhooks.event_types }
+  sends("webhooks.deliveries", "GET /v1/webhooks/deliveries", InnoAI::Page,
+        query: "endpoint_id=whe_1&state=failed&event_type=t") do |c|
+    c.webhooks.deliveries(endpoint_id: "whe_1", state: "failed", event_type: "t")
+  end
+  sends("webhooks.delivery", "GET /v1/webhooks/deliveries/dlv_1", InnoAI::Delivery) do |c|
+    c.webhooks.delivery("dlv_1")
+  end
+  sends("webhooks.replay_delivery", "POST /v1/webhooks/deliveries/dlv_1/replay", InnoAI::Delivery) do |c|
+    c.webhooks.replay_delivery("dlv_1")
+  end
+  sends("webhooks.stream", "GET /v1/webhooks/stream", InnoAI::EventDecoder::Frame,
+        answer: { text: "data: {}\n\n", headers: { "content-type" => "text/event-stream" } }) do |c|
+    c.webhooks.stream.each_frame.first
+  end
+  sends("audit.list", "GET /v1/audit", InnoAI::AuditPage,
+        query: "action=key.*&actor_id=a&target_id=t&#{SPAN_QUERY}&limit=2") do |c|
+    c.audit.list(action: "key.*", actor_id: "a", target_id: "t", limit: 2, **SPAN)
+  end
+  sends("audit.export_jsonl", "GET /v1/audit", InnoAI::Download,
+        query: "from=2026-11-01T00%3A00%3A00Z&format=jsonl") do |c|
+    c.audit.export_jsonl(from: "2026-11-01T00:00:00Z")
+  end
+  sends("tiers", "GET /v1/tiers", InnoAI::AccessMatrix, &:tiers)
 
   def test_every_method_has_a_route_of_the_server
     skip "innoai is not installed: make install, or INNOAI_COMMAND" unless (server = Installation.shared)
@@ -170,7 +196,7 @@ class ResourcesTest < Minitest::Test
     known = matrix.routes.map do |route|
       Regexp.new("\\A#{route.verb} #{route.path.gsub(/\{[a-z_]+\}/, "[^/]+")}\\z")
     end
-    assert_empty(CALLS.values.map { |call| call[1] }.reject { |called| known.any? { |route| route.match?(called) } })
+    assert_empty(ROUTES.reject { |called| known.any? { |route| route.match?(called) } })
   end
 
   def test_a_list_is_walked_page_by_page_as_it_is_come_to
