@@ -4,6 +4,7 @@
 PYTHON ?= python3
 # Processes that run tests side by side, one for each core unless this says otherwise: make test TESTERS=1
 TESTERS ?= auto
+SOAK_SECONDS ?= 600
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check
@@ -22,7 +23,7 @@ INSTALLED_DOCS := $(DOCS_VENV)/.installed
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-node install-js install-debian install-docs serve test test-parsed check docs bench bench-full format lock clean
+.PHONY: help install install-dev install-node install-js install-debian install-docs serve test test-parsed check docs bench bench-full soak format lock clean
 
 help:  ## list these words
 	@sed -n 's/^\([a-z][a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -69,6 +70,9 @@ bench: install  ## CPU per request beside nginx; wants nginx and wrk (see benchm
 
 bench-full: install  ## the same with every peer; installs other gateways into ~/.cache/innoai-bench
 	$(BIN)/python -m benchmarks --full
+
+soak: install  ## ten minutes of full load with callers that vanish; SOAK_SECONDS=30 for less
+	$(BIN)/python -m benchmarks.soak --seconds $(SOAK_SECONDS)
 
 format: install-dev  ## format the code, repair what ruff can repair, and write the tables of the documents
 	$(BIN)/ruff check --fix --quiet || true

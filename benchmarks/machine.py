@@ -25,6 +25,11 @@ def require_programs() -> None:
     missing = [package for program, package in DEBIAN_PACKAGES.items() if not shutil.which(program)]
     if missing:
         raise BenchError(f"the benchmarks want more programs: apt-get install {' '.join(missing)}")
+    require_cores()
+
+
+def require_cores() -> None:
+    """BenchError when there is one core only."""
     if len(os.sched_getaffinity(0)) < 2:
         raise BenchError("the benchmarks want two cores: one for the gateway, one for the load")
 
@@ -32,12 +37,19 @@ def require_programs() -> None:
 def facts(peers: Iterable[Peer], rounds: int, seconds: float) -> dict[str, str]:
     """For the report: name of the fact, and what it is."""
     return {
+        **host(),
+        "gateways": ", ".join(peer.version() for peer in peers),
+        "load": f"{_wrk_version()}, 32 connections, {rounds} interleaved rounds of {seconds:g} s, medians",
+    }
+
+
+def host() -> dict[str, str]:
+    """The machine, and the day."""
+    return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "processor": _processor(),
         "cores": str(os.cpu_count()),
         "system": f"{platform.system()} {platform.release()}",
-        "gateways": ", ".join(peer.version() for peer in peers),
-        "load": f"{_wrk_version()}, 32 connections, {rounds} interleaved rounds of {seconds:g} s, medians",
     }
 
 
