@@ -10,7 +10,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check
 NODE_TESTS := tests/contract/node
 JS_SDK := sdks/js
-PYTEST := $(BIN)/python -m pytest -n $(TESTERS) --dist loadfile
+# A file's tests share servers, so they stay together; tests/conftest.py says which files come first.
+PYTEST := $(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support import server as servers
 from tests.support import upstream as upstreams
+from tests.support import warm
 from tests.support.redis import redis_url
 from tests.support.server import MODEL, Server
 from tests.support.settings import settings
@@ -42,12 +43,37 @@ __all__ = [
 ]
 
 UPSTREAM_KEY = "sk-upstream-of-the-operator"
+LONGEST = (
+    "tests/contract/test_schemathesis.py",
+    "tests/sdks/",
+    "tests/docs/",
+    "tests/dashboard/",
+    "tests/contract/",
+    "tests/cli/",
+)
+"""Beginnings of node ids, the longest-running first."""
 
 
 def pytest_configure() -> None:
     """Let the commands that tests start hear Ctrl-C, which a shell's background process does not."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_unconfigure() -> None:
+    """End what commands were forked from."""
+    warm.end()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, lest one process be busy with one when all others are done."""
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    places = (at for at, beginning in enumerate(LONGEST) if item.nodeid.startswith(beginning))
+    return next(places, len(LONGEST))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -11,6 +10,7 @@ import pytest
 
 from innoai.cli.main import run as run_here
 from tests.cli.peer import Peer
+from tests.support import warm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,19 +50,10 @@ def environment(peer: Peer) -> dict[str, str]:
 
 @pytest.fixture
 def innoai(environment: dict[str, str], tmp_path: Path) -> Run:
-    """The real command in a process of its own, its streams being pipes, its directory an empty one."""
+    """The real command in a process of its own, its directory an empty one."""
 
     def run(*arguments: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Ended:
-        ended = subprocess.run(
-            [*COMMAND, *arguments],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            cwd=tmp_path,
-            env={**environment, **(env or {})},
-            check=False,
-        )
+        ended = warm.run(arguments, tmp_path, {**environment, **(env or {})}, stdin=stdin)
         assert "Traceback" not in ended.stderr
         return Ended(ended.returncode, ended.stdout, ended.stderr)
 

@@ -182,7 +182,9 @@ def test_a_change_that_changes_nothing_leaves_nothing(
     path = path.format(**new_subject(admin))
     before = admin.get(path).json()
     assert left_by(admin, admin.patch(path, json=change)) == []
-    assert admin.get(path).json() == before
+    after = admin.get(path).json()
+    # That the key has minted tokens a moment ago is noted when there is time for it.
+    assert {**after, "last_used_at": None} == {**before, "last_used_at": None}
 
 
 def test_revoking_twice_leaves_one_entry(admin: httpx.Client) -> None:

@@ -7,31 +7,60 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 STOP_SECONDS = 40.0
 _LEASH = Path(__file__).with_name("leash.py")
+
+
+class Process(Protocol):
+    """What `subprocess.Popen` offers of a process."""
+
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
+Start = Callable[[Sequence[str], Path, Mapping[str, str], int, int, int], Process]
+"""Begins a command in a directory, with an environment and three streams."""
+
+
+def leashed(
+    command: Sequence[str],
+    directory: Path,
+    environment: Mapping[str, str],
+    stdin: int,
+    stdout: int,
+    stderr: int,
+) -> Process:
+    """A new process that dies with this one."""
+    leash = [sys.executable, "-I", "-S", str(_LEASH), str(os.getpid())]
+    return subprocess.Popen(
+        [*leash, *command], cwd=directory, env=environment, stdin=stdin, stdout=stdout, stderr=stderr
+    )
 
 
 class Child:
     """A process that writes one JSON object a line to stderr, one of them with the event `listening`."""
 
-    def __init__(self, command: Sequence[str], directory: Path, environment: Mapping[str, str]) -> None:
-        leash = [sys.executable, "-I", "-S", str(_LEASH), str(os.getpid())]
-        self._process = subprocess.Popen(
-            [*leash, *command],
-            cwd=directory,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def __init__(
+        self,
+        command: Sequence[str],
+        directory: Path,
+        environment: Mapping[str, str],
+        start: Start = leashed,
+    ) -> None:
+        reading, writing = os.pipe()
+        null = os.open(os.devnull, os.O_RDWR)
+        try:
+            self._process = start(command, directory, environment, null, null, writing)
+        finally:
+            os.close(null)
+            os.close(writing)
+        self._written = os.fdopen(reading, encoding="utf-8")
         self._listening = threading.Event()
         self._reader = threading.Thread(target=self._read_log)
         self.address = ""
@@ -63,11 +92,10 @@ class Child:
             self._process.kill()
             self._process.wait()
             self._reader.join()
-            if self._process.stderr is not None:
-                self._process.stderr.close()
+            self._written.close()
 
     def _read_log(self) -> None:
-        for line in self._process.stderr or ():
+        for line in self._written:
             self.log.append(line.rstrip("\n"))
             said = _object(line)
             if said.get("event") == "listening":

@@ -1,24 +1,24 @@
-"""A real innoai server: the installed command, its own directory, a port of the loopback interface."""
+"""A real innoai server: a process of its own, its own directory, a port of the loopback interface."""
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 
+from tests.support import warm
 from tests.support.processes import START_SECONDS, Child
 from tests.support.settings import SHORTCUTS_VARIABLE
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
-INNOAI = str(Path(sys.executable).with_name("innoai"))
+INNOAI = warm.INNOAI
 MODEL = "inno-ai-boyong-4.5"
 _INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", SHORTCUTS_VARIABLE)
 
@@ -48,9 +48,7 @@ class Server:
         """Write the settings, and make the store as `innoai init --json` does."""
         (directory / "innoai.toml").write_text(settings, "utf-8")
         whole = clean_environment(**environment)
-        made = subprocess.run(
-            [INNOAI, "init", "--json"], cwd=directory, env=whole, capture_output=True, text=True, check=False
-        )
+        made = warm.run(["init", "--json"], directory, whole)
         assert made.returncode == 0, made.stderr
         found = json.loads(made.stdout)
         return cls(directory, whole, found["api_key"], setup_url=found["dashboard_setup_url"])
@@ -89,7 +87,7 @@ class Server:
     def start(self) -> None:
         """Run `innoai serve` until it is ready; after the first time on the same port as before."""
         environment = {**self.environment, "INNOAI_SERVER_BIND": self.bind}
-        self._child = Child([INNOAI, "serve"], self.directory, environment)
+        self._child = Child(["serve"], self.directory, environment, warm.start)
         self._child.wait_until_listening()
         self.bind = self._child.address.removeprefix("http://")
         assert httpx.get(f"{self.origin}/readyz").status_code == 200
@@ -127,16 +125,7 @@ class Server:
     def _run(
         self, arguments: Sequence[str], environment: Mapping[str, str], stdin: str
     ) -> subprocess.CompletedProcess[str]:
-        ended = subprocess.run(
-            [INNOAI, *arguments],
-            cwd=self.directory,
-            env=environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=START_SECONDS,
-        )
+        ended = warm.run(arguments, self.directory, environment, stdin=stdin, timeout=START_SECONDS)
         assert "Traceback" not in ended.stderr
         return ended
 
