@@ -73,6 +73,10 @@ class ClientTest < Minitest::Test
     assert_equal ["customer-123", nil], [tenant.customer_id, first.customer_id]
   end
 
+  def test_a_customer_that_is_none_is_no_way_to_the_keys_own_rights
+    [nil, ""].each { |none| assert_raises(ArgumentError) { client.as_customer(none) } }
+  end
+
   def test_a_tenant_of_a_tenant_is_minted_with_the_key
     token = { access_token: "access-1", token_type: "Bearer", expires_in: 3600, refresh_token: "refresh-1" }
     Scripted.server.script("POST /v1/auth/token" => [{ json: token }], "GET /v1/models" => [{ json: { data: [] } }])
@@ -94,6 +98,7 @@ class ClientTest < Minitest::Test
     sent = Scripted.server.seen.first
     assert_equal [{ "prompt" => "A fox" }, "a=b+c"], [sent.json, sent.query]
     assert_raises(ArgumentError) { client.request(:get, "keys") }
+    assert_raises(ArgumentError) { client.request(:trace, "/keys") }
   end
 
   def test_the_agent_is_named

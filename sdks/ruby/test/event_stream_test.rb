@@ -62,6 +62,16 @@ class EventStreamTest < Minitest::Test
     assert_equal 1, routes.size
   end
 
+  def test_a_block_that_runs_out_of_something_is_heard
+    Scripted.server.script(STREAM => [sent(1)])
+    assert_raises(StopIteration) { stream.each { [].each.next } }
+  end
+
+  def test_what_is_no_json_is_an_error_that_is_not_waited_out
+    Scripted.server.script(STREAM => [{ headers: { "content-type" => "text/event-stream" }, text: "data: {\n\n" }])
+    assert_instance_of(InnoAI::APIError, problem { stream.first })
+  end
+
   def test_frames_hold_the_body_as_a_delivery_would_send_it
     Scripted.server.script(STREAM => [sent(1)])
     frame = stream.each_frame.first

@@ -175,6 +175,19 @@ class TransportTest < Minitest::Test
     end
   end
 
+  def test_json_of_another_shape_is_an_error
+    ["null", "[]", "7", "\"ok\""].each do |body|
+      with_peer(->(peer, socket, _) { peer.answer(socket, body) while peer.read(socket) }) do |_, client|
+        assert_instance_of InnoAI::APIError, problem { client.auth.validate }
+        assert_instance_of InnoAI::APIError, problem { client.keys.list }
+        assert_nil client.auth.revoke("t")
+      end
+    end
+    with_peer(->(peer, socket, _) { peer.answer(socket, "{}") while peer.read(socket) }) do |_, client|
+      assert_instance_of InnoAI::APIError, problem { client.as_customer("c").models.list }
+    end
+  end
+
   def test_a_redirect_is_not_followed
     elsewhere = { "location" => "http://127.0.0.1:1/v1/auth/token" }
     serving = ->(peer, socket, _) { peer.read(socket) && peer.answer(socket, "", status: "307 T", headers: elsewhere) }

@@ -82,6 +82,9 @@ module InnoAI
     # @param expires_in [Integer] seconds that each token lives
     # @return [Client]
     def as_customer(customer_id, scopes: nil, expires_in: 3600)
+      # Without one it would be the account's own client, with all that the key may do.
+      raise ArgumentError, "customer_id is the customer's id" if customer_id.nil? || customer_id.to_s.empty?
+
       copy(@settings.with(customer_id: customer_id, scopes: Settings.scopes(scopes), token_lifetime: expires_in))
     end
 
@@ -105,7 +108,7 @@ module InnoAI
     #
     #     client.request("POST", "/images/generations", body: {model: "m", prompt: "A fox"}).json
     #
-    # @param verb [String, Symbol]
+    # @param verb [String, Symbol] GET, POST, PUT, PATCH or DELETE
     # @param path [String] below the base URL, `/models`
     # @param body [Hash, nil] sent as JSON
     # @param idempotency_key [String, nil] with one a POST is sent again even if its answer got lost
@@ -126,7 +129,7 @@ module InnoAI
     # @return [Record, nil] what the call's answer is made into
     def perform(call)
       answer = fetch(call)
-      call.answer&.from(answer.json)
+      call.answer&.from(answer.object)
     end
 
     # @api private

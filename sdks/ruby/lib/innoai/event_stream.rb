@@ -45,7 +45,7 @@ module InnoAI
     def each
       return enum_for(:each) unless block_given?
 
-      each_frame { |frame| yield Event.from(JSON.parse(frame.data, symbolize_names: true)) }
+      each_frame { |frame| yield event(frame) }
     end
 
     # The same with each event's body as text in `data`, which is what a delivery would send and sign.
@@ -53,9 +53,8 @@ module InnoAI
     def each_frame(&block)
       return enum_for(:each_frame) unless block
 
-      loop do
-        @pauses.call(pause_after(connect(&block)))
-      end
+      # Not `loop`, which would take a StopIteration of the block for its own.
+      @pauses.call(pause_after(connect(&block))) while true # rubocop:disable Style/InfiniteLoop
     end
 
     def inspect
@@ -64,6 +63,12 @@ module InnoAI
     alias to_s inspect
 
     private
+
+    def event(frame)
+      Event.from(JSON.parse(frame.data, symbolize_names: true))
+    rescue JSON::ParserError
+      raise APIError, "the stream brought what is no JSON", cause: nil
+    end
 
     # Read one connection to its end.
     # @return [APIError, nil] what ended it, unless it was the server

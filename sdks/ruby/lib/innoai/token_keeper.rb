@@ -134,6 +134,10 @@ module InnoAI
     end
 
     def landed(started, token)
+      unless token.access_token.is_a?(String) && token.refresh_token.is_a?(String) && token.expires_in.is_a?(Numeric)
+        raise APIError, "the server answered without a token"
+      end
+
       @held = Held.since(started, token)
       @issued = [*@issued, Secret.new(token.access_token)].last(REMEMBERED).freeze
       @held.access

@@ -60,7 +60,7 @@ module InnoAI # rubocop:disable Style/Documentation
 
       def page_of(path, item, query = {}, page = Page)
         answer = client.fetch(Transport::Call.new("GET", path, query: query))
-        page.new(answer.json, item) do |cursor|
+        page.new(answer.object, item) do |cursor|
           page_of(path, item, query.merge(cursor: cursor), page)
         end
       end

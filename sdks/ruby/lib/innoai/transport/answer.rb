@@ -43,6 +43,15 @@ module InnoAI
         raise APIError.new("the server answered #{status} with what is no JSON", headers: headers), cause: nil
       end
 
+      # @return [Hash{Symbol => Object}] the body as JSON. Raises APIError where it is no object.
+      def object
+        json.tap do |object|
+          unless object.is_a?(Hash)
+            raise APIError.new("the server answered #{status} with JSON that is no object", headers: headers)
+          end
+        end
+      end
+
       # @return [Object, nil] the body as JSON, nil where it is none
       def json_or_nil
         json

@@ -9,7 +9,9 @@ module InnoAI
     class Call
       # Methods that may be repeated whatever became of the first one (RFC 9110 §9.2.2). PATCH is among them,
       # since innoai's sets what is given and adds nothing up.
-      IDEMPOTENT = %w[GET PATCH DELETE].freeze
+      IDEMPOTENT = %w[GET PUT PATCH DELETE].freeze
+      # All that are sent.
+      VERBS = [*IDEMPOTENT, "POST"].freeze
       # The header by which the server knows a repeated request.
       KEY = "idempotency-key"
 
@@ -35,6 +37,8 @@ module InnoAI
       # @param idempotency_key [String, nil] makes any request repeatable
       def initialize(verb, path, answer = nil, body: nil, query: {}, headers: {}, credential: :client,
                      repeatable: false, idempotency_key: nil, silence: nil)
+        raise ArgumentError, "the method is one of #{VERBS.join(", ")}" unless VERBS.include?(verb)
+
         @verb = verb
         @path = path
         @answer = answer

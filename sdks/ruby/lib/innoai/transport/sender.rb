@@ -32,8 +32,9 @@ module InnoAI
       raise if except.call
 
       late = LATE.any? { |kind| e.is_a?(kind) }
-      message = "#{late ? "no word in time from" : "no connection with"} #{peer.address}:#{peer.port}"
-      raise (late ? APITimeoutError : APIConnectionError).new("#{message}: #{e.message}", unsent: unsent)
+      lost = unsent ? "no connection to" : "the connection is lost to"
+      message = "#{late ? "nothing came in time from" : lost} #{peer.address}:#{peer.port}: #{e.message}"
+      raise (late ? APITimeoutError : APIConnectionError).new(message, unsent: unsent)
     end
 
     # Sends calls, and sends them again.
