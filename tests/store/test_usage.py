@@ -146,6 +146,21 @@ async def test_of_many_records_only_the_new_are_added_and_counted(
     assert {row[-1] for row in await rows_of(database, spending)} == {5}
 
 
+async def test_records_go_to_the_store_in_few_statements_that_are_ever_the_same(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    statement = usage._insert_statement
+
+    def noted(rows: int, paramstyle: str) -> str:
+        sizes.append(rows)
+        return statement(rows, paramstyle)
+
+    monkeypatch.setattr(usage, "_insert_statement", noted)
+    await add(database, *(record(number) for number in range(2 * ROWS_PER_STATEMENT + 21)))
+    assert sizes == [ROWS_PER_STATEMENT] * 2 + [16, 4, 1]
+
+
 def test_a_caller_that_left_met_no_failure_and_a_refusal_is_one() -> None:
     def failed(status: int, outcome: str) -> bool:
         return record(1, status=status, outcome=outcome).is_failure
