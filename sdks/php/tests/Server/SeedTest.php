@@ -44,7 +44,7 @@ final class SeedTest extends TestCase
     private function ran(string ...$flags): string
     {
         $server = InnoaiServer::shared();
-        $code = str_replace('https://ai-gateway.innoserver.cloud/v1', $server->baseUrl(), self::SNIPPET . self::USE);
+        $code = str_replace('https://ai-gateway.innoserver.cloud/v1', $server->baseUrl, self::SNIPPET . self::USE);
         return Script::run($code, ['INNOAI_API_KEY' => $server->adminKey], array_values($flags));
     }
 

@@ -7,6 +7,7 @@ namespace InnoAI\Tests\Server;
 use InnoAI\Enum\DeliveryState;
 use InnoAI\Exception\NotFound;
 use InnoAI\Tests\Support\Receiver;
+use InnoAI\Tests\Support\Relay;
 
 final class WebhooksTest extends ServerTestCase
 {
@@ -53,11 +54,12 @@ final class WebhooksTest extends ServerTestCase
         self::assertArrayHasKey('properties', $types[0]->schema);
     }
 
-    public function testAStreamOfEventsGoesOnOverARestartAndRepeatsNone(): void
+    public function testAStreamOfEventsGoesOnOverALostConnectionAndRepeatsNone(): void
     {
+        $relay = new Relay($this->server->baseUrl);
         $prefix = self::unique('heard');
         $lost = $heard = $ids = [];
-        $stream = $this->client->webhooks->stream([
+        $stream = $this->client->with(['base_url' => $relay->baseUrl])->webhooks->stream([
             'event_types' => ['customer.*'],
             'lost' => static function (float $pause) use (&$lost): void {
                 $lost[] = $pause;
@@ -73,19 +75,19 @@ final class WebhooksTest extends ServerTestCase
                     }
                 }
             },
-            function () use ($prefix, &$heard): void {
-                $patient = $this->client->with(['max_retries' => 5]);
+            function () use ($relay, $prefix, &$heard): void {
                 for ($number = 0; $heard === []; $number++) {
-                    $patient->customers->create(['customer_id' => "{$prefix}-{$number}"]);
+                    $this->client->customers->create(['customer_id' => "{$prefix}-{$number}"]);
                 }
-                $this->server->stop();
-                $this->server->start();
-                $patient->customers->create(['customer_id' => "{$prefix}-last"]);
+                $relay->cut();
+                $this->client->customers->create(['customer_id' => "{$prefix}-meanwhile"]);
+                $relay->make();
+                $this->client->customers->create(['customer_id' => "{$prefix}-last"]);
             },
         ]);
         self::assertNotSame([], $lost);
         self::assertSame(array_unique($ids), $ids);
-        self::assertContains("{$prefix}-last", $heard);
+        self::assertContains("{$prefix}-meanwhile", $heard);
         self::assertSame(end($ids), $stream->lastEventId());
     }
 }

@@ -19,6 +19,18 @@ final class Checkout
         return getenv('PYTHON') ?: (is_executable($own) ? $own : 'python3');
     }
 
+    /** An address of this machine that nobody listens at. */
+    public static function freeAddress(): string
+    {
+        $probe = stream_socket_server('tcp://127.0.0.1:0');
+        if ($probe === false) {
+            throw new \RuntimeException('This machine has no free port.');
+        }
+        $address = (string) stream_socket_get_name($probe, false);
+        fclose($probe);
+        return $address;
+    }
+
     /** The installed server, or null. */
     public static function innoai(): ?string
     {

@@ -7,7 +7,10 @@ namespace InnoAI\Tests\Support;
 use InnoAI\Client;
 use PHPUnit\Framework\Assert;
 
-/** A real innoai server with the echo model, in a directory of its own, one for all tests. */
+/**
+ * A real innoai server with the echo model, one for all tests: the one that INNOAI_SERVER_URL and INNOAI_SERVER_KEY
+ * name, else one in a directory of its own.
+ */
 final class InnoaiServer
 {
     public const MODEL = 'inno-ai-boyong-4.5';
@@ -28,23 +31,19 @@ final class InnoaiServer
 
     private static ?self $shared = null;
 
-    public readonly string $directory;
-    public readonly string $adminKey;
-    private string $origin = '';
+    private ?string $directory = null;
     private ?Process $process = null;
 
-    private function __construct(private readonly string $innoai)
+    private function __construct(public readonly string $baseUrl, public readonly string $adminKey)
     {
-        $this->directory = sys_get_temp_dir() . '/innoai-php-' . bin2hex(random_bytes(6));
-        mkdir($this->directory, 0700);
-        file_put_contents("{$this->directory}/innoai.toml", self::SETTINGS);
-        $this->adminKey = $this->initialise();
-        $this->start();
     }
 
     public function __destruct()
     {
-        $this->stop();
+        $this->process?->end();
+        if ($this->directory === null) {
+            return;
+        }
         $within = new \RecursiveDirectoryIterator($this->directory, \FilesystemIterator::SKIP_DOTS);
         foreach (new \RecursiveIteratorIterator($within, \RecursiveIteratorIterator::CHILD_FIRST) as $file) {
             $file->isDir() ? rmdir($file->getPathname()) : unlink($file->getPathname());
@@ -55,54 +54,50 @@ final class InnoaiServer
     /** The server; without an installation the test that asks is skipped. */
     public static function shared(): self
     {
-        $innoai = Checkout::innoai();
-        if ($innoai === null) {
-            Assert::markTestSkipped('innoai is not installed: `make install` makes .venv/bin/innoai');
+        if (self::$shared === null) {
+            [$url, $key, $innoai] = [getenv('INNOAI_SERVER_URL'), getenv('INNOAI_SERVER_KEY'), Checkout::innoai()];
+            if (is_string($url) && is_string($key)) {
+                self::$shared = new self($url, $key);
+            } elseif ($innoai !== null) {
+                self::$shared = self::started($innoai);
+            } else {
+                Assert::markTestSkipped('innoai is not installed: `make install` makes .venv/bin/innoai');
+            }
         }
-        return self::$shared ??= new self($innoai);
-    }
-
-    public function baseUrl(): string
-    {
-        return "{$this->origin}/v1";
+        return self::$shared;
     }
 
     /** @param array<string, mixed> $options */
     public function client(array $options = []): Client
     {
-        return new Client(['api_key' => $this->adminKey, 'base_url' => $this->baseUrl(), ...$options]);
+        return new Client(['api_key' => $this->adminKey, 'base_url' => $this->baseUrl, ...$options]);
     }
 
-    /** Run it until it listens; after the first time on the same port as before. */
-    public function start(): void
+    private static function started(string $innoai): self
     {
-        $bind = $this->origin === '' ? [] : ['INNOAI_SERVER_BIND' => substr($this->origin, strlen('http://'))];
-        $environment = [...self::environment(), ...$bind];
+        $directory = sys_get_temp_dir() . '/innoai-php-' . bin2hex(random_bytes(6));
+        mkdir($directory, 0700);
+        file_put_contents("{$directory}/innoai.toml", self::SETTINGS);
+        $init = new Process([$innoai, 'init', '--json'], $directory, self::environment(), 1);
+        $made = json_decode($init->rest(), true);
+        Assert::assertIsArray($made, '`innoai init --json` printed no object.');
         // The leash ends the server when this process is killed before it can.
         $leash = [Checkout::python(), '-I', '-S', Checkout::path('tests/support/leash.py'), (string) getmypid()];
-        $this->process = new Process([...$leash, $this->innoai, 'serve'], $this->directory, $environment, 2);
+        $process = new Process([...$leash, $innoai, 'serve'], $directory, self::environment(), 2);
         $said = [];
-        $origin = $this->process->line(static function (string $line) use (&$said): ?string {
+        $origin = $process->line(static function (string $line) use (&$said): ?string {
             $said[] = $line;
             $event = json_decode($line, true);
             return ($event['event'] ?? null) === 'listening' ? $event['address'] : null;
         });
         Assert::assertIsString($origin, "The server did not start:\n" . implode('', $said));
-        $this->origin = $origin;
-    }
-
-    public function stop(): void
-    {
-        $this->process?->end();
-        $this->process = null;
-    }
-
-    private function initialise(): string
-    {
-        $process = new Process([$this->innoai, 'init', '--json'], $this->directory, self::environment(), 1);
-        $made = json_decode($process->rest(), true);
-        Assert::assertIsArray($made, '`innoai init --json` printed no object.');
-        return $made['api_key'];
+        for ($attempt = 0; @file_get_contents("{$origin}/readyz") === false; $attempt++) {
+            Assert::assertLessThan(200, $attempt, 'The server says that it listens, and does not.');
+            usleep(50_000);
+        }
+        $server = new self("{$origin}/v1", $made['api_key']);
+        [$server->directory, $server->process] = [$directory, $process];
+        return $server;
     }
 
     /** @return array<string, string> */

@@ -19,10 +19,7 @@ final class Receiver
     {
         $this->directory = sys_get_temp_dir() . '/innoai-php-receiver-' . bin2hex(random_bytes(6));
         mkdir($this->directory, 0700);
-        $probe = stream_socket_server('tcp://127.0.0.1:0');
-        Assert::assertIsResource($probe);
-        $address = (string) stream_socket_get_name($probe, false);
-        fclose($probe);
+        $address = Checkout::freeAddress();
         $environment = ['RECEIVER_DIRECTORY' => $this->directory, 'PATH' => (string) getenv('PATH')];
         $command = [PHP_BINARY, '-S', $address, __DIR__ . '/receiver.php'];
         $this->process = new Process($command, $this->directory, $environment, 2);
