@@ -21,7 +21,7 @@ import typer
 from innoai.cli.failures import EXIT_MEANINGS
 from innoai.cli.main import app
 from innoai.config import SECTIONS, Model, OidcSettings, PriceSettings, TierSettings, Upstream
-from scripts import reference, tables
+from scripts import conformance, reference, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,7 +56,15 @@ ADDRESS = re.compile(r"\w+://|--(?:index-url|extra-index-url|find-links|trusted-
 
 def main() -> int:
     """Print every sentence that does not hold; 1 when there is one."""
-    broken = [*python_locks(), *node_locks(), *documents(), *settings(), *exit_codes(), *tables.stale()]
+    broken = [
+        *python_locks(),
+        *node_locks(),
+        *documents(),
+        *settings(),
+        *exit_codes(),
+        *tables.stale(),
+        *conformance.stale(),
+    ]
     for sentence in broken:
         print(sentence, file=sys.stderr)
     return 1 if broken else 0

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
+from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,9 +13,35 @@ from innoai import AsyncInnoAI, InnoAI
 from tests.sdk.peer import Peer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Generator, Iterator
 
 KEY = "sk-inno-the-key-of-these-tests"
+
+
+VERDICTS: dict[tuple[str, str], bool] = {}
+"""Whether a vector passed, by suite and name, in every way in which it was tested."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep the verdict about each vector."""
+    report = yield
+    callspec = getattr(item, "callspec", None)
+    case = callspec.params.get("case") if callspec is not None else None
+    if isinstance(case, dict) and "suite" in case:
+        of = (case["suite"], case["name"])
+        VERDICTS[of] = VERDICTS.get(of, True) and not report.failed
+    return report
+
+
+def pytest_sessionfinish() -> None:
+    """Write the verdicts where scripts/conformance.py wants them."""
+    if out := os.environ.get("INNOAI_CONFORMANCE_OUT"):
+        results = [
+            {"suite": suite, "case": name, "passed": passed} for (suite, name), passed in VERDICTS.items()
+        ]
+        table = {"sdk": "python", "version": version("innoai"), "results": results}
+        Path(out).write_text(json.dumps(table, ensure_ascii=False), "utf-8")
 
 
 @pytest.fixture(autouse=True)

@@ -35,10 +35,14 @@ CALLERS = ThreadPoolExecutor(16)
 
 
 def vectors(file: str, member: str = "cases", having: frozenset[str] = frozenset()) -> pytest.MarkDecorator:
-    """The test runs once a case; with `having`, once a case that has one of these members."""
+    """The test runs once a case; with `having`, once a case that has one of these members.
+
+    Each knows its suite, by which tests/sdk/conftest.py writes the verdicts down.
+    """
     listed = json.loads((SUITE / f"{file}.json").read_text())[member]
     cases = [case for case in listed if not having or having & case.keys()]
-    return pytest.mark.parametrize("case", cases, ids=[case["name"] for case in cases])
+    known = [{**case, "suite": file} for case in cases]
+    return pytest.mark.parametrize("case", known, ids=[case["name"] for case in known])
 
 
 class Scripted:
