@@ -1,0 +1,282 @@
+"""Signing in with an OpenID Connect provider, a process of its own, and what it may not get through."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from tests.contract.clients import bearer
+from tests.dashboard.conftest import MANY_ATTEMPTS
+from tests.support import provider as providers
+from tests.support.dashboard import PASSWORD, change_store, member_of, owner_of, set_up_app, visitor
+from tests.support.provider import CLIENT_ID, CLIENT_SECRET
+from tests.support.server import MODEL
+from tests.support.settings import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Page
+
+    from tests.support.dashboard import Person
+    from tests.support.provider import Provider
+    from tests.support.server import Server
+
+PROFILE = "/settings/profile"
+START = "/login/provider"
+
+
+@pytest.fixture(scope="module")
+def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
+    yield from providers.running(tmp_path_factory.mktemp("provider"))
+
+
+@pytest.fixture(scope="module")
+def house(new_server: Callable[..., Server], provider: Provider) -> Server:
+    """A server that lets members sign in with the provider."""
+    text = settings(
+        {MODEL: [{"base_url": "echo:"}]},
+        {
+            "dashboard": {"attempts_per_address": MANY_ATTEMPTS, "attempts_per_email": MANY_ATTEMPTS},
+            "dashboard.oidc": {
+                "issuer": provider.issuer,
+                "client_id": CLIENT_ID,
+                "client_secret": "env:OIDC_CLIENT_SECRET",
+                "name": "Example Login",
+            },
+        },
+    )
+    return new_server(text, OIDC_CLIENT_SECRET=CLIENT_SECRET)
+
+
+@pytest.fixture(scope="module")
+def owner(house: Server) -> Person:
+    return owner_of(house)
+
+
+def invite(house: Server, email: str, role: str = "viewer") -> str:
+    answer = httpx.post(
+        f"{house.base_url}/members", json={"email": email, "role": role}, headers=bearer(house.admin_key)
+    )
+    assert answer.status_code == 201
+    return str(answer.json()["invite_url"])
+
+
+def journey(person: Person, **query: str) -> str:
+    """Set out, say yes at the provider, and give the address that it sends the browser back to."""
+    answer = person.get(START, **query)
+    assert answer.status_code == 303, answer.text
+    page = httpx.get(answer.headers["location"])
+    assert page.status_code == 200, page.text
+    link = re.search(r'href="([^"]+)"', page.text)
+    assert link is not None
+    parts = urlsplit(answer.headers["location"])
+    back = httpx.get(f"{parts.scheme}://{parts.netloc}{link[1].replace('&amp;', '&')}")
+    assert back.status_code == 302
+    return back.headers["location"]
+
+
+def arrive(person: Person, address: str) -> httpx.Response:
+    parts = urlsplit(address)
+    return person.client.get(f"{parts.path}?{parts.query}")
+
+
+def sign_in(person: Person, **query: str) -> httpx.Response:
+    return arrive(person, journey(person, **query))
+
+
+def test_an_invited_person_joins_and_comes_back_by_the_provider(
+    page: Page, house: Server, owner: Person, provider: Provider
+) -> None:
+    assert owner.session
+    provider.vouches_for("pia-1", "Pia@Example.com", name="Pia")
+    invited = invite(house, "pia@example.com")
+    page.goto(f"/setup?invite={invited.rpartition('invite=')[2]}")
+    page.get_by_role("link", name="Continue with Example Login").click()
+    page.get_by_role("link", name="Continue as Pia@Example.com").click()
+    page.wait_for_url(f"{house.origin}/")
+    page.get_by_role("link", name="Your sign-in").first.click()
+    assert page.get_by_text("pia@example.com, viewer").is_visible()
+    assert page.get_by_text("connected", exact=True).is_visible()
+    page.locator("[data-menu] summary").click()
+    page.get_by_role("button", name="Sign out").first.click()
+    page.goto("/login?next=%2Fsettings%2Fprofile")
+    page.get_by_role("link", name="Continue with Example Login").click()
+    page.get_by_role("link", name="Continue as Pia@Example.com").click()
+    page.wait_for_url(f"{house.origin}{PROFILE}")
+
+
+def test_a_member_with_a_password_is_recognised_by_the_verified_email(
+    house: Server, owner: Person, provider: Provider
+) -> None:
+    provider.vouches_for("ana-1", owner.email)
+    person = visitor(house)
+    assert sign_in(person).headers["location"] == "/"
+    assert owner.email in person.get(PROFILE).text
+    entries = httpx.get(
+        f"{house.base_url}/audit", headers=bearer(house.admin_key), params={"action": "member.signed_in"}
+    ).json()["data"]
+    assert entries[0]["after"]["method"] == "provider"
+
+
+def test_an_email_that_the_provider_has_not_verified_is_worth_nothing(
+    house: Server, owner: Person, provider: Provider
+) -> None:
+    assert owner.email
+    invite(house, "unverified@example.com")
+    person = visitor(house)
+    for verified, email in ((False, "unverified@example.com"), (True, None)):
+        provider.vouches_for("uma-1", email, verified=verified)
+        answer = sign_in(person)
+        assert "Nobody is a member here" in answer.text
+    # Text that says true is no truth value.
+    provider.control(claims={"email": "unverified@example.com", "email_verified": "true"})
+    assert "Nobody is a member here" in sign_in(person).text
+    assert person.session is None
+
+
+def test_nobody_gets_in_who_was_not_invited(house: Server, owner: Person, provider: Provider) -> None:
+    assert owner.email
+    provider.vouches_for("zoe-1", "zoe@example.com")
+    person = visitor(house)
+    answer = sign_in(person)
+    assert answer.status_code == 400
+    assert "Ask an owner to invite you" in answer.text
+    assert person.session is None
+
+
+def test_an_email_that_went_to_somebody_else_over_there_does_not_take_the_member_along(
+    house: Server, owner: Person, provider: Provider
+) -> None:
+    assert owner.email
+    invite(house, "moved@example.com")
+    provider.vouches_for("first-holder", "moved@example.com")
+    assert sign_in(visitor(house)).status_code == 303
+    provider.vouches_for("second-holder", "moved@example.com")
+    assert "Nobody is a member here" in sign_in(visitor(house)).text
+    # The first holder is known by the provider's own name, whatever the email is now.
+    provider.vouches_for("first-holder", "other@example.com")
+    assert sign_in(visitor(house)).status_code == 303
+
+
+def test_an_invitation_that_is_over_is_not_taken_up(house: Server, owner: Person, provider: Provider) -> None:
+    assert owner.email
+    invite(house, "late@example.com")
+    change_store(house, "UPDATE members SET invite_expires_at = 1 WHERE email = ?", "late@example.com")
+    provider.vouches_for("late-1", "late@example.com")
+    assert "The invitation is over" in sign_in(visitor(house)).text
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"claims": {"aud": "another client"}},
+        {"claims": {"aud": [CLIENT_ID, "another client"]}},
+        {"claims": {"iss": "https://evil.example"}},
+        {"claims": {"nonce": "of another journey"}},
+        {"claims": {"exp": int(time.time()) - 600, "iat": int(time.time()) - 700}},
+        {"claims": {"sub": None}},
+        {"algorithm": "none"},
+        {"algorithm": "HS256"},
+        {"algorithm": "another key"},
+        {"state": "of another journey"},
+        {"iss": "https://evil.example"},
+    ],
+    ids=str,
+)
+def test_what_the_provider_gets_wrong_lets_nobody_in(
+    house: Server, owner: Person, provider: Provider, wrong: dict[str, object]
+) -> None:
+    provider.vouches_for("ana-1", owner.email)
+    provider.control(**wrong)
+    person = visitor(house)
+    answer = sign_in(person)
+    assert answer.status_code == 400
+    assert "did not work" in answer.text
+    assert person.session is None
+    provider.vouches_for("ana-1", owner.email)
+
+
+def test_keys_that_the_provider_has_changed_are_read_again(
+    house: Server, owner: Person, provider: Provider
+) -> None:
+    provider.vouches_for("ana-1", owner.email)
+    assert sign_in(visitor(house)).status_code == 303
+    provider.control(new_key=True)
+    assert sign_in(visitor(house)).status_code == 303
+
+
+def test_a_journey_is_gone_once_and_in_one_browser(house: Server, owner: Person, provider: Provider) -> None:
+    provider.vouches_for("ana-1", owner.email)
+    person, other = visitor(house), visitor(house)
+    address = journey(person)
+    other.get("/login")
+    # Whoever is handed the address of somebody else's arrival is not signed in as them (login CSRF).
+    assert "another browser" in arrive(other, address).text
+    assert other.session is None
+    assert arrive(person, address).status_code == 303
+    second = visitor(house)
+    second.client.cookies.update(person.client.cookies)
+    assert "another browser" in arrive(second, address).text
+
+
+def test_the_provider_is_asked_with_pkce_a_state_and_a_nonce(
+    house: Server, owner: Person, provider: Provider
+) -> None:
+    assert owner.email
+    answer = visitor(house).get(START)
+    asked = {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["location"]).query).items()}
+    assert asked["code_challenge_method"] == "S256"
+    assert len(asked["code_challenge"]) == 43
+    assert len(asked["state"]) >= 43
+    assert len(asked["nonce"]) >= 43
+    assert asked["redirect_uri"] == f"{house.origin}/login/provider/callback"
+    assert asked["scope"] == "openid email profile"
+    again = visitor(house).get(START)
+    assert parse_qs(urlsplit(again.headers["location"]).query)["state"] != [asked["state"]]
+
+
+def test_whoever_says_no_at_the_provider_is_told_so(house: Server, owner: Person, provider: Provider) -> None:
+    assert owner.email
+    person = visitor(house)
+    state = parse_qs(urlsplit(person.get(START).headers["location"]).query)["state"][0]
+    answer = person.get("/login/provider/callback", error="access_denied", state=state)
+    assert "did not sign you in" in answer.text
+
+
+def test_the_way_back_leads_to_no_other_site(house: Server, owner: Person, provider: Provider) -> None:
+    provider.vouches_for("ana-1", owner.email)
+    assert sign_in(visitor(house), next="//evil.example/").headers["location"] == "/"
+    assert sign_in(visitor(house), next=PROFILE).headers["location"] == PROFILE
+
+
+def test_the_provider_stands_in_for_the_second_factor(
+    house: Server, owner: Person, provider: Provider
+) -> None:
+    assert owner.email
+    tom = member_of(house, "viewer", "tom@example.com")
+    set_up_app(tom)
+    provider.vouches_for("tom-1", tom.email)
+    assert sign_in(visitor(house)).headers["location"] == "/"
+    assert visitor(house).sign_in(tom.email, PASSWORD).headers["location"] == "/login/code"
+
+
+def test_a_provider_that_is_down_is_told_in_words(new_server: Callable[..., Server], house: Server) -> None:
+    text = (house.directory / "innoai.toml").read_text("utf-8")
+    issuer = re.search(r'issuer = "([^"]+)"', text)
+    assert issuer is not None
+    down = new_server(text.replace(issuer[1], "http://127.0.0.1:9"), OIDC_CLIENT_SECRET=CLIENT_SECRET)
+    answer = visitor(down).get(START)
+    assert answer.status_code == 503
+    assert "cannot be reached just now" in answer.text
+
+
+def test_a_server_without_a_provider_offers_none(new_server: Callable[..., Server]) -> None:
+    plain = new_server(settings({MODEL: [{"base_url": "echo:"}]}))
+    assert "Continue with" not in visitor(plain).get("/login").text
+    assert visitor(plain).get(START).status_code == 404
