@@ -21,6 +21,8 @@ const SECRETS: readonly string[] = [
   'invite_url',
   'headers',
 ];
+/** A text that is searched for keys; OpenAI's routes have objects of that name. */
+const SEARCHED = 'text';
 const DISCREET = new WeakSet<object>();
 
 /** The object, with those members masked when it is printed; as data it is unchanged. */
@@ -74,7 +76,10 @@ export function discreet(logger: Logger): Logger {
 function withoutSecrets(details: unknown): unknown {
   if (!isRecord(details)) return details;
   const shown = { ...details };
-  if (isRecord(shown.body)) shown.body = masked(shown.body, SECRETS);
+  if (isRecord(shown.body)) {
+    const searched = typeof shown.body[SEARCHED] === 'string' ? [SEARCHED] : [];
+    shown.body = masked(shown.body, [...SECRETS, ...searched]);
+  }
   if (isRecord(shown.options)) shown.options = withoutSecrets(shown.options);
   return shown;
 }

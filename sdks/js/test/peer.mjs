@@ -6,6 +6,8 @@ export class Peer {
   static async start() {
     const peer = new Peer();
     peer.server = createServer((request, response) => peer.#take(request, response));
+    // A connection that is kept does not end while a busy machine is about something else.
+    peer.server.keepAliveTimeout = 120_000;
     await new Promise((resolve) => peer.server.listen(0, '127.0.0.1', resolve));
     peer.baseURL = `http://127.0.0.1:${peer.server.address().port}/v1`;
     return peer;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, test } from 'node:test';
+import { afterEach, beforeEach, test } from 'node:test';
 
 import { InnoAI, InsufficientPermissions } from 'innoai';
 
@@ -12,13 +12,10 @@ const event = (id) =>
   `id: ${id}\nevent: key.created\ndata: {"id":"${id}","type":"key.created","data":{}}\n\n`;
 
 let peer;
-before(async () => {
+beforeEach(async () => {
   peer = await Peer.start();
 });
-after(() => peer.close());
-beforeEach(() => {
-  peer.received.length = 0;
-});
+afterEach(() => peer.close());
 
 const client = (options = {}) =>
   new InnoAI({ apiKey: 'sk-inno-x', baseURL: peer.baseURL, maxRetries: 0, ...options });
@@ -68,7 +65,7 @@ test('it begins behind a given event, and gives the bodies as they came', async 
 test('silence is a lost connection', async () => {
   const first = silence(SOON + event('evt_1'), HEADERS);
   peer.on(ROUTE, first, { headers: HEADERS, text: event('evt_2') });
-  const stream = client().webhooks.stream({}, { timeout: 300 });
+  const stream = client().webhooks.stream({}, { timeout: 2000 });
   assert.deepEqual(await take(stream, 2), ['evt_1', 'evt_2']);
 });
 

@@ -145,6 +145,23 @@ describe('a walk against the server', { skip }, () => {
     assert.equal(names.filter((name) => name.startsWith('Paged')).length, 5);
   });
 
+  test('keys and customers are found, and a leaked key is revoked', async () => {
+    const made = await client.keys.create({ name: 'Needle' });
+    assert.deepEqual(
+      (await all(client.keys.list({ search: 'eedl' }))).map(({ id }) => id),
+      [made.id],
+    );
+    await client.customers.create({ customer_id: 'haystack', name: 'Found by name' });
+    const [{ customer_id }] = await all(client.customers.list({ search: 'by na' }));
+    assert.equal(customer_id, 'haystack');
+    const { keys } = await client.keys.reportLeak({ text: `KEY=${made.key}`, source: 'a log', revoke: true });
+    assert.deepEqual(
+      keys.map(({ id }) => id),
+      [made.id],
+    );
+    await assert.rejects(as(made.key).auth.validate(), innoai.InvalidApiKey);
+  });
+
   test('an idempotency key makes one key of two creates', async () => {
     const options = { idempotencyKey: 'once-only' };
     const first = await client.keys.create({ name: 'Once' }, options);

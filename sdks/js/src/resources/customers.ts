@@ -44,6 +44,11 @@ export interface CustomerUpdateParams {
   budgets?: BudgetChanges;
 }
 
+export interface CustomerListParams extends PageParams {
+  /** Part of the customer_id or the name. */
+  search?: string;
+}
+
 export class Customers extends APIResource {
   /** Create a customer under the account's own id for it; with an Idempotency-Key, as keys. */
   create(params: CustomerCreateParams, options?: RequestOptions): APIPromise<Customer> {
@@ -52,7 +57,7 @@ export class Customers extends APIResource {
   }
 
   /** The account's customers. Iterating walks all pages. */
-  list(params: PageParams = {}, options?: RequestOptions): PagePromise<Page<Customer>, Customer> {
+  list(params: CustomerListParams = {}, options?: RequestOptions): PagePromise<Page<Customer>, Customer> {
     return this._client.getAPIList('/customers', Page<Customer>, { ...options, query: params });
   }
 

@@ -15,6 +15,7 @@ import {
   once,
   type PageParams,
   type RequestOptions,
+  secretive,
   segment,
 } from './call.js';
 import type { LevelName, Scope } from './tiers.js';
@@ -75,6 +76,8 @@ export interface KeyUpdateParams {
 }
 
 export interface KeyListParams extends PageParams {
+  /** Part of the name, or the last four characters, the id or the customer_id. */
+  search?: string;
   status?: 'active' | 'expired' | 'revoked';
   customer_id?: string;
 }
@@ -83,6 +86,22 @@ export interface KeyRotateParams {
   /** Seconds that the old key lives on, 0-2,592,000; a day by default. */
   overlap?: number;
   name?: string;
+}
+
+export interface LeakReportParams {
+  /** What may hold keys of the account: a log, a file, a page. */
+  text: string;
+  /** Where it was found, for the audit log. */
+  source?: string;
+  /** Revoke at once what is found. */
+  revoke?: boolean;
+}
+
+/** The account's keys that stood in a text. `others`: whole keys in it that are not the account's. */
+export interface LeakReport {
+  object: 'leak_report';
+  keys: ApiKey[];
+  others: number;
 }
 
 export class Keys extends APIResource {
@@ -125,6 +144,11 @@ export class Keys extends APIResource {
   /** Revoke the key of that id, and every token minted from it. */
   revoke(keyId: string, options?: RequestOptions): APIPromise<void> {
     return this._client.delete(path(keyId), options);
+  }
+
+  /** The account's keys in a text, which are put on record as leaked. */
+  reportLeak(params: LeakReportParams, options?: RequestOptions): APIPromise<LeakReport> {
+    return this._client.post('/keys/leaks', secretive({ ...options, body: params }));
   }
 }
 
