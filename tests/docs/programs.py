@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.docs.world import World
 
 CUT = "---- the next block ----"
-SECONDS = 100
+SECONDS = 240
 """As long as a program may take on a busy machine."""
 SDKS = ROOT / "sdks"
 

@@ -1,4 +1,4 @@
-"""Every fenced block of the documents runs, or is checked by its reader; blocks.py says how pages direct."""
+"""Every other fenced block of the documents runs, or is checked by its reader, as blocks.py has pages say."""
 
 from __future__ import annotations
 
@@ -13,79 +13,31 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from tests.contract.clients import create_key
 from tests.contract.webhooks import create_endpoint, deliveries_of, until
 from tests.docs import programs
-from tests.docs.blocks import Block, Chain, blocks_of, chains_of, pages
+from tests.docs.blocks import blocks_of, pages
 from tests.docs.givens import GIVENS
-from tests.docs.shapes import difference
+from tests.docs.running import CHAINS, MARKED, PROGRAMS, ready, runs_and_prints_what_its_page_shows, where
 from tests.docs.wholes import CHECKS
-from tests.docs.world import SETTINGS, World, needed_by
-from tests.support import server as servers
-from tests.support.server import Server
-from tests.support.tools import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-NOT_RUN = 3
+    from tests.docs.blocks import Block, Chain
+    from tests.docs.world import World
+
+NOT_RUN = 6
 """How many blocks are marked as not run: it does not grow unnoticed, and goes down with each that is run."""
 
-CHAINS = [chain for page in pages() for chain in chains_of(page)]
-MARKED = [chain.first for chain in CHAINS if "not run" in chain.first.directives]
-PROGRAMS = [chain for chain in CHAINS if chain.first.runs and "receives" not in chain.first.directives]
+pytestmark = pytest.mark.timeout(2 * programs.SECONDS)
+SNIPPETS = [chain for chain in PROGRAMS if chain.language != "bash"]
 RECEIVERS = [chain.first for chain in CHAINS if chain.first.runs and "receives" in chain.first.directives]
 WHOLES = [chain.first for chain in CHAINS if chain.first.language in CHECKS and chain.first not in MARKED]
 
 
-@pytest.fixture(scope="session")
-def documented(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The server that the documents speak of."""
-    yield from servers.running(Server.initialise(tmp_path_factory.mktemp("documented"), SETTINGS))
-
-
-@pytest.fixture
-def world(documented: Server, tmp_path: Path) -> Iterator[World]:
-    made = World(documented, tmp_path)
-    try:
-        yield made
-    finally:
-        made.close()
-
-
-def where(of: Chain | Block) -> str:
-    return of.where if isinstance(of, Block) else of.first.where
-
-
-def ready(world: World, block: Block, givens: list[str]) -> None:
-    """Skip where the language is missing; else make what the snippet finds."""
-    for tool in needed_by(block.language or "", block.text):
-        program(tool)
-    for given in givens:
-        GIVENS[given](world)
-
-
-@pytest.mark.parametrize("chain", PROGRAMS, ids=where)
+@pytest.mark.parametrize("chain", SNIPPETS, ids=where)
 def test_a_snippet_runs_and_prints_what_its_page_shows(chain: Chain, world: World) -> None:
-    ready(world, chain.first, chain.givens)
-    if "goes on" in chain.blocks[-1].directives:
-        run = programs.run_until_it_prints(chain, world, lambda: create_key(world.client, "What happens"))
-    else:
-        run = programs.run(chain, world)
-    expected = int(chain.blocks[-1].directives.get("exit", 0))
-    assert run.status == expected, f"{chain.first.where} ended with {run.status}:\n{run.err}\n{run.out}"
-    for number, block in enumerate(chain.blocks):
-        statuses = run.statuses(number)
-        if "status" in block.directives:
-            assert statuses[-1] == int(block.directives["status"]), (
-                f"{block.where}: {statuses} {run.out[number]}"
-            )
-            statuses.pop()
-        assert all(200 <= status < 300 for status in statuses), f"{block.where}: {statuses} {run.out[number]}"
-        if shown := chain.prints.get(number):
-            told = difference(shown.text, run.out[number], is_json=shown.language == "json")
-            assert told is None, f"{shown.where}: {told}"
+    runs_and_prints_what_its_page_shows(chain, world)
 
 
 @pytest.mark.parametrize("block", RECEIVERS, ids=where)
@@ -163,3 +115,9 @@ def test_no_snippet_is_missed() -> None:
     for page in pages():
         fences = re.findall(r"^ *```", page.read_text("utf-8"), re.MULTILINE)
         assert len(fences) == 2 * len(blocks_of(page)), page
+
+
+def test_every_output_is_shown_behind_what_prints_it() -> None:
+    """A block labelled `text` is an output; what else is no program has no label."""
+    alone = [chain.first.where for chain in CHAINS if chain.first.label == "text"]
+    assert alone == []

@@ -34,6 +34,9 @@ COMPILER = ROOT / "sdks" / "js" / "node_modules" / ".bin" / "tsc"
 CURLRC = 'silent\nshow-error\nwrite-out = "%{stderr}[HTTP %{http_code}]\\n"\n'
 """What curl is told beside what the snippet says: to write each status to stderr."""
 
+COMPOSERS = "<?php require_once __DIR__ . '/innoai/innoai/autoload.php';\n"
+"""What loads the package where Composer has installed it."""
+
 SETTINGS = settings(
     {MODEL: [{"base_url": "echo:"}]},
     {
@@ -121,6 +124,10 @@ class World:
         (self.directory / ".venv").symlink_to(Path(sys.executable).parents[1])
         (self.directory / "docs").symlink_to(ROOT / "docs")
         (self.directory / "deploy").symlink_to(ROOT / "deploy")
+        composer = self.directory / "vendor" / "innoai"
+        composer.mkdir(parents=True)
+        (composer / "innoai").symlink_to(ROOT / "sdks" / "php")
+        (self.directory / "vendor" / "autoload.php").write_text(COMPOSERS, "utf-8")
         packages = self.directory / "node_modules"
         packages.mkdir()
         for package in PACKAGES:
