@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from innoai import InnoAI
 from innoai.api.requests import MOST_WATCHERS
 from tests.contract.clients import HELLO, bearer, create_key, mint
 from tests.contract.walks import HOME
@@ -372,3 +373,38 @@ def test_a_server_that_stops_ends_its_streams(new_server: Callable[..., Server])
         assert server.stop() == 0
         stream.ends()
     server.start()
+
+
+# The SDK and the command line.
+
+
+def test_the_sdk_tells_the_same(own: Server, used: Used) -> None:
+    client = InnoAI(api_key=own.admin_key, base_url=own.base_url)
+    activity = client.keys.activity(used.id)
+    assert (activity.allowed, activity.hours[0].hour.tzinfo) == (4, UTC)
+    assert client.keys.advice(used.id, days=1).scopes.unused == ["billing:read"]
+    assert (
+        client.keys.preview(used.id, scopes=["inference:write"]).reasons[0].required_scope == "inference:read"
+    )
+    refusal = next(iter(client.requests.refusals(key_id=used.id)))
+    assert (refusal.allowed, refusal.checks[4].outcome) == (False, "refused")
+    for number, news in enumerate(client.requests.stream(key_id=used.id)):
+        assert news.to_dict()["key_id"] == used.id
+        if number:
+            break
+        used.get("/models")
+
+
+def test_the_command_line_shows_it(own: Server, used: Used) -> None:
+    shown = own.cli("keys", "activity", used.id)
+    assert (shown.returncode, "ip_not_allowed" in shown.stdout, ABROAD in shown.stdout) == (0, True, True)
+    advice = json.loads(own.cli("keys", "advice", used.id, "--days", "7", "--json").stdout)
+    assert advice["allowed_ips"]["unused"] == ["10.0.0.0/8"]
+    assert "billing:read" in own.cli("keys", "advice", used.id).stdout
+    preview = own.cli("keys", "preview", used.id, "--scope", "inference:write", "--rate-limit", "1")
+    assert (preview.returncode, "insufficient_permissions" in preview.stdout) == (0, True)
+    anywhere = json.loads(own.cli("keys", "preview", used.id, "--allow-ip", "any", "--json").stdout)
+    assert anywhere["admissions"][0]["code"] == "ip_not_allowed"
+    assert own.cli("keys", "preview", used.id).returncode == 2
+    refusals = own.cli("requests", "refusals", "--key", used.id)
+    assert (refusals.returncode, "model_not_found" in refusals.stdout) == (0, True)

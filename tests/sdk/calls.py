@@ -8,6 +8,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
+from innoai.api.operations.activity import ACTIVITY
 from tests.sdk.peer import Answer
 from tests.sdk.samples import API_KEY, CUSTOMER, MATRIX, NEW_KEY, VALIDATION, tokens
 from tests.support.samples import (
@@ -23,6 +24,9 @@ from tests.support.samples import (
 )
 
 NOTHING = Answer(status=204)
+KEY_ACTIVITY, KEY_ADVICE, KEY_PREVIEW = (
+    operation.answer.example for operation in ACTIVITY[:3] if operation.answer is not None
+)
 EXPLANATION = {
     "allowed": False,
     "code": "ip_not_allowed",
@@ -123,6 +127,27 @@ CALLS: list[tuple[str, Made, str, Any, Answer]] = [
         "POST /v1/keys/key_1/rotate",
         {"overlap": 0, "name": "V3"},
         Answer({**NEW_KEY, "rotated_from": "key_1"}, 201),
+    ),
+    (
+        "keys.activity",
+        lambda c: c.keys.activity("key_1", from_=date(2026, 11, 1), to="2026-11-08"),
+        "GET /v1/keys/key_1/activity",
+        None,
+        Answer(KEY_ACTIVITY),
+    ),
+    (
+        "keys.advice",
+        lambda c: c.keys.advice("key_1", days=7),
+        "GET /v1/keys/key_1/advice",
+        None,
+        Answer(KEY_ADVICE),
+    ),
+    (
+        "keys.preview",
+        lambda c: c.keys.preview("key_1", scopes=["inference:read"], models=None, days=7),
+        "POST /v1/keys/key_1/preview",
+        {"scopes": ["inference:read"], "models": None, "days": 7},
+        Answer(KEY_PREVIEW),
     ),
     ("keys.revoke", lambda c: c.keys.revoke("key_1"), "DELETE /v1/keys/key_1", None, NOTHING),
     (

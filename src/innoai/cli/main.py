@@ -11,6 +11,7 @@ import typer
 from innoai.cli import (
     access,
     accounts,
+    activity,
     audit,
     billing,
     customers,
@@ -75,7 +76,10 @@ for local_command in (server.init, server.serve, server.doctor):
 app.command("rotate-signing-key")(server.rotate_signing_key)
 for remote_command in (access.validate, access.explain, access.tiers):
     app.command()(remote_command)
+for key_command in (activity.activity, activity.advice, activity.preview):
+    keys.app.command()(key_command)
 app.add_typer(keys.app, name="keys")
+app.add_typer(activity.app, name="requests")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(customers.app, name="customers")
 app.add_typer(members.app, name="members")

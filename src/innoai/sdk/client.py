@@ -23,6 +23,7 @@ from innoai.sdk.resources import (
     AsyncCustomers,
     AsyncKeys,
     AsyncMembers,
+    AsyncRequests,
     AsyncWebhooks,
     Audit,
     Auth,
@@ -30,6 +31,7 @@ from innoai.sdk.resources import (
     Customers,
     Keys,
     Members,
+    Requests,
     Webhooks,
 )
 from innoai.sdk.tokens import AsyncTokenKeeper, Grant, TokenKeeper
@@ -169,6 +171,11 @@ class InnoAI(_InnoAIClient, OpenAI):
         return Keys(self)
 
     @cached_property
+    def requests(self) -> Requests:
+        """Requests as they happen, and the last refusals."""
+        return Requests(self)
+
+    @cached_property
     def customers(self) -> Customers:
         """The account's end customers."""
         return Customers(self)
@@ -300,6 +307,11 @@ class AsyncInnoAI(_InnoAIClient, AsyncOpenAI):
     def keys(self) -> AsyncKeys:
         """The account's API keys."""
         return AsyncKeys(self)
+
+    @cached_property
+    def requests(self) -> AsyncRequests:
+        """Requests as they happen, and the last refusals."""
+        return AsyncRequests(self)
 
     @cached_property
     def customers(self) -> AsyncCustomers:

@@ -5,11 +5,11 @@ Nearly every method is made from its function in `calls`, which holds its signat
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from innoai.sdk.audit import BrokenLink, Chain, Head, Verified, read
 from innoai.sdk.audit import verify as verify_chain
-from innoai.sdk.calls import audit, auth, billing, customers, keys, members, webhooks
+from innoai.sdk.calls import audit, auth, billing, customers, keys, members, requests, webhooks
 from innoai.sdk.methods import (
     AsyncResource,
     Resource,
@@ -22,7 +22,7 @@ from innoai.sdk.methods import (
     pages,
 )
 from innoai.sdk.pages import AsyncAuditPage, AsyncUsagePage, AuditPage, UsagePage
-from innoai.sdk.streams import AsyncEventStream, EventStream
+from innoai.sdk.streams import AsyncEventStream, AsyncRequestStream, EventStream, RequestStream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -59,6 +59,26 @@ class Keys(Resource):
     rotate = calls(keys.rotate_key)
     report_leak = calls(keys.report_leak)
     revoke = calls(keys.revoke_key)
+    activity = calls(keys.key_activity)
+    advice = calls(keys.key_advice)
+    preview = calls(keys.preview_key)
+
+
+class Requests(Resource):
+    """The account's requests as they happen, and its last refusals: of the server that answers."""
+
+    refusals = lists(requests.list_refusals)
+
+    def stream(
+        self, *, key_id: str | None = None, only: Literal["refused"] | None = None, lost: Lost | None = None
+    ) -> RequestStream:
+        """Requests as they are decided and finished; a lost connection is made again, with a gap.
+
+        only: `refused` leaves out what is admitted. lost: told each time that the connection is lost, with
+        the seconds until the next attempt.
+        """
+        call = requests.stream_requests(key_id=key_id, only=only)
+        return RequestStream(EventStream(self._client, lambda _: call, None, lost))
 
 
 class Customers(Resource):
@@ -189,6 +209,26 @@ class AsyncKeys(AsyncResource):
     rotate = awaits(keys.rotate_key)
     report_leak = awaits(keys.report_leak)
     revoke = awaits(keys.revoke_key)
+    activity = awaits(keys.key_activity)
+    advice = awaits(keys.key_advice)
+    preview = awaits(keys.preview_key)
+
+
+class AsyncRequests(AsyncResource):
+    """The account's requests as they happen, and its last refusals: of the server that answers."""
+
+    refusals = pages(requests.list_refusals)
+
+    def stream(
+        self, *, key_id: str | None = None, only: Literal["refused"] | None = None, lost: Lost | None = None
+    ) -> AsyncRequestStream:
+        """Requests as they are decided and finished; a lost connection is made again, with a gap.
+
+        only: `refused` leaves out what is admitted. lost: told each time that the connection is lost, with
+        the seconds until the next attempt.
+        """
+        call = requests.stream_requests(key_id=key_id, only=only)
+        return AsyncRequestStream(AsyncEventStream(self._client, lambda _: call, None, lost))
 
 
 class AsyncCustomers(AsyncResource):

@@ -14,6 +14,8 @@ from openai import APIConnectionError, APIStatusError, APITimeoutError
 from openai._streaming import ServerSentEvent, SSEDecoder
 
 from innoai.sdk.calls.call import Call
+from innoai.sdk.models.activity import DecidedRequest, LostRequests
+from innoai.sdk.models.billing import UsageRecord
 from innoai.sdk.models.webhooks import Event
 
 if TYPE_CHECKING:
@@ -250,6 +252,41 @@ class AsyncEventStream:
         async for piece in pieces:
             self._place.alive()
             yield piece
+
+
+RequestNews = DecidedRequest | UsageRecord | LostRequests
+"""A request is decided, or finished with its usage, or so many of these lines were lost."""
+
+
+class RequestStream:
+    """The account's requests as they happen. It ends by `break` or by an error that waiting does not mend."""
+
+    def __init__(self, events: EventStream) -> None:
+        self._events = events
+
+    def __iter__(self) -> Iterator[RequestNews]:
+        for frame in self._events.frames():
+            yield _news_of(frame)
+
+
+class AsyncRequestStream:
+    """`RequestStream` for asyncio."""
+
+    def __init__(self, events: AsyncEventStream) -> None:
+        self._events = events
+
+    async def __aiter__(self) -> AsyncIterator[RequestNews]:
+        async for frame in self._events.frames():
+            yield _news_of(frame)
+
+
+def _news_of(frame: ServerSentEvent) -> RequestNews:
+    members = json.loads(frame.data)
+    if frame.event == "decided":
+        return DecidedRequest.construct(**members)
+    return (
+        UsageRecord.construct(**members) if frame.event == "finished" else LostRequests.construct(**members)
+    )
 
 
 def open_stream(client: InnoAI, call: Call[Any]) -> Download:

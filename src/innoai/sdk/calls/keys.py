@@ -10,6 +10,7 @@ from innoai.sdk.calls.call import (
     BudgetChanges,
     Call,
     Listing,
+    Moment,
     amounts,
     given,
     idempotent,
@@ -18,6 +19,7 @@ from innoai.sdk.calls.call import (
     segment,
     strings,
 )
+from innoai.sdk.models.activity import KeyActivity, KeyAdvice, KeyPreview
 from innoai.sdk.models.keys import ApiKey, LeakReport
 
 if TYPE_CHECKING:
@@ -135,6 +137,44 @@ def report_leak(text: str, *, source: str | None = None, revoke: bool = False) -
     source: where the text was found, for the audit log.
     """
     return Call("post", "/keys/leaks", LeakReport, known(text=text, source=source, revoke=revoke))
+
+
+def key_activity(key_id: str, *, from_: Moment | None = None, to: Moment | None = None) -> Call[KeyActivity]:
+    """What the key did and was refused, by whole hours. from_, to: by default the last seven days."""
+    query = known(**{"from": moment("from_", from_)}, to=moment("to", to))
+    return Call("get", f"{_key_path(key_id)}/activity", KeyActivity, query=query)
+
+
+def key_advice(key_id: str, *, days: int | None = None) -> Call[KeyAdvice]:
+    """What could be taken away from the key without refusing anything that it did.
+
+    days: up to now, 1-400, 30 by default.
+    """
+    return Call("get", f"{_key_path(key_id)}/advice", KeyAdvice, query=known(days=days))
+
+
+def preview_key(
+    key_id: str,
+    *,
+    scopes: Sequence[str] | Omit = omit,
+    level: LevelName | Omit = omit,
+    allowed_ips: Sequence[str] | Omit | None = omit,
+    rate_limit: int | Omit | None = omit,
+    expires_at: datetime | str | Omit | None = omit,
+    models: Sequence[str] | Omit | None = omit,
+    days: int | Omit = omit,
+) -> Call[KeyPreview]:
+    """What a change to the key would have refused of what it did in so many days. Nothing is changed."""
+    body = given(
+        scopes=strings("scopes", scopes),
+        level=level,
+        allowed_ips=strings("allowed_ips", allowed_ips),
+        rate_limit=rate_limit,
+        expires_at=moment("expires_at", expires_at),
+        models=strings("models", models),
+        days=days,
+    )
+    return Call("post", f"{_key_path(key_id)}/preview", KeyPreview, body)
 
 
 def _key_path(key_id: str) -> str:
