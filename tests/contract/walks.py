@@ -68,6 +68,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("DELETE", "/v1/members/{member_id}"): Call(204, leaves=("member.removed",)),
     ("GET", "/v1/billing/usage"): Call(200),
     ("GET", "/v1/billing/summary"): Call(200),
+    ("GET", "/v1/billing/top"): Call(200),
     ("GET", "/v1/billing/settings"): Call(200),
     ("PATCH", "/v1/billing/settings"): Call(
         200, {"alert_thresholds": "{thresholds}"}, ("billing.settings_updated",)

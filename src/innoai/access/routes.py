@@ -97,6 +97,7 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", "/v1/members/{member_id}", ADMIN_FULL, account_only=True),
     Route("GET", "/v1/billing/usage", BILLING_READ),
     Route("GET", "/v1/billing/summary", BILLING_READ),
+    Route("GET", "/v1/billing/top", BILLING_READ, account_only=True),
     Route("GET", "/v1/billing/settings", BILLING_READ, account_only=True),
     Route("PATCH", "/v1/billing/settings", BILLING_WRITE, account_only=True),
     Route("GET", "/v1/billing/statements", BILLING_READ, feature=STATEMENTS),

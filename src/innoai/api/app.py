@@ -30,6 +30,7 @@ from innoai.api import (
     requests,
     statements,
     tiers,
+    top,
     usage,
     webhooks,
 )
@@ -94,6 +95,7 @@ HANDLERS = (
     audit.show_log,
     usage.show_usage,
     billing.show_summary,
+    top.show_top,
     billing.show_settings,
     billing.change_settings,
     statements.list_statements,

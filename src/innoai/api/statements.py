@@ -133,7 +133,7 @@ async def get_statement(
         buckets = await billing.buckets(connection, selection, ("day", "model"))
     lines = [
         StatementLine(day=day_of(day), model=str(model) or None, **sums_of(totals))
-        for (day, model), totals in buckets
+        for (day, model), totals, _ in buckets
     ]
     if query.format == "csv":
         return await csv_answer(f"statement-{month}", _LINE_COLUMNS, _one_page(lines))

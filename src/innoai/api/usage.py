@@ -129,6 +129,10 @@ class UsageBucket(Sums, frozen=True, kw_only=True, tag_field="object", tag="usag
     day: (
         Annotated[str, Meta(description="a date in UTC", extra_json_schema={"format": "date"})] | UnsetType
     ) = UNSET
+    mean_duration_ms: (
+        Annotated[int, Meta(ge=0, description="what a request took on average; null where there was none")]
+        | None
+    )
     hour: Annotated[Instant, Meta(description="when the hour begins")] | UnsetType = UNSET
     model: str | UnsetType | None = UNSET
     key_id: str | UnsetType = UNSET
@@ -177,7 +181,7 @@ async def show_usage(request: JsonRequest, services: Inside, caller: Caller) -> 
     if not group_by:
         rows = _all_records(services, selection, caller)
         return await csv_answer("usage", UsageRecord.__struct_fields__, rows)
-    columns = (*map(_member, group_by), *Sums.__struct_fields__)
+    columns = (*map(_member, group_by), *Sums.__struct_fields__, "mean_duration_ms")
     return await csv_answer("usage", columns, _all_buckets(services, selection, group_by))
 
 
@@ -288,7 +292,9 @@ def _bucket(bucket: Bucket, group_by: Sequence[GroupName]) -> UsageBucket:
             members["hour"] = instant(int(value) * HOUR)
         else:
             members[_member(name)] = value or None
-    return UsageBucket(**members, **sums_of(bucket.totals))
+    requests = bucket.totals.requests
+    mean = round(bucket.duration_ms / requests) if requests else None
+    return UsageBucket(**members, **sums_of(bucket.totals), mean_duration_ms=mean)
 
 
 def _member(name: GroupName) -> str:

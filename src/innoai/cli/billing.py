@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Annotated, Any
 
 import typer
@@ -39,6 +40,13 @@ _STATEMENT = (
     "completion_tokens",
     "cost",
 )
+
+
+class Top(Enum):
+    """Whose usage is compared."""
+
+    KEY = "key"
+    CUSTOMER = "customer"
 
 
 @app.command()
@@ -87,6 +95,19 @@ def summary(
     """Show a month's costs, in total and by model, and how far the budgets are used."""
     wanted = arguments.given({"month": month, "customer_id": customer, "key_id": key})
     session.answer(session.client().billing.summary(**wanted), _show_summary)
+
+
+@app.command()
+@remote
+def top(
+    session: Session,
+    by: Annotated[Top, typer.Option(help="Keys or customers.")] = Top.KEY,
+    month: MonthOption = None,
+    limit: LimitOption = None,
+) -> None:
+    """List which keys or customers made the most requests in a month."""
+    wanted = arguments.given({"month": month, "limit": limit})
+    session.answer(session.client().billing.top(by=by.value, **wanted), _show_top)
 
 
 @app.command()
@@ -189,6 +210,12 @@ def _show_usage(page: dict[str, Any]) -> None:
     title = f"{period}, costs in {output.cell(page.get('currency'))}"
     output.write_table(columns, [[row.get(column) for column in columns] for row in found], title=title)
     output.note_next(page, "billing usage")
+
+
+def _show_top(page: dict[str, Any]) -> None:
+    columns = ("key_id", "name", "customer_id", "requests", "prompt_tokens", "completion_tokens", "cost")
+    rows = [[row.get(column) for column in columns] for row in output.members(page)]
+    output.write_table(columns, rows)
 
 
 def _show_summary(summary: dict[str, Any]) -> None:

@@ -25,6 +25,7 @@ from innoai.dashboard import (
     customers,
     deliveries,
     joining,
+    key_activity,
     keys,
     members,
     overview,
@@ -33,8 +34,10 @@ from innoai.dashboard import (
     profile,
     proof,
     provider_sign_in,
+    requests,
     security,
     sign_in,
+    usage,
     webhooks,
 )
 from innoai.dashboard.assets import PREFIX, Assets, takes_gzip
@@ -83,6 +86,9 @@ HANDLERS = (
     keys.rotate,
     keys.show_revocation,
     keys.revoke,
+    *key_activity.HANDLERS,
+    *usage.HANDLERS,
+    *requests.HANDLERS,
     *customers.HANDLERS,
     *webhooks.HANDLERS,
     *deliveries.HANDLERS,

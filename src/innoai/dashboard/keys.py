@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Response, get, post
 
 from innoai.access.scopes import SCOPES
-from innoai.dashboard import key_forms
+from innoai.dashboard import key_activity, key_forms
 from innoai.dashboard.cookies import new_token
 from innoai.dashboard.snippets import snippets
 from innoai.dashboard.visit import Here, Visit
@@ -66,7 +66,8 @@ async def show_key(key_id: str, here: Here) -> Response[bytes]:
     predecessor = None
     if key["rotated_from"]:
         predecessor = await here.get("/v1/keys/{key_id}", key_id=key["rotated_from"])
-    return here.page("keys/key.html", key=key, predecessor=predecessor, scope_texts=SCOPES)
+    told = await key_activity.told_of(here, key)
+    return here.page("keys/key.html", key=key, predecessor=predecessor, scope_texts=SCOPES, **told)
 
 
 @get(f"{LIST}/{{key_id:str}}/edit")

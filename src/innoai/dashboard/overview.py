@@ -1,15 +1,18 @@
-"""`/`: where a member arrives: the first call, ready to be copied, and where to look."""
+"""`/`: where a member arrives: what was used lately, the first call ready to be copied, and where to look."""
 
 from __future__ import annotations
 
 from litestar import Response, get
 
+from innoai.access.scopes import BILLING_READ
 from innoai.dashboard.snippets import PLACEHOLDER, snippets
+from innoai.dashboard.usage import overview_of
 from innoai.dashboard.visit import Here
 
 
 @get("/")
 async def show(here: Here) -> Response[bytes]:
-    """Show how to begin."""
+    """Show what was used, and how to begin."""
     model = next(iter(here.inside.settings.models))
-    return here.page("overview.html", snippets=snippets(here.api_url, PLACEHOLDER, model))
+    figures = await overview_of(here) if here.may(BILLING_READ) else None
+    return here.page("overview.html", figures=figures, snippets=snippets(here.api_url, PLACEHOLDER, model))

@@ -32,6 +32,8 @@ SETTINGS = "Settings"
 
 PAGES: tuple[Page, ...] = (
     Page("/", "Overview", "home"),
+    Page("/usage", "Usage", "chart", BILLING_READ),
+    Page("/requests", "Live requests", "pulse", ADMIN_FULL),
     Page("/customers", "Customers", "customers", CUSTOMERS_READ),
     Page("/webhooks", "Webhooks", "webhook", WEBHOOKS_READ, feature=WEBHOOKS),
     Page("/billing", "Billing", "money", BILLING_READ),

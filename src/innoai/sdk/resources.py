@@ -121,6 +121,7 @@ class Billing(Resource):
         return fetch_page(self._client, billing.usage(group_by, **which), UsagePage)
 
     usage_csv = downloads(billing.usage_csv)
+    top = lists(billing.top)
     summary = calls(billing.summary)
     settings = calls(billing.settings)
     update_settings = calls(billing.update_settings)
@@ -273,6 +274,7 @@ class AsyncBilling(AsyncResource):
         return fetch_page(self._client, billing.usage(group_by, **which), AsyncUsagePage)
 
     usage_csv = downloads_async(billing.usage_csv)
+    top = pages(billing.top)
     summary = awaits(billing.summary)
     settings = awaits(billing.settings)
     update_settings = awaits(billing.update_settings)

@@ -125,6 +125,14 @@ async def page(
     return [_record(row) for row in rows]
 
 
+async def names(connection: AsyncConnection, account_id: str, key_ids: Sequence[str]) -> dict[str, str]:
+    """What people call the account's keys of these ids."""
+    query = select(api_keys.c.id, api_keys.c.name).where(
+        api_keys.c.account_id == account_id, api_keys.c.id.in_(key_ids)
+    )
+    return {row.id: row.name for row in await connection.execute(query)}
+
+
 async def expiring(
     connection: AsyncConnection, after: float, upto: float, *, made_before: float
 ) -> list[KeyRecord]:

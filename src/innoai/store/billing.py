@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sqlalchemy import Integer, func, literal, literal_column, select, tuple_
 
-from innoai.store.tables import spending, usage_hours, usage_records
+from innoai.store.tables import spending, usage_hours, usage_records, usage_totals
 from innoai.store.usage import HOUR, UsageRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from sqlalchemy import ColumnElement, Select, Table
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,15 +25,17 @@ HOURS_PER_DAY = 24
 _SUMMED = ("requests", "failures", "prompt_tokens", "cached_tokens", "completion_tokens", "cost")
 _RECORD_COLUMNS = [usage_records.c[name] for name in UsageRecord.__struct_fields__]
 # Their constants are no parameters, or Postgres would not see that they group by what they select.
-_GROUPS: dict[GroupName, ColumnElement[Any]] = {
-    "day": usage_hours.c.hour // literal_column(str(HOURS_PER_DAY), Integer),
-    "hour": usage_hours.c.hour,
-    "model": usage_hours.c.model,
-    "key": usage_hours.c.key_id,
-    "customer": func.coalesce(usage_hours.c.customer_id, literal_column("''")),
+_GROUPS: dict[GroupName, Callable[[Table], ColumnElement[Any]]] = {
+    "day": lambda table: table.c.hour // literal_column(str(HOURS_PER_DAY), Integer),
+    "hour": lambda table: table.c.hour,
+    "model": lambda table: table.c.model,
+    "key": lambda table: table.c.key_id,
+    "customer": lambda table: func.coalesce(table.c.customer_id, literal_column("''")),
 }
 GROUPS: tuple[GroupName, ...] = tuple(_GROUPS)
 """In the order in which buckets are sorted."""
+_OF_THE_WHOLE = frozenset(("day", "hour", "model"))
+"""Groups that say nothing of a key or a customer: what they add up is in usage_totals, in few rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,23 @@ class Bucket(NamedTuple):
     """The usage of a group: `of` has a value for each name that it was grouped by.
 
     A day is counted in days since the epoch, an hour in hours; a model or a customer may be empty.
+    `duration_ms`: of all its requests together.
     """
 
     of: tuple[str | int, ...]
     totals: Totals
+    duration_ms: float = 0.0
+
+
+class Most(NamedTuple):
+    """What a key or a customer used in a month."""
+
+    who: str
+    requests: int
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    cost: int
 
 
 class Statement(NamedTuple):
@@ -96,6 +111,33 @@ async def requests_of(connection: AsyncConnection, subjects: Sequence[str], mont
         spending.c.subject.in_(subjects), spending.c.month == month
     )
     return {row.subject: row.requests for row in await connection.execute(query)}
+
+
+async def most_of_keys(connection: AsyncConnection, account_id: str, month: str, limit: int) -> list[Most]:
+    """The account's keys with the most requests of a month, by id."""
+    return await _most(connection, account_id, month, limit, of_customers=False)
+
+
+async def most_of_customers(
+    connection: AsyncConnection, account_id: str, month: str, limit: int
+) -> list[Most]:
+    """The account's customers with the most requests of a month, by customer_id."""
+    return await _most(connection, account_id, month, limit, of_customers=True)
+
+
+async def _most(
+    connection: AsyncConnection, account_id: str, month: str, limit: int, *, of_customers: bool
+) -> list[Most]:
+    sums = spending.c
+    who = sums.customer_id if of_customers else sums.subject
+    kind = sums.customer_id.is_not(None) if of_customers else sums.customer_id.is_(None)
+    query = (
+        select(who, *(sums[name] for name in Most._fields[1:]))
+        .where(sums.account_id == account_id, sums.month == month, kind, sums.subject != account_id)
+        .order_by(sums.requests.desc())
+        .limit(limit)
+    )
+    return [Most(*row) for row in await connection.execute(query)]
 
 
 async def customers_of(connection: AsyncConnection, account_id: str, customer_id: str) -> tuple[str, ...]:
@@ -133,11 +175,11 @@ async def buckets(
     after: tuple[str | int, ...] | None = None,
 ) -> list[Bucket]:
     """At most `limit` groups in ascending order, after the group `after`. Times count by whole hours."""
-    groups = [_GROUPS[name] for name in group_by]
-    sums = [_sum(usage_hours, name) for name in _SUMMED]
-    hour = usage_hours.c.hour
-    query = _selected(select(*groups, *sums), usage_hours, selection).where(
-        hour >= hour_before(selection.since), hour < hour_after(selection.until)
+    table = _table_of(selection, group_by)
+    groups = [_GROUPS[name](table) for name in group_by]
+    sums = [_sum(table, name) for name in (*_SUMMED, "duration_ms")]
+    query = _selected(select(*groups, *sums), table, selection).where(
+        table.c.hour >= hour_before(selection.since), table.c.hour < hour_after(selection.until)
     )
     if after is not None:
         query = query.where(tuple_(*groups) > tuple_(*map(literal, after)))
@@ -145,13 +187,14 @@ async def buckets(
         query = query.group_by(*groups).order_by(*groups)
     rows = (await connection.execute(query.limit(limit))).all()
     size = len(groups)
-    return [Bucket(tuple(row[:size]), Totals(*map(int, row[size:]))) for row in rows]
+    return [Bucket(tuple(row[:size]), Totals(*map(int, row[size:-1])), row[-1]) for row in rows]
 
 
 async def hours(connection: AsyncConnection, selection: Selection) -> tuple[int, int] | None:
     """The first and the last hour in which something was used; None when nothing was."""
-    hour = usage_hours.c.hour
-    query = _selected(select(func.min(hour), func.max(hour)), usage_hours, selection).where(
+    table = _table_of(selection, ())
+    hour = table.c.hour
+    query = _selected(select(func.min(hour), func.max(hour)), table, selection).where(
         hour >= hour_before(selection.since), hour < hour_after(selection.until)
     )
     first, last = (await connection.execute(query)).one()
@@ -204,6 +247,14 @@ def hour_before(at: float) -> int:
 def hour_after(at: float) -> int:
     """The first hour that begins at an instant or after it."""
     return int(-(-at // HOUR))
+
+
+def _table_of(selection: Selection, group_by: Sequence[GroupName]) -> Table:
+    """The smallest table that has the answer."""
+    is_of_all = (
+        selection.key_id is None and selection.customers is None and _OF_THE_WHOLE.issuperset(group_by)
+    )
+    return usage_totals if is_of_all else usage_hours
 
 
 def _selected(query: Select[Any], table: Table, selection: Selection) -> Select[Any]:

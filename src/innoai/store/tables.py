@@ -302,6 +302,22 @@ spending = Table(
     Column("cost", BigInteger, nullable=False),
     Index("spending_by_month", "account_id", "month", "customer_id"),
     Index("spending_by_customer", "account_id", "customer_id", "month"),
+    Index(
+        "spending_of_keys",
+        "account_id",
+        "month",
+        "requests",
+        postgresql_where=text("customer_id IS NULL"),
+        sqlite_where=text("customer_id IS NULL"),
+    ),
+    Index(
+        "spending_of_customers",
+        "account_id",
+        "month",
+        "requests",
+        postgresql_where=text("customer_id IS NOT NULL"),
+        sqlite_where=text("customer_id IS NOT NULL"),
+    ),
 )
 
 usage_hours = Table(
@@ -323,6 +339,22 @@ usage_hours = Table(
     Column("cost", BigInteger, nullable=False),
     Column("duration_ms", Double, nullable=False),
     Index("usage_hours_by_customer", "account_id", "customer_pk", "hour"),
+)
+
+usage_totals = Table(
+    "usage_totals",
+    metadata,
+    # The same whatever the key and the customer: what an account as a whole is shown from.
+    Column("account_id", String(32), primary_key=True),
+    Column("hour", Integer, primary_key=True, autoincrement=False),
+    Column("model", String(200), primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("failures", BigInteger, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("cost", BigInteger, nullable=False),
+    Column("duration_ms", Double, nullable=False),
 )
 
 # What keys did.

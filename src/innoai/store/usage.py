@@ -1,11 +1,13 @@
 """Usage records: what was served, to whom, and how much of it. One row a request, whatever happens.
 
 What is read often is added up as records arrive, in their transaction: by hour, key, customer and
-model in usage_hours, and by month in spending for each account, customer and key.
+model in usage_hours, by hour and model in usage_totals, and by month in spending for each account, customer
+and key.
 """
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, islice
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from innoai.access.budgets import month_of
-from innoai.store.tables import spending, usage_hours, usage_records
+from innoai.store.tables import spending, usage_hours, usage_records, usage_totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -96,6 +98,7 @@ _HOURS = _Sums(
         "cost",
     ),
 )
+_TOTALS = _Sums(usage_totals.name, ("account_id", "hour", "model"), (), _HOURS.summed)
 _MONTHS = _Sums(
     spending.name,
     ("subject", "month"),
@@ -114,6 +117,7 @@ async def add(connection: AsyncConnection, records: Iterable[UsageRecord]) -> li
     """
     added, hours = await _insert(connection, _in_pieces(iter(records)))
     await _add_up(connection, _HOURS, _in_order(hours))
+    await _add_up(connection, _TOTALS, _in_order(_whole(hours)))
     await _add_up(connection, _MONTHS, _in_order(_by_month(hours)))
     return added
 
@@ -197,6 +201,15 @@ def _count(records: Sequence[UsageRecord], sums: _Rows) -> None:
         row[5] += record.completion_tokens or 0
         row[6] += record.duration_ms
         row[7] += record.cost or 0
+
+
+def _whole(hours: _Rows) -> _Rows:
+    """The sums by hour and model, whatever the key and the customer."""
+    sums: _Rows = {}
+    for (account_id, hour, _, _, model), (_, *counts) in hours.items():
+        row = sums.get((account_id, hour, model))
+        sums[account_id, hour, model] = counts if row is None else list(map(operator.add, row, counts))
+    return sums
 
 
 def _by_month(hours: _Rows) -> _Rows:

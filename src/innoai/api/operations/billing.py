@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from innoai.api import billing, statements, usage
+from innoai.api import billing, statements, top, usage
 from innoai.api.csv_export import CSV
 from innoai.api.operations.operation import CUSTOMER_ID, KEY_ID, MODEL, MONTH, NOW, Body, Operation, json
 from innoai.api.wire import JSON
@@ -73,6 +73,32 @@ BILLING: tuple[Operation, ...] = (
         ),
         query=usage.UsageQuery,
         query_example={"from": "2026-11-01", "limit": 20},
+    ),
+    Operation(
+        "GET",
+        "/v1/billing/top",
+        "list_top_usage",
+        "billing",
+        "List which keys or customers used most in a month",
+        json(
+            top.TopPage,
+            {
+                "object": "list",
+                "data": [
+                    {
+                        "key_id": KEY_ID,
+                        "name": "Production",
+                        "customer_id": None,
+                        **{name: value for name, value in _SUMS.items() if name != "failures"},
+                    }
+                ],
+                "next_cursor": None,
+                "month": MONTH,
+                "currency": "USD",
+            },
+        ),
+        query=top.TopQuery,
+        query_example={"by": "key", "month": MONTH, "limit": 20},
     ),
     Operation(
         "GET",

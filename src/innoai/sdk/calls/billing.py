@@ -18,7 +18,14 @@ from innoai.sdk.calls.call import (
     moment,
     segment,
 )
-from innoai.sdk.models.billing import BillingSettings, BillingSummary, Statement, UsageBucket, UsageRecord
+from innoai.sdk.models.billing import (
+    BillingSettings,
+    BillingSummary,
+    Statement,
+    TopUsage,
+    UsageBucket,
+    UsageRecord,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,6 +66,13 @@ def usage_csv(*, group_by: Sequence[GroupName] | None = None, **which: Unpack[Us
     """The same as one CSV file, however long; it is read as it comes."""
     query = {**_query(which, group_by), "format": "csv"}
     return Call("get", "/billing/usage", bytes, query=query, headers=_CSV)
+
+
+def top(
+    *, by: Literal["key", "customer"] | None = None, month: str | None = None, limit: int | None = None
+) -> Listing[TopUsage]:
+    """Which keys, or customers, made the most requests in a month, those first. limit: 1-100."""
+    return Listing("/billing/top", TopUsage, known(by=by, month=month, limit=limit))
 
 
 def summary(

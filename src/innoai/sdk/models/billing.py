@@ -49,11 +49,25 @@ class UsageBucket(Totals):
     """The usage of one group; the members that it was not grouped by are None."""
 
     object: Literal["usage_bucket"]
+    mean_duration_ms: int | None = None
     day: str | None = None
     hour: str | None = None
     model: str | None = None
     key_id: str | None = None
     customer_id: str | None = None
+
+
+class TopUsage(WithAmounts):
+    """What a key or a customer used in a month."""
+
+    key_id: str | None
+    name: str | None
+    customer_id: str | None
+    requests: int
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    cost: Amount
 
 
 class ModelTotals(Totals):

@@ -1,0 +1,117 @@
+"""What a key's page tells of what it did, and could do without; a change is tried before it is made."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from litestar import Response, post
+
+from innoai.access.scopes import SCOPES
+from innoai.dashboard.plots import Plot, Series, stacked
+from innoai.dashboard.refusals import about_a_field
+from innoai.dashboard.visit import Here, Visit
+from innoai.errors import InnoError, Refusal
+
+ONE = "/settings/api-keys/{key_id:str}"
+DAYS = 30
+PLOT_DAYS = 14
+MOST_REFUSALS = 10
+FIELDS = ("scopes", "allowed_ips", "models", "rate_limit")
+
+
+async def told_of(here: Visit, key: dict[str, Any]) -> dict[str, Any]:
+    """What the page of a key shows beside the key."""
+    now = datetime.fromtimestamp(here.inside.clock(), UTC)
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    since = today - timedelta(days=PLOT_DAYS - 1)
+    begin = since.isoformat().replace("+00:00", "Z")
+    activity = await here.get("/v1/keys/{key_id}/activity", key_id=key["id"], **{"from": begin})
+    advice = await here.get("/v1/keys/{key_id}/advice", key_id=key["id"], days=DAYS)
+    return {
+        "activity": activity,
+        "traffic": _traffic(activity, since),
+        "refusals": activity["refusals"][:MOST_REFUSALS],
+        "advice": advice,
+        "tried": _values(key, advice["change"] or {}),
+        "scope_names": SCOPES,
+    }
+
+
+@post(f"{ONE}/preview", status_code=200)
+async def preview(key_id: str, here: Here) -> Response[Any]:
+    """Show what the change would have refused, and ask whether to make it."""
+    key = await here.get("/v1/keys/{key_id}", key_id=key_id)
+    error: Refusal | None = None
+    found = None
+    values = _typed(here)
+    try:
+        body = _body(here)
+        if here.form.text("apply"):
+            await here.patch("/v1/keys/{key_id}", body, key_id=key_id)
+            return here.redirect(f"/settings/api-keys/{key_id}", notice="key-changed")
+        found = await here.post("/v1/keys/{key_id}/preview", {**body, "days": DAYS}, key_id=key_id)
+    except InnoError as refused:
+        error = refused.refusal
+    return here.page(
+        "keys/preview.html",
+        status=200 if error is None else error.kind.status,
+        key=key,
+        found=found,
+        tried=values,
+        scope_names=SCOPES,
+        error=about_a_field(error),
+        fields=FIELDS,
+    )
+
+
+def _traffic(activity: dict[str, Any], since: datetime) -> Plot:
+    """Allowed and refused requests a day."""
+    days = [since + timedelta(days=number) for number in range(PLOT_DAYS)]
+    allowed = {f"{day:%Y-%m-%d}": 0.0 for day in days}
+    refused = dict(allowed)
+    for hour in activity["hours"]:
+        day = hour["hour"][:10]
+        if day in allowed:
+            allowed[day] += hour["allowed"]
+            refused[day] += hour["refused"]
+    return stacked(
+        "traffic",
+        f"Requests in {PLOT_DAYS} days",
+        [f"{day:%b} {day.day}" for day in days],
+        [Series("allowed", "main", list(allowed.values())), Series("refused", "bad", list(refused.values()))],
+        lambda value: f"{value:,.0f}" if value >= 1 or value == 0 else f"{value:.1f}",
+    )
+
+
+def _values(key: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """What the form begins with: what is advised, and otherwise what the key has."""
+    wanted = {**{name: key[name] for name in FIELDS}, **change}
+    return {
+        "scopes": wanted["scopes"],
+        "allowed_ips": "\n".join(wanted["allowed_ips"]),
+        "models": "\n".join(wanted["models"] or ()),
+        "rate_limit": str(wanted["rate_limit"]),
+    }
+
+
+def _typed(here: Visit) -> dict[str, Any]:
+    form = here.form
+    return {"scopes": form.all("scopes"), **{name: form.raw(name) for name in FIELDS[1:]}}
+
+
+def _body(here: Visit) -> dict[str, Any]:
+    """The form as the API takes a change."""
+    form = here.form
+    rate_limit = form.text("rate_limit")
+    if rate_limit and not (rate_limit.isascii() and rate_limit.isdigit()):
+        raise InnoError("invalid_request", "Write a whole number of requests.", param="rate_limit")
+    return {
+        "scopes": form.all("scopes"),
+        "allowed_ips": form.lines("allowed_ips"),
+        "models": form.lines("models") or None,
+        "rate_limit": int(rate_limit[:12]) if rate_limit else None,
+    }
+
+
+HANDLERS = (preview,)

@@ -1,0 +1,205 @@
+"""/usage: what was used over time, by model, key and customer; and the figures of the overview."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from litestar import Response, get
+from litestar.response import Stream
+
+from innoai.dashboard.days import end_of, start_of
+from innoai.dashboard.plots import Plot, Series, stacked
+from innoai.dashboard.visit import Here, Visit
+
+ROOM = "/usage"
+RANGES = {"today": "Today", "7d": "7 days", "30d": "30 days"}
+DEFAULT_RANGE = "7d"
+PER_PAGE = 100
+MOST_PAGES = 8
+"""Pages of sums that a plot is made of: of more than 800 days, the first."""
+_SUMMED = ("requests", "failures", "prompt_tokens", "completion_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A time in whole days of UTC, or of hours where it is one day, and how its parts are called."""
+
+    since: datetime
+    until: datetime
+    by: str
+
+    @property
+    def query(self) -> dict[str, str]:
+        """As the API takes it."""
+        return {"from": _text(self.since), "to": _text(self.until)}
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """Each part: as the API names it, and as people do."""
+        step = timedelta(hours=1) if self.by == "hour" else timedelta(days=1)
+        count = max(1, -(-(self.until - self.since) // step))
+        instants = [self.since + number * step for number in range(count)]
+        if self.by == "hour":
+            return [(_text(at), f"{at:%H:%M}") for at in instants]
+        return [(f"{at:%Y-%m-%d}", f"{at:%b} {at.day}") for at in instants]
+
+
+@get(ROOM)
+async def show(here: Here) -> Response[bytes]:
+    """Show usage of a range or between two days, and who used most in a month."""
+    which, first, last = here.query("range"), here.query("from"), here.query("to")
+    span = _span(here, which, first, last)
+    model = here.query("model")[:200]
+    month = here.query("month")[:7]
+    filters = {name: value for name, value in (("from", first), ("to", last), ("model", model)) if value}
+    by_model = await _all(here, {**span.query, "group_by": "model", "model": model})
+    return here.page(
+        "usage/usage.html",
+        plots=await plots_of(here, span, model=model),
+        by_model=sorted(by_model, key=lambda bucket: -bucket["requests"]),
+        total=_total(by_model),
+        keys=await here.get("/v1/billing/top", by="key", month=month, limit=20),
+        customers=await here.get("/v1/billing/top", by="customer", month=month, limit=20),
+        ranges=RANGES,
+        chosen="" if first or last else (which if which in RANGES else DEFAULT_RANGE),
+        first=first or f"{span.since:%Y-%m-%d}",
+        last=last or f"{span.until - timedelta(seconds=1):%Y-%m-%d}",
+        model=model,
+        month=month,
+        exports={
+            "by day and model": here.link(f"{ROOM}/export", **_days(span), group_by="day,model", model=model),
+            "by key": here.link(f"{ROOM}/export", **_days(span), group_by="key", model=model),
+            "by customer": here.link(f"{ROOM}/export", **_days(span), group_by="customer", model=model),
+            "request by request": here.link(f"{ROOM}/export", **_days(span), model=model),
+        },
+        filters=filters,
+    )
+
+
+@get(f"{ROOM}/export")
+async def export(here: Here) -> Stream:
+    """Usage between two days as a CSV file."""
+    return await here.relay(
+        "/v1/billing/usage",
+        format="csv",
+        group_by=here.query("group_by")[:64],
+        model=here.query("model")[:200],
+        **{"from": start_of(here.query("from")), "to": end_of(here.query("to"))},
+    )
+
+
+async def overview_of(here: Visit) -> dict[str, Any]:
+    """What the overview shows: the figures and the plots of a range."""
+    which = here.query("range")
+    span = _span(here, which, "", "")
+    return {
+        "plots": await plots_of(here, span),
+        "total": _total(await _all(here, {**span.query, "group_by": "model"})),
+        "ranges": RANGES,
+        "chosen": which if which in RANGES else DEFAULT_RANGE,
+    }
+
+
+async def plots_of(here: Visit, span: Span, *, model: str = "") -> list[Plot]:
+    """Requests, tokens, cost and latency over the time."""
+    found = await _all(here, {**span.query, "group_by": span.by, "model": model})
+    buckets = {bucket[span.by]: bucket for bucket in found}
+    names, labels = zip(*span.places, strict=True)
+
+    def values(of: str) -> list[float]:
+        return [float(buckets[name][of] or 0) if name in buckets else 0.0 for name in names]
+
+    failures = values("failures")
+    succeeded = [all_ - failed for all_, failed in zip(values("requests"), failures, strict=True)]
+    currency = here.principal.account.currency
+    return [
+        stacked(
+            "requests",
+            "Requests",
+            labels,
+            [Series("succeeded", "main", succeeded), Series("failed", "bad", failures)],
+            _count,
+        ),
+        stacked(
+            "tokens",
+            "Tokens",
+            labels,
+            [
+                Series("read", "main", values("prompt_tokens")),
+                Series("written", "second", values("completion_tokens")),
+            ],
+            _count,
+        ),
+        stacked("cost", f"Cost, {currency}", labels, [Series(currency, "main", values("cost"))], _amount),
+        stacked(
+            "latency",
+            "Mean duration, ms",
+            labels,
+            [Series("ms", "second", values("mean_duration_ms"))],
+            _count,
+        ),
+    ]
+
+
+async def _all(here: Visit, query: dict[str, str]) -> list[dict[str, Any]]:
+    """The sums of several pages."""
+    found: list[dict[str, Any]] = []
+    cursor = None
+    for _ in range(MOST_PAGES):
+        page = await here.get("/v1/billing/usage", limit=PER_PAGE, cursor=cursor, **query)
+        found += page["data"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    return found
+
+
+def _span(here: Visit, which: str, first: str, last: str) -> Span:
+    """Two days, or else a range up to now."""
+    now = datetime.fromtimestamp(here.inside.clock(), UTC)
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if first or last:
+        since = _instant(start_of(first)) if first else today - timedelta(days=6)
+        until = _instant(end_of(last)) if last else today + timedelta(days=1)
+        until = max(until, since + timedelta(days=1))
+        return Span(since, until, "hour" if until - since <= timedelta(days=1) else "day")
+    if which == "today":
+        return Span(today, today + timedelta(days=1), "hour")
+    days = 30 if which == "30d" else 7
+    return Span(today - timedelta(days=days - 1), today + timedelta(days=1), "day")
+
+
+def _days(span: Span) -> dict[str, str]:
+    """The span as the export takes it: its first and its last day."""
+    return {"from": f"{span.since:%Y-%m-%d}", "to": f"{span.until - timedelta(seconds=1):%Y-%m-%d}"}
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _text(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def _total(buckets: list[dict[str, Any]]) -> dict[str, Any]:
+    total: dict[str, Any] = {name: sum(bucket[name] for bucket in buckets) for name in _SUMMED}
+    total["cost"] = _amount(float(sum((Decimal(bucket["cost"]) for bucket in buckets), Decimal(0))))
+    took = [(bucket["requests"], bucket["mean_duration_ms"] or 0) for bucket in buckets]
+    requests = total["requests"]
+    total["mean_duration_ms"] = round(sum(n * mean for n, mean in took) / requests) if requests else None
+    return total
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1 or value == 0 else f"{value:.1f}"
+
+
+def _amount(value: float) -> str:
+    return f"{value:,.2f}" if value >= 1 or value == 0 else f"{value:.6f}".rstrip("0").rstrip(".")
+
+
+HANDLERS = (show, export)

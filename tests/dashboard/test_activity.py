@@ -1,0 +1,82 @@
+"""What was used and what keys did, as people see it; changes tried before they are made; requests as they happen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from tests.contract.clients import HELLO, bearer, create_key
+from tests.support.envelope import refused
+from tests.support.server import MODEL
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.support.dashboard import Person
+    from tests.support.server import Server
+
+
+@pytest.fixture(scope="module")
+def key(house: Server) -> dict[str, Any]:
+    """A key that chatted twice, and was refused once."""
+    with httpx.Client(base_url=house.base_url, headers=bearer(house.admin_key), timeout=60) as admin:
+        made = create_key(admin, "Busy <b>key</b>")
+        for _ in range(2):
+            assert admin.post("/chat/completions", json=HELLO, headers=bearer(made["key"])).is_success
+        refused(admin.get("/keys", headers=bearer(made["key"])), "insufficient_permissions")
+    return made
+
+
+def test_the_overview_and_usage_show_what_was_used(owner: Person, key: dict[str, Any]) -> None:
+    for path in ("/", "/?range=today", "/?range=30d", "/usage", "/usage?from=2026-01-01&to=2026-01-01"):
+        answer = owner.get(path)
+        assert answer.status_code == 200, path
+        assert "Mean duration" in answer.text
+        assert "style=" not in answer.text
+    assert owner.get("/usage?from=nonsense").status_code == 400
+
+
+def test_a_viewer_sees_usage_and_no_requests(viewer: Person) -> None:
+    assert viewer.get("/usage").status_code == 200
+    assert viewer.get("/requests").status_code == 403
+
+
+def test_usage_is_exported(owner: Person, key: dict[str, Any]) -> None:
+    answer = owner.get("/usage/export", group_by="day,model", **{"from": "2026-01-01", "to": "2099-01-01"})
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert answer.text.splitlines()[0].startswith("day,model,requests")
+
+
+def test_a_keys_page_shows_traffic_refusals_and_advice(owner: Person, key: dict[str, Any]) -> None:
+    text = owner.get(f"/settings/api-keys/{key['id']}").text
+    assert 'role="img"' in text
+    assert "2 allowed" in text
+    assert "insufficient_permissions" in text
+    assert "/v1/keys" in text
+    assert "Busy &lt;b&gt;key&lt;/b&gt;" in text
+
+
+def test_a_change_is_tried_and_then_made(owner: Person, house: Server, key: dict[str, Any]) -> None:
+    page = f"/settings/api-keys/{key['id']}"
+    fields = {"scopes": ["inference:read"], "allowed_ips": "127.0.0.0/8", "models": MODEL, "rate_limit": "50"}
+    tried = owner.post(f"{page}/preview", fields, page=page)
+    assert "2 of 2 admitted requests would have been refused" in tried.text
+    wrong = owner.post(f"{page}/preview", {**fields, "allowed_ips": "nonsense"}, page=page)
+    assert (wrong.status_code, 'id="allowed_ips-error"' in wrong.text) == (400, True)
+    fine = {**fields, "scopes": ["inference:write"]}
+    assert "None of 2 admitted" in owner.post(f"{page}/preview", fine, page=page).text
+    made = owner.post(f"{page}/preview", {**fine, "apply": "yes"}, page=page)
+    assert made.status_code == 303
+    changed = httpx.get(f"{house.base_url}/keys/{key['id']}", headers=bearer(house.admin_key)).json()
+    assert (changed["scopes"], changed["rate_limit"]) == (["inference:write"], 50)
+
+
+def test_requests_appear_as_they_happen(owners_page: Page, house: Server, key: dict[str, Any]) -> None:
+    owners_page.goto("/requests")
+    owners_page.get_by_text("Connected.").wait_for()
+    httpx.get(f"{house.base_url}/billing/usage", headers=bearer(key["key"]))
+    row = owners_page.locator("[data-tail-rows] tr").first
+    row.get_by_text("insufficient_permissions").wait_for()
+    assert "GET /v1/billing/usage" in row.inner_text()
