@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -569,7 +569,7 @@ async def test_a_key_in_memory_takes_less_than_a_kilobyte(here: Replica) -> None
         for number in range(2 * count):
             customer = await add_customer(connection, number)
             bound: dict[str, object] = {"customer_pk": customer.id, "customer_id": customer.customer_id}
-            made: dict[str, object] = {"id": fresh_id("key"), "expires_at": NOW + 86_400 + number, **bound}
+            made: dict[str, Any] = {"id": fresh_id("key"), "expires_at": NOW + 86_400 + number, **bound}
             await add_key(connection, number, models=("one", "two"), rate_limit=1000 + number, **made)
     await here.heed()
     memories = [value for value in vars(here.keyring).values() if isinstance(value, dict | Bindings)]

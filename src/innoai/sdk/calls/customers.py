@@ -49,7 +49,7 @@ def create_customer(
 def list_customers(
     *, limit: int | None = None, cursor: str | None = None, search: str | None = None
 ) -> Listing[Customer]:
-    """The account's customers. limit: customers a page, 1-100. search: part of the customer_id or the name."""
+    """The account's customers. limit: a page, 1-100. search: part of the customer_id or the name."""
     return Listing("/customers", Customer, known(limit=limit, cursor=cursor, search=search))
 
 
