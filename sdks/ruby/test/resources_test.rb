@@ -94,6 +94,24 @@ class ResourcesTest < Minitest::Test
         body: { text: "a text", source: "a log", revoke: true }) do |c|
     c.keys.report_leak("a text", source: "a log", revoke: true)
   end
+  sends("keys.activity", "GET /v1/keys/key_1/activity", InnoAI::KeyActivity, query: SPAN_QUERY) do |c|
+    c.keys.activity("key_1", **SPAN)
+  end
+  sends("keys.advice", "GET /v1/keys/key_1/advice", InnoAI::KeyAdvice, query: "days=7") do |c|
+    c.keys.advice("key_1", days: 7)
+  end
+  sends("keys.preview", "POST /v1/keys/key_1/preview", InnoAI::KeyPreview,
+        body: { scopes: ["a"], allowed_ips: nil, days: 7 }) do |c|
+    c.keys.preview("key_1", scopes: ["a"], allowed_ips: nil, days: 7)
+  end
+  sends("requests.refusals", "GET /v1/requests/refusals", InnoAI::Page, query: "key_id=key_1&limit=2") do |c|
+    c.requests.refusals(key_id: "key_1", limit: 2)
+  end
+  sends("requests.stream", "GET /v1/requests/stream", InnoAI::DecidedRequest,
+        query: "only=refused",
+        answer: { text: "event: decided\ndata: {}\n\n", headers: { "content-type" => "text/event-stream" } }) do |c|
+    c.requests.stream(only: :refused).first
+  end
   sends("customers.create", "POST /v1/customers", InnoAI::Customer,
         body: { customer_id: "c 1", name: "Ada", metadata: { plan: "gold" }, rate_limit: 3,
                 budgets: { total: "5" } }) do |c|
@@ -259,6 +277,16 @@ class ResourcesTest < Minitest::Test
     }
     wrong.each { |kind, calls| calls.each { |call| assert_raises(kind) { call.call(client) } } }
     assert_empty Scripted.server.seen
+  end
+
+  def test_requests_are_told_as_what_they_are
+    text = %w[decided finished lost].map { |name| "event: #{name}\ndata: {\"count\":3}\n\n" }.join
+    Scripted.server.script(
+      "GET /v1/requests/stream" => [{ headers: { "content-type" => "text/event-stream" }, text: text }]
+    )
+    news = client.requests.stream.first(3)
+    assert_equal [InnoAI::DecidedRequest, InnoAI::UsageRecord, InnoAI::LostRequests], news.map(&:class)
+    assert_equal 3, news.last.count
   end
 
   def test_streamed_responses_bring_events_and_streamed_completions_pieces

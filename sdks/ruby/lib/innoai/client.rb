@@ -11,6 +11,7 @@ require_relative "resources/customers"
 require_relative "resources/inference"
 require_relative "resources/keys"
 require_relative "resources/members"
+require_relative "resources/requests"
 require_relative "resources/webhooks"
 require_relative "settings"
 require_relative "transport/sender"
@@ -50,6 +51,8 @@ module InnoAI
     attr_reader :billing
     # @return [Resources::Webhooks] where events are sent, and what became of them
     attr_reader :webhooks
+    # @return [Resources::Requests] requests as they happen, and the last refusals
+    attr_reader :requests
     # @return [Resources::Audit] what was done, by whom, and from where
     attr_reader :audit
 
@@ -198,6 +201,7 @@ module InnoAI
       @members = Resources::Members.new(self)
       @billing = Resources::Billing.new(self)
       @webhooks = Resources::Webhooks.new(self)
+      @requests = Resources::Requests.new(self)
       @audit = Resources::Audit.new(self)
     end
 

@@ -2,6 +2,7 @@
 
 require_relative "../page"
 require_relative "../records/account"
+require_relative "../records/activity"
 require_relative "resource"
 
 module InnoAI
@@ -83,6 +84,34 @@ module InnoAI
       # @return [LeakReport]
       def report_leak(text, source: nil, revoke: false)
         post("/keys/leaks", LeakReport, body: { text: text, source: source, revoke: revoke }.compact)
+      end
+
+      # What the key did and was refused, by whole hours; of the last seven days by default.
+      # @param from [Time, Date, String, nil]
+      # @param to [Time, Date, String, nil]
+      # @return [KeyActivity]
+      def activity(key_id, from: nil, to: nil)
+        query = { from: moment(:from, from), to: moment(:to, to) }
+        show("#{key_path(key_id)}/activity", KeyActivity, query: query)
+      end
+
+      # What could be taken away from the key without refusing anything that it did.
+      # @param days [Integer, nil] up to now, 1-400, 30 by default
+      # @return [KeyAdvice]
+      def advice(key_id, days: nil)
+        show("#{key_path(key_id)}/advice", KeyAdvice, query: { days: days })
+      end
+
+      # What a change to the key would have refused of what it did in so many days. Nothing is changed.
+      # @return [KeyPreview]
+      def preview(key_id, scopes: UNSET, level: UNSET, allowed_ips: UNSET, rate_limit: UNSET, expires_at: UNSET,
+                  models: UNSET, days: UNSET)
+        body = {
+          scopes: strings(:scopes, scopes), level: level, allowed_ips: strings(:allowed_ips, allowed_ips),
+          rate_limit: rate_limit, expires_at: moment(:expires_at, expires_at), models: strings(:models, models),
+          days: days
+        }
+        post("#{key_path(key_id)}/preview", KeyPreview, body: given(body), repeatable: true)
       end
 
       private
