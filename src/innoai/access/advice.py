@@ -102,6 +102,10 @@ class Replay(Struct, frozen=True):
         return sum(reason.requests for reason in self.refused)
 
 
+_Decisions = dict[tuple[Any, ...], "Decision"]
+"""Decisions by what they rest on."""
+
+
 class _Refused(NamedTuple):
     """An admitted row that a change would have refused: by which check, and how."""
 
@@ -124,11 +128,13 @@ def replay(
     server has the model.
     """
     requests = uncertain = outdated = 0
+    changed = change.of(principal.key)
+    known: _Decisions = {}
     refused: list[_Refused] = []
     admitted: list[Seen] = []
     for row in seen:
-        as_is, _ = _decide_again(principal, principal.key, row, is_served)
-        decision, is_certain = _decide_again(principal, change.of(principal.key), row, is_served)
+        as_is, _ = _decide_again(principal, principal.key, row, is_served, known)
+        decision, is_certain = _decide_again(principal, changed, row, is_served, known)
         if row.allowed:
             requests += row.requests
             if not as_is.allowed:
@@ -143,23 +149,43 @@ def replay(
 
 
 def _decide_again(
-    principal: Principal, key: ApiKey, row: Seen, is_served: Callable[[str], bool]
+    principal: Principal, key: ApiKey, row: Seen, is_served: Callable[[str], bool], known: _Decisions
 ) -> tuple[Decision, bool]:
-    """What the key would be told, and whether that holds for every address that the row may stand for."""
-    if key.revoked_at is not None and row.last_at < key.revoked_at:
-        key = structs.replace(key, revoked_at=None)
-    bound = principal.customer or (_ANY_CUSTOMER if row.bearer == "customer" else None)
+    """What the key would be told, and whether that holds for every address that the row may stand for.
+
+    Of an address a decision knows only whether the networks admit it, and of an instant only whether the key
+    had ended, so what was decided about rows that differ in no more than these is `known`.
+    """
     before = principal.key.networks if row.allowed else Networks()
     address, is_certain = _address_in(row.place, before, key.networks)
-    request = Request(
-        row.route,
-        address,
+    alike = (
+        id(key),
+        row.route.method,
+        row.route.path,
         row.model,
-        row.model is None or row.allowed or is_served(row.model),
-        key.id if _is_about_itself(row, principal.key) else None,
-        required_scope=row.required_scope,
+        row.required_scope,
+        row.bearer,
+        row.allowed,
+        key.networks.admit(address),
+        key.expires_at is not None and key.expires_at <= row.last_at,
+        key.revoked_at is not None and key.revoked_at <= row.last_at,
     )
-    return decide(Principal(principal.account, key, bound), request, row.last_at), is_certain
+    decision = known.get(alike)
+    if decision is None:
+        if key.revoked_at is not None and row.last_at < key.revoked_at:
+            key = structs.replace(key, revoked_at=None)
+        bound = principal.customer or (_ANY_CUSTOMER if row.bearer == "customer" else None)
+        request = Request(
+            row.route,
+            address,
+            row.model,
+            row.model is None or row.allowed or is_served(row.model),
+            key.id if _is_about_itself(row, principal.key) else None,
+            required_scope=row.required_scope,
+        )
+        decision = decide(Principal(principal.account, key, bound), request, row.last_at)
+        known[alike] = decision
+    return decision, is_certain
 
 
 def _address_in(place: Network | None, before: Networks, after: Networks) -> tuple[int | None, bool]:
@@ -370,22 +396,32 @@ def cover(places: Iterable[Network | None], most: int = MOST_NETWORKS) -> tuple[
             return None
         wide = is_v4(place.first) or place.last - place.first >= (1 << V6_SITE_BITS) - 1
         blocks.add(place if wide else block_of(site_of(place.first), V6_SITE_BITS))
-    for step in range(V6_WIDEST_BITS - V6_SITE_BITS + 1):
-        held = _gathered(blocks, min(step, V4_WIDEST_BITS), V6_SITE_BITS + step)
-        if len(held) <= most:
-            return held
-    return None
+    in_order = sorted(blocks, key=lambda block: (block.first, -block.last))
+    narrowest, step = 0, V6_WIDEST_BITS - V6_SITE_BITS
+    held = _gathered(in_order, step)
+    if len(held) > most:
+        return None
+    # The wider, the fewer: half of what is left is ruled out by each look.
+    while narrowest < step:
+        between = (narrowest + step) // 2
+        found = _gathered(in_order, between)
+        if len(found) <= most:
+            step, held = between, found
+        else:
+            narrowest = between + 1
+    return held
 
 
-def _gathered(blocks: Iterable[Network], v4_bits: int, v6_bits: int) -> tuple[Network, ...]:
+def _gathered(in_order: Sequence[Network], step: int) -> tuple[Network, ...]:
     """The blocks, with all that lie in one network of so many open bits as the smallest that holds them."""
+    v4_bits, v6_bits = min(step, V4_WIDEST_BITS), V6_SITE_BITS + step
 
     def network_of(block: Network) -> Network:
         wide = block_of(block.first, v4_bits if is_v4(block.first) else v6_bits)
         return wide if block in wide else block
 
     gathered: list[Network] = []
-    for _, group in groupby(sorted(blocks, key=lambda block: (block.first, -block.last)), network_of):
+    for _, group in groupby(in_order, network_of):
         members = list(group)
         found = spanning(members[0].first, max(block.last for block in members))
         if gathered and found in gathered[-1]:
