@@ -44,7 +44,7 @@ __all__ = [
 
 UPSTREAM_KEY = "sk-upstream-of-the-operator"
 LONGEST = (
-    "tests/contract/test_schemathesis.py",
+    "tests/contract/test_schemathesis",
     "tests/sdks/",
     "tests/docs/",
     "tests/dashboard/",
