@@ -170,7 +170,7 @@ def test_the_app_is_added_in_the_browser_by_what_the_page_shows(
     assert page.get_by_role("img", name="QR code").locator("svg").is_visible()
     shown = page.locator("#totp-secret").inner_text()
 
-    page.get_by_label("Code").fill(code_of(base64.b32decode(shown.replace(" ", ""))))
+    page.get_by_label("Code", exact=True).fill(code_of(base64.b32decode(shown.replace(" ", ""))))
     page.get_by_role("button", name="Use this app").click()
     page.get_by_role("button", name="Copy codes").click()
     page.get_by_text("Copied").wait_for()
