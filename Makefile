@@ -24,7 +24,7 @@ INSTALLED_DOCS := $(DOCS_VENV)/.installed
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-node install-js install-debian install-docs serve test test-parsed check docs bench bench-full soak format lock clean
+.PHONY: screenshots help install install-dev install-node install-js install-debian install-docs serve test test-parsed check docs bench bench-full soak format lock clean
 
 help:  ## list these words
 	@sed -n 's/^\([a-z][a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -74,6 +74,9 @@ bench-full: install  ## the same with every peer; installs other gateways into ~
 
 soak: install  ## ten minutes of full load with callers that vanish; SOAK_SECONDS=30 for less
 	$(BIN)/python -m benchmarks.soak --seconds $(SOAK_SECONDS)
+
+screenshots: install-dev  ## pictures of the dashboard's pages, into docs/images/dashboard; wants chromium
+	$(BIN)/python -m scripts.screenshots
 
 format: install-dev  ## format the code, repair what ruff can repair, and write the tables of the documents
 	$(BIN)/ruff check --fix --quiet || true
