@@ -1,4 +1,4 @@
-"""What was used and what keys did, as people see it; changes tried before they are made; requests as they come."""
+"""What was used, what keys did, changes tried before they are made, and requests as they come."""
 
 from __future__ import annotations
 
