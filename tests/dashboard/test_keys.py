@@ -227,7 +227,7 @@ def test_rotation_leaves_the_old_key_its_time(
         answer = httpx.get(f"{house.base_url}/auth/validate", headers=bearer(live))
         assert answer.json()["rate_limit"] == 77
     owners_page.get_by_role("link", name="I have copied it").click()
-    assert owners_page.get_by_text("This key succeeds").is_visible()
+    owners_page.get_by_text("This key succeeds").wait_for()
     gone = create_key(api, name="Gone at once")
     answer = owner.post(f"{KEYS}/{gone['id']}/rotate", {"overlap": "0", "name": "Its successor"})
     assert made(answer)
@@ -285,7 +285,7 @@ def test_a_level_ticks_its_scopes_and_ticking_by_hand_leaves_it(owners_page: Pag
     day = owners_page.get_by_label("Day")
     assert not day.is_visible()
     owners_page.get_by_label("Ends").select_option("date")
-    assert day.is_visible()
+    day.wait_for()
 
 
 def test_the_form_works_by_the_keyboard_alone(owners_page: Page, api: httpx.Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tests.support.server import Server
 
 PROFILE = "/settings/profile"
+_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
@@ -71,14 +73,15 @@ def test_a_member_adds_a_passkey_and_signs_in_with_it(
     page = page_of(context, person, named)
     authenticator(page)
     add_passkey(page)
-    assert page.get_by_role("rowheader", name="Laptop").is_visible()
+    page.get_by_role("rowheader", name="Laptop").wait_for()
     page.locator("[data-menu] summary").click()
     page.get_by_role("button", name="Sign out").first.click()
+    page.wait_for_url("**/login?notice=signed-out")
     page.goto("/login?next=%2Fsettings%2Fprofile")
     page.get_by_role("button", name="Sign in with a passkey").click()
     page.wait_for_url(f"{named}{PROFILE}")
-    assert page.get_by_text("pass@example.com, developer").is_visible()
-    assert page.get_by_text("passkey", exact=True).is_visible()
+    page.get_by_text("pass@example.com, developer").wait_for()
+    page.get_by_text("passkey", exact=True).wait_for()
     page.get_by_role("button", name="Remove Laptop").click()
     page.wait_for_url("**/settings/profile?notice=passkey-removed")
     assert page.get_by_role("rowheader", name="Laptop").count() == 0
@@ -114,7 +117,7 @@ def test_a_removed_passkey_signs_nobody_in(
 @pytest.fixture
 def signed(context: BrowserContext, house: Server, owner: Person, named: str) -> tuple[dict[str, Any], Page]:
     """What a browser sends to sign in with a passkey, caught on its way, which nobody has used yet."""
-    person = member_of(house, "viewer", f"caught-{owner.email}")
+    person = member_of(house, "viewer", f"caught-{next(_numbers)}@example.com")
     page = page_of(context, person, named)
     authenticator(page)
     add_passkey(page)
@@ -188,6 +191,6 @@ def test_at_an_address_without_a_name_passkeys_are_not_offered(
     opened = browser.new_context(base_url=house.origin)
     page = signed_in_page(opened, owner, house)
     page.goto(PROFILE)
-    assert page.get_by_text("Passkeys need a host name").is_visible()
+    page.get_by_text("Passkeys need a host name").wait_for()
     assert page.get_by_role("button", name="Add a passkey").count() == 0
     opened.close()

@@ -167,7 +167,7 @@ def test_the_app_is_added_in_the_browser_by_what_the_page_shows(
     page = signed_in_page(context, cora, house)
     page.goto(PROFILE)
     page.get_by_role("button", name="Add an app").click()
-    assert page.get_by_role("img", name="QR code").locator("svg").is_visible()
+    page.get_by_role("img", name="QR code").locator("svg").wait_for()
     shown = page.locator("#totp-secret").inner_text()
 
     page.get_by_label("Code", exact=True).fill(code_of(base64.b32decode(shown.replace(" ", ""))))
@@ -177,7 +177,7 @@ def test_the_app_is_added_in_the_browser_by_what_the_page_shows(
     copied = page.evaluate("navigator.clipboard.readText()").split()
     assert len(copied) == 10
     page.get_by_role("link", name="I have kept them").click()
-    assert page.get_by_text("10 recovery codes left").is_visible()
+    page.get_by_text("10 recovery codes left").wait_for()
     context.clear_cookies(name=SESSION)
     page.goto("/login")
     page.get_by_label("Email").fill(cora.email)
