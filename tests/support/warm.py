@@ -15,6 +15,7 @@ import sys
 import tempfile
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from tests.support.processes import leashed
@@ -41,22 +42,31 @@ class WarmProcess:
         with theirs:
             _forker().ask(json.dumps(command).encode(), theirs.fileno(), *streams)
         self._said = b""
-        self.pid = self._number()
-        # By the time of a signal the id alone could be another's.
-        self._handle = os.pidfd_open(self.pid)
+        try:
+            self.pid = self._number()
+            # By the time of a signal the id alone could be another's.
+            self._handle = os.pidfd_open(self.pid)
+        except BaseException:
+            self._answers.close()
+            raise
         self.returncode: int | None = None
+        # As with subprocess.Popen, several threads may wait, and signal meanwhile.
+        self._waiting, self._signalling = Lock(), Lock()
 
     def wait(self, timeout: float | None = None) -> int:
         """The exit status, negative for a signal."""
-        if self.returncode is None:
-            self._answers.settimeout(timeout)
-            try:
-                self.returncode = self._number()
-            except TimeoutError:
-                raise subprocess.TimeoutExpired("innoai", timeout or 0) from None
-            self._answers.close()
-            os.close(self._handle)
-        return self.returncode
+        with self._waiting:
+            if self.returncode is None:
+                self._answers.settimeout(timeout)
+                try:
+                    status = self._number()
+                except TimeoutError:
+                    raise subprocess.TimeoutExpired("innoai", timeout or 0) from None
+                with self._signalling:
+                    self.returncode = status
+                    os.close(self._handle)
+                self._answers.close()
+            return self.returncode
 
     def terminate(self) -> None:
         """SIGTERM."""
@@ -68,8 +78,8 @@ class WarmProcess:
 
     def send_signal(self, number: int) -> None:
         """Any signal; nothing once it has ended."""
-        if self.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
+        with self._signalling, contextlib.suppress(ProcessLookupError):
+            if self.returncode is None:
                 signal.pidfd_send_signal(self._handle, number)
 
     def _number(self) -> int:
