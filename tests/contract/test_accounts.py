@@ -12,7 +12,7 @@ import pytest
 
 from innoai.access.routes import ROUTES
 from tests.contract.clients import HELLO, bearer, create_key, mint
-from tests.contract.walks import new_subject, request_of
+from tests.contract.walks import Subject, request_of
 from tests.support.envelope import refused
 from tests.support.server import MODEL
 from tests.support.settings import settings
@@ -86,7 +86,7 @@ def neighbours(own: Server) -> Iterator[tuple[Account, Account]]:
 @pytest.mark.parametrize("route", ROUTES_WITH_IDS, ids=lambda route: f"{route.method} {route.path}")
 def test_another_accounts_ids_are_not_found(neighbours: tuple[Account, Account], route: Route) -> None:
     mine, theirs = neighbours
-    path, body = request_of(route, new_subject(theirs.client))
+    path, body = request_of(route, Subject(theirs.client))
     before = everything(theirs)
     refused(mine.client.request(route.method, path.removeprefix("/v1"), json=body), "not_found")
     assert everything(theirs) == before
@@ -115,7 +115,7 @@ def without_use(item: dict[str, Any]) -> dict[str, Any]:
 )  # fmt: skip
 def test_lists_hold_ones_own_alone(neighbours: tuple[Account, Account], path: str) -> None:
     mine, theirs = neighbours
-    subject = new_subject(theirs.client)
+    subject = Subject(theirs.client).all_made()
     theirs.client.post("/chat/completions", json=HELLO).raise_for_status()
     data = mine.client.get(path).json()["data"]
     assert len(data) == ONES_OWN.get(path, 0)

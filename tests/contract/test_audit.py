@@ -16,7 +16,7 @@ from innoai.access.routes import INFERENCE_POSTS, ROUTES
 from innoai.access.scopes import ADMIN_FULL
 from innoai.events.actions import ACTIONS
 from tests.contract.clients import bearer, create_key, mint
-from tests.contract.walks import CALLS, HOME, Walker, new_subject
+from tests.contract.walks import CALLS, HOME, Subject, Walker
 from tests.support.chain import first_broken
 from tests.support.envelope import refused
 from tests.support.server import MODEL
@@ -182,7 +182,7 @@ def test_deleting_a_customer_records_each_key_that_ends_with_it(admin: httpx.Cli
 def test_a_change_that_changes_nothing_leaves_nothing(
     admin: httpx.Client, path: str, change: dict[str, Any]
 ) -> None:
-    path = path.format(**new_subject(admin))
+    path = path.format_map(Subject(admin))
     before = admin.get(path).json()
     assert left_by(admin, admin.patch(path, json=change)) == []
     after = admin.get(path).json()
@@ -210,16 +210,16 @@ def test_a_create_that_is_sent_twice_leaves_one_entry(admin: httpx.Client) -> No
 
 
 def test_what_is_refused_leaves_nothing(admin: httpx.Client) -> None:
-    subject = new_subject(admin)
+    customer_id = Subject(admin)["customer_id"]
     revoked = create_key(admin)["id"]
     admin.delete(f"/keys/{revoked}").raise_for_status()
     head = head_of(admin)
     refused(admin.patch(f"/keys/{revoked}", json={"name": "Too late"}), "conflict")
     refused(admin.post(f"/keys/{revoked}/rotate", json={}), "conflict")
     refused(admin.delete("/keys/key_" + "0" * 22), "not_found")
-    refused(admin.post("/customers", json={"customer_id": subject["customer_id"]}), "conflict")
+    refused(admin.post("/customers", json={"customer_id": customer_id}), "conflict")
     refused(admin.delete("/customers/nobody"), "not_found")
-    refused(admin.patch(f"/customers/{subject['customer_id']}", json={"name": ""}), "invalid_request")
+    refused(admin.patch(f"/customers/{customer_id}", json={"name": ""}), "invalid_request")
     assert head_of(admin) == head
 
 

@@ -115,7 +115,7 @@ class Walker:
 
     def walk(self, route: Route, credential: str | None, address: str = HOME) -> httpx.Response:
         """The answer to a fresh request of the route, whose subject exists and is nobody's own."""
-        path, body = request_of(route, new_subject(self.admin))
+        path, body = request_of(route, Subject(self.admin))
         headers = {"x-forwarded-for": address}
         if credential is not None:
             headers |= bearer(credential)
@@ -127,39 +127,61 @@ class Walker:
         return answer
 
 
-def new_subject(admin: httpx.Client) -> dict[str, Any]:
-    """Fresh objects of the account whose key `admin` has, by the names that paths and bodies give them."""
-    number = next(_numbers)
-    customer_id = f"walk-{number}"
-    key = create_key(admin, customer_id=customer_id)
-    pair = mint(admin, key["key"])
-    member = admin.post("/members", json={"email": f"{customer_id}@example.com"}).json()
-    endpoint = admin.post("/webhooks", json=HOOK).json()
-    delivery = admin.post(f"/webhooks/{endpoint['id']}/test").json()
-    return {
-        "model": MODEL,
-        "key_id": key["id"],
-        "customer_id": customer_id,
-        "new_customer_id": f"new-{customer_id}",
-        "member_id": member["id"],
-        "endpoint_id": endpoint["id"],
-        "delivery_id": delivery["id"],
-        "new_email": f"new-{customer_id}@example.com",
-        "month": f"{datetime.now(UTC):%Y-%m}",
-        "thresholds": [1 + number % 100],
-        **{name: pair[name] for name in ("access_token", "refresh_token")},
-    }
+class Subject(dict[str, Any]):
+    """Fresh objects of the account whose key `admin` has, by the names that paths and bodies give them.
+
+    Each is made when it is first named: most requests are about one of them, or none.
+    """
+
+    def __init__(self, admin: httpx.Client) -> None:
+        number = next(_numbers)
+        self._admin = admin
+        self._own_name = f"walk-{number}"
+        super().__init__(
+            model=MODEL,
+            new_customer_id=f"new-{self._own_name}",
+            new_email=f"new-{self._own_name}@example.com",
+            month=f"{datetime.now(UTC):%Y-%m}",
+            thresholds=[1 + number % 100],
+        )
+
+    def all_made(self) -> Subject:
+        """The same, with all its objects made."""
+        for name in ("customer_id", "access_token", "member_id", "delivery_id"):
+            self[name]
+        return self
+
+    def __missing__(self, name: str) -> Any:
+        self.update(self._made(name))
+        return self[name]
+
+    def _made(self, name: str) -> dict[str, Any]:
+        match name:
+            case "key_id" | "key" | "customer_id":
+                made = create_key(self._admin, customer_id=self._own_name)
+                return {"key_id": made["id"], "key": made["key"], "customer_id": self._own_name}
+            case "access_token" | "refresh_token":
+                return mint(self._admin, self["key"])
+            case "member_id":
+                invited = self._admin.post("/members", json={"email": f"{self._own_name}@example.com"})
+                return {"member_id": invited.json()["id"]}
+            case "endpoint_id":
+                return {"endpoint_id": self._admin.post("/webhooks", json=HOOK).json()["id"]}
+            case "delivery_id":
+                sent = self._admin.post(f"/webhooks/{self['endpoint_id']}/test")
+                return {"delivery_id": sent.json()["id"]}
+        raise KeyError(name)
 
 
-def request_of(route: Route, subject: dict[str, Any]) -> tuple[str, dict[str, Any] | None]:
+def request_of(route: Route, subject: Subject) -> tuple[str, dict[str, Any] | None]:
     """The path and the body of the route's request about this subject."""
     body = CALLS[route.method, route.path].body
     if body is not None:
         body = {name: _filled(value, subject) for name, value in body.items()}
-    return route.path.format(**subject), body
+    return route.path.format_map(subject), body
 
 
-def _filled(value: Any, subject: dict[str, Any]) -> Any:
+def _filled(value: Any, subject: Subject) -> Any:
     if isinstance(value, str) and value.startswith("{"):
         return subject[value.strip("{}")]
     return value
