@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from innoai.api.operations import OPERATIONS
 from innoai.cli.main import app
 from tests.cli.answers import CUSTOMER, EXPLANATION, KEY, MATRIX, NEW_KEY, TOKEN, VALIDATION, page
 from tests.cli.peer import Answer
@@ -46,6 +47,16 @@ EXPORT = Answer(200, jsonl(LOG), {"content-type": "application/jsonl"})
 AS_CSV = {"content-type": "text/csv"}
 REFUSED = {"error": {"code": "invalid_api_key", "message": "Gone.", "type": "t"}}
 
+WITHOUT_KEYS = Path(__file__).with_name("litellm_without_keys.json")
+
+
+def example(method: str, path: str) -> Answer:
+    """The answer that the OpenAPI document shows for an operation."""
+    operation = next(each for each in OPERATIONS if (each.method, each.path) == (method, path))
+    assert operation.answer is not None
+    return Answer(operation.status, operation.answer.example)
+
+
 COMMANDS: list[tuple[str, str, list[Answer]]] = [
     ("validate", "GET /auth/validate", [Answer(200, VALIDATION)]),
     ("explain --key key_1 --route GET_/v1/models", "POST /auth/explain", [Answer(200, EXPLANATION)]),
@@ -60,6 +71,21 @@ COMMANDS: list[tuple[str, str, list[Answer]]] = [
     ("keys update key_1 --name n", "PATCH /keys/key_1", [Answer(200, KEY)]),
     ("keys rotate key_1", "POST /keys/key_1/rotate", [Answer(201, NEW_KEY)]),
     ("keys revoke key_1", "DELETE /keys/key_1", [Answer(204)]),
+    ("keys leaked /dev/null", "POST /keys/leaks", [example("POST", "/v1/keys/leaks")]),
+    (
+        "keys activity key_1",
+        "GET /keys/key_1/activity",
+        [example("GET", "/v1/keys/{key_id}/activity")],
+    ),
+    ("keys advice key_1", "GET /keys/key_1/advice", [example("GET", "/v1/keys/{key_id}/advice")]),
+    (
+        "keys preview key_1 --rate-limit 5",
+        "POST /keys/key_1/preview",
+        [example("POST", "/v1/keys/{key_id}/preview")],
+    ),
+    ("requests refusals", "GET /requests/refusals", [example("GET", "/v1/requests/refusals")]),
+    ("requests tail", "GET /requests/stream", [Answer(401, REFUSED)]),
+    (f"import litellm {WITHOUT_KEYS} --dry-run", "GET /keys", [Answer(200, page(KEY))]),
     ("customers create c", "POST /customers", [Answer(201, CUSTOMER)]),
     ("customers list", "GET /customers", [Answer(200, page(CUSTOMER))]),
     ("customers show c", "GET /customers/c", [Answer(200, CUSTOMER)]),
@@ -75,6 +101,7 @@ COMMANDS: list[tuple[str, str, list[Answer]]] = [
     ("members remove mem_1", "DELETE /members/mem_1", [Answer(204)]),
     ("billing usage", "GET /billing/usage", [Answer(200, page(USAGE_RECORD))]),
     ("billing usage --csv -", "GET /billing/usage", [Answer(200, CSV, AS_CSV)]),
+    ("billing top", "GET /billing/top", [example("GET", "/v1/billing/top")]),
     ("billing summary", "GET /billing/summary", [Answer(200, SUMMARY)]),
     ("billing settings", "GET /billing/settings", [Answer(200, SETTINGS)]),
     ("billing set --budget-total 5", "PATCH /billing/settings", [Answer(200, SETTINGS)]),

@@ -308,7 +308,7 @@ def test_a_csv_file_says_what_json_says(tenant: Tenant) -> None:
 
 def test_an_empty_csv_file_still_has_its_names(bystander: Tenant) -> None:
     answer = bystander.client.get("/billing/usage", params={**MARCH, "format": "csv", "group_by": "day,key"})
-    assert answer.text == f"day,key_id,{','.join(SUMS)}\r\n"
+    assert answer.text == f"day,key_id,{','.join(SUMS)},mean_duration_ms\r\n"
 
 
 def test_a_long_csv_file_comes_whole_and_may_be_left_in_the_middle(tenant: Tenant) -> None:

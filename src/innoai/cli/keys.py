@@ -20,7 +20,6 @@ from innoai.cli.options import (
     YesOption,
 )
 from innoai.cli.session import Session, remote
-from innoai.sdk.models.keys import LeakReport
 
 app = typer.Typer(help="Create, list, show, change, rotate and revoke API keys.")
 
@@ -227,7 +226,7 @@ def leaked(
     """Find the account's keys in a text, and put on record that they leaked. Only keys are sent."""
     text = "\n".join(find(file.read()))
     if not text:
-        session.answer(LeakReport(object="leak_report", keys=[], others=0), _show_leaks)
+        session.done("no key stands in it")
         return
     if revoke:
         session.confirm(
