@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -388,11 +389,21 @@ def test_the_sdk_tells_the_same(own: Server, used: Used) -> None:
     )
     refusal = next(iter(client.requests.refusals(key_id=used.id)))
     assert (refusal.allowed, refusal.checks[4].outcome) == (False, "refused")
-    for number, news in enumerate(client.requests.stream(key_id=used.id)):
-        assert news.to_dict()["key_id"] == used.id
-        if number:
+    over = threading.Event()
+
+    def keep_asking() -> None:
+        while not over.wait(0.2):
+            used.get("/models")
+
+    asking = threading.Thread(target=keep_asking)
+    asking.start()
+    try:
+        for news in client.requests.stream(key_id=used.id):
+            assert news.to_dict()["key_id"] == used.id
             break
-        used.get("/models")
+    finally:
+        over.set()
+        asking.join()
 
 
 def test_the_command_line_shows_it(own: Server, used: Used) -> None:

@@ -52,7 +52,7 @@ def test_the_first_steps_of_the_documentation(page: Page, owner: Person, house: 
     assert answer["choices"][0]["message"]["content"] == "Hello"  # type: ignore[index]
     page.get_by_role("link", name="I have copied it").click()
     assert key not in page.content()
-    page.get_by_text("127.0.0.1/32").wait_for()
+    page.get_by_role("region", name="The key").get_by_text("127.0.0.1/32").wait_for()
     # And away with it: its name is to be typed, and then it is refused.
     page.get_by_role("link", name="Revoke").click()
     button = page.get_by_role("button", name="Revoke key")

@@ -22,7 +22,13 @@ module InnoAI
 
   # The usage of one group; the members that it was not grouped by are nil.
   class UsageBucket < Totals
-    attributes :object, :day, :hour, :model, :key_id, :customer_id
+    attributes :object, :day, :hour, :model, :key_id, :customer_id, :mean_duration_ms
+  end
+
+  # What a key or a customer used in a month.
+  class TopUsage < Record
+    attributes :key_id, :name, :customer_id, :requests, :prompt_tokens, :cached_tokens, :completion_tokens
+    attribute :cost, :amount
   end
 
   # The usage of one model.

@@ -32,6 +32,15 @@ module InnoAI
         download("/billing/usage", query, CSV)
       end
 
+      # Which keys, or customers, made the most requests in a month, those first.
+      # @param by [Symbol, String, nil] `key` (the default) or `customer`
+      # @param month [String, nil] `2026-11`, the current one (UTC) by default
+      # @param limit [Integer, nil] 1-100
+      # @return [Page<TopUsage>]
+      def top(by: nil, month: nil, limit: nil)
+        page_of("/billing/top", TopUsage, { by: by, month: month, limit: limit })
+      end
+
       # A month's usage in total and by model, and how far the budgets are used.
       # @param month [String, nil] `2026-11`, the current one (UTC) by default
       # @param customer_id [String, nil] of this customer alone
