@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 
 from innoai.access.activity import (
     EVERYWHERE,
+    MOST_CHARACTERS,
     bearer_of,
     network_of,
     parse_place,
     place_text,
+    storable,
 )
 from innoai.access.networks import Network, parse_address, parse_network
 from innoai.access.principal import Principal
@@ -63,3 +65,9 @@ def test_a_bearer_is_a_key_a_token_or_a_customers_token():
         "customer",
     ]
     assert TOKEN_PRINCIPAL.customer == CUSTOMER
+
+
+def test_a_models_name_is_kept_as_any_store_takes_it() -> None:
+    assert storable("inno-ai-boyong-4.5") == "inno-ai-boyong-4.5"
+    assert storable("a\0b\nc\ud800") == "a\ufffdb\ufffdc\ufffd"
+    assert storable("x" * (MOST_CHARACTERS + 1)) == "x" * MOST_CHARACTERS
