@@ -288,3 +288,12 @@ async def test_a_token_answer_is_not_fetched_through_a_redirect(tenant: Either, 
 def test_one_string_is_not_a_list_of_scopes() -> None:
     with pytest.raises(TypeError, match="scopes is a list"):
         InnoAI(api_key=KEY, scopes="inference:read")
+
+
+@pytest.mark.parametrize("nobody", ["", None])
+def test_a_client_of_no_customer_is_refused_instead_of_acting_with_the_whole_key(nobody: Any) -> None:
+    with (
+        InnoAI(api_key="k", base_url="http://127.0.0.1:9/v1") as client,
+        pytest.raises(ValueError, match="id"),
+    ):
+        client.as_customer(nobody)

@@ -215,6 +215,8 @@ class InnoAI(_InnoAIClient, OpenAI):
 
         scopes: those of the key by default. expires_in: seconds that each token lives.
         """
+        if not customer_id:
+            raise ValueError("as_customer needs a customer's id; without one it would act with the whole key")
         narrowed = _token_options(customer_id, scopes, expires_in)
         return super().copy(api_key=self.root_key, _extra_kwargs=narrowed)
 
@@ -353,6 +355,8 @@ class AsyncInnoAI(_InnoAIClient, AsyncOpenAI):
 
         scopes: those of the key by default. expires_in: seconds that each token lives.
         """
+        if not customer_id:
+            raise ValueError("as_customer needs a customer's id; without one it would act with the whole key")
         narrowed = _token_options(customer_id, scopes, expires_in)
         return super().copy(api_key=self.root_key, _extra_kwargs=narrowed)
 
