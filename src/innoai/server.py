@@ -350,9 +350,9 @@ async def _tidy(settings: Settings, database: Database, secrets: store_secrets.S
         await events.prune(connection, now)
         await store_budgets.prune(connection, now)
         await activity.prune(connection, now, settings.activity.keep_days)
-        await authenticators.reseal(connection, secrets)
-        await signing_keys.reseal(connection, secrets)
-        await webhooks.reseal(connection, secrets)
+        if secrets.previous is not None:
+            for room in (authenticators, signing_keys, webhooks):
+                await room.reseal(connection, secrets)
         await ceremonies.prune(connection, now)
         await sessions.prune(connection, now, seen_after=now - settings.dashboard.session_idle)
 

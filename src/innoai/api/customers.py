@@ -24,6 +24,7 @@ from innoai.api.wire import (
     Limit,
     Name,
     Page,
+    Search,
     answer,
     as_shown,
     cut,
@@ -83,18 +84,9 @@ class CustomerQuery(msgspec.Struct, frozen=True):
     cursor: Annotated[str, Meta(pattern="^cus_[0-9A-Za-z]{22}$", description="from next_cursor")] | None = (
         None
     )
-    search: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                max_length=200,
-                pattern=PRINTABLE,
-                description="part of the customer_id or the name, in any case",
-            ),
-        ]
-        | None
-    ) = None
+    search: Annotated[Search, Meta(description="part of the customer_id or the name, in any case")] | None = (
+        None
+    )
 
 
 class CustomerPage(Page, frozen=True, kw_only=True):

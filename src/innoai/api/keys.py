@@ -29,6 +29,7 @@ from innoai.api.wire import (
     Limit,
     Name,
     Page,
+    Search,
     answer,
     as_shown,
     cut,
@@ -118,13 +119,8 @@ class KeyQuery(msgspec.Struct, frozen=True):
     customer_id: CustomerId | None = None
     search: (
         Annotated[
-            str,
-            Meta(
-                min_length=1,
-                max_length=200,
-                pattern=PRINTABLE,
-                description="part of the name in any case, the last four characters, id or customer_id",
-            ),
+            Search,
+            Meta(description="part of the name in any case, the last four characters, id or customer_id"),
         ]
         | None
     ) = None

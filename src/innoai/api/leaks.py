@@ -21,7 +21,7 @@ from innoai.store import accounts, api_keys
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from innoai.api.services import Services
+    from innoai.access.tiers import Tier
     from innoai.events.journal import Actor
     from innoai.store.api_keys import KeyRecord
 
@@ -63,22 +63,21 @@ async def report_leak(request: JsonRequest, services: Inside, caller: Caller) ->
     wanted = await read_body(request, ReportLeak)
     account = caller.principal.account
     found = key_format.find(wanted.text)[:MAX_KEYS]
-    actor = actor_of(request, caller)
+    actor, tier = actor_of(request, caller), services.tiers[account.tier]
     own: list[Key] = []
     async with services.database.write() as connection:
         await accounts.lock(connection, account.id)
         for secret in found:
             record = await api_keys.find_by_digest(connection, services.secrets.digests(secret))
             if record is not None and record.account_id == account.id:
-                own.append(await _put_on_record(services, connection, record, wanted, actor))
+                own.append(await _put_on_record(connection, record, wanted, tier, actor, services.clock()))
     await services.heed_changes()
     return answer(LeakReport(keys=own, others=len(found) - len(own)))
 
 
 async def _put_on_record(
-    services: Services, connection: AsyncConnection, key: KeyRecord, wanted: ReportLeak, actor: Actor
+    connection: AsyncConnection, key: KeyRecord, wanted: ReportLeak, tier: Tier, actor: Actor, now: float
 ) -> Key:
-    now, tier = services.clock(), services.tiers[(await accounts.get(connection, key.account_id)).tier]
     await journal.record(
         connection,
         key.account_id,

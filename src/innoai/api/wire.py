@@ -31,6 +31,7 @@ _is_number = re.compile(r"-?[0-9]{1,9}", re.ASCII).fullmatch
 # Python's $ also matches before a line feed at the end.
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$(?!\n)"
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=PRINTABLE, description="a name for people")]
+Search = Annotated[str, Meta(min_length=1, max_length=200, pattern=PRINTABLE)]
 Instant = Annotated[datetime, Meta(tz=True, description="an RFC 3339 instant with its offset")]
 Limit = Annotated[int, Meta(ge=1, le=100, description="how many to list at most")]
 

@@ -73,8 +73,7 @@ async def show_statements(here: Here) -> Response[bytes]:
     return here.page(
         "billing/statements.html",
         statements=page["data"],
-        older=here.link(LIST, **kept, cursor=page["next_cursor"]) if page["next_cursor"] else None,
-        newest=here.link(LIST, **kept) if cursor else None,
+        **here.further(LIST, page, **kept),
         export=here.link(f"{LIST}/export", **kept),
         filters=kept,
     )

@@ -30,8 +30,7 @@ async def show_list(here: Here) -> Response[bytes]:
     return here.page(
         "customers/list.html",
         customers=page["data"],
-        older=here.link(LIST, **kept, cursor=page["next_cursor"]) if page["next_cursor"] else None,
-        newest=here.link(LIST, **kept) if cursor else None,
+        **here.further(LIST, page, **kept),
         search=search,
     )
 

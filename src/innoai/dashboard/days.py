@@ -17,6 +17,16 @@ def end_of(day: str) -> str:
     return "" if not day else _instant(_date(day) + timedelta(days=1))
 
 
+def midnight(now: float) -> datetime:
+    """When the present day began."""
+    return datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def as_text(at: datetime) -> str:
+    """An instant in UTC, as the API writes it."""
+    return at.isoformat().replace("+00:00", "Z")
+
+
 def _date(day: str) -> date:
     try:
         return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).date()

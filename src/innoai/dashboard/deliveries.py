@@ -25,8 +25,7 @@ async def show_list(here: Here) -> Response[bytes]:
     return here.page(
         "webhooks/deliveries.html",
         deliveries=page["data"],
-        older=here.link(LIST, **kept, cursor=page["next_cursor"]) if page["next_cursor"] else None,
-        newest=here.link(LIST, **kept) if cursor else None,
+        **here.further(LIST, page, **kept),
         filters=kept,
         states=[("", "All"), *((state, state.capitalize()) for state in STATES)],
         types=[("", "All"), *((name, name) for name in EVENT_TYPES)],

@@ -67,7 +67,7 @@ def whole_number(form: Form, name: str, unit: str) -> int | None:
     if not text:
         return None
     if not text.isascii() or not text.isdecimal() or len(text) > MAX_DIGITS:
-        raise InnoError("invalid_request", f"Write a whole number: {unit}.", param=name)
+        raise InnoError("invalid_request", f"Write a whole number of {unit}.", param=name)
     return int(text)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from litestar import Response, post
 
 from innoai.access.scopes import SCOPES
-from innoai.dashboard.plots import Plot, Series, stacked
+from innoai.dashboard.days import as_text, midnight
+from innoai.dashboard.plots import Plot, Series, counted, stacked
 from innoai.dashboard.refusals import about_a_field
 from innoai.dashboard.visit import Here, Visit
 from innoai.errors import InnoError, Refusal
@@ -22,10 +23,8 @@ FIELDS = ("scopes", "allowed_ips", "models", "rate_limit")
 
 async def told_of(here: Visit, key: dict[str, Any]) -> dict[str, Any]:
     """What the page of a key shows beside the key."""
-    now = datetime.fromtimestamp(here.inside.clock(), UTC)
-    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    since = today - timedelta(days=PLOT_DAYS - 1)
-    begin = since.isoformat().replace("+00:00", "Z")
+    since = midnight(here.inside.clock()) - timedelta(days=PLOT_DAYS - 1)
+    begin = as_text(since)
     activity = await here.get("/v1/keys/{key_id}/activity", key_id=key["id"], **{"from": begin})
     advice = await here.get("/v1/keys/{key_id}/advice", key_id=key["id"], days=DAYS)
     return {
@@ -80,7 +79,7 @@ def _traffic(activity: dict[str, Any], since: datetime) -> Plot:
         f"Requests in {PLOT_DAYS} days",
         [f"{day:%b} {day.day}" for day in days],
         [Series("allowed", "main", list(allowed.values())), Series("refused", "bad", list(refused.values()))],
-        lambda value: f"{value:,.0f}" if value >= 1 or value == 0 else f"{value:.1f}",
+        counted,
     )
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from innoai.access.scopes import LEVELS, SCOPES, in_order
+from innoai.dashboard.forms import whole_number
 from innoai.errors import InnoError
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def creation(form: Form, now: float) -> dict[str, Any]:
     body: dict[str, Any] = {
         "name": form.text("name"),
         "allowed_ips": form.lines("allowed_ips"),
-        "rate_limit": _rate_limit(form),
+        "rate_limit": whole_number(form, "rate_limit", "requests a minute"),
         "expires_at": _expires_at(form, now),
         "models": form.all("models") or None,
         "customer_id": form.text("customer_id") or None,
@@ -143,7 +144,7 @@ def change(form: Form, key: Mapping[str, Any], now: float) -> dict[str, Any]:
         "name": form.text("name"),
         "scopes": list(in_order(LEVELS[level])) if level in LEVELS else _scopes(form),
         "allowed_ips": form.lines("allowed_ips"),
-        "rate_limit": _rate_limit(form),
+        "rate_limit": whole_number(form, "rate_limit", "requests a minute"),
         "models": form.all("models") or None,
     }
     shown = values_of(key, 0)
@@ -157,15 +158,6 @@ def _scopes(form: Form) -> list[str]:
     if not scopes:
         raise InnoError("invalid_request", "Choose at least one scope, or a level.", param="scopes")
     return scopes
-
-
-def _rate_limit(form: Form) -> int | None:
-    text = form.text("rate_limit").replace(",", "").replace(" ", "")
-    if not text:
-        return None
-    if not text.isascii() or not text.isdecimal() or len(text) > 9:
-        raise InnoError("invalid_request", "Write a whole number of requests a minute.", param="rate_limit")
-    return int(text)
 
 
 def _expires_at(form: Form, now: float) -> str | None:

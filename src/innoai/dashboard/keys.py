@@ -9,6 +9,7 @@ from litestar import Response, get, post
 from innoai.access.scopes import SCOPES
 from innoai.dashboard import key_activity, key_forms
 from innoai.dashboard.cookies import new_token
+from innoai.dashboard.refusals import about_a_field
 from innoai.dashboard.snippets import snippets
 from innoai.dashboard.visit import Here, Visit
 from innoai.errors import InnoError, Refusal
@@ -31,8 +32,7 @@ async def show_list(here: Here) -> Response[bytes]:
     return here.page(
         "keys/list.html",
         keys=page["data"],
-        older=here.link(LIST, **kept, cursor=page["next_cursor"]) if page["next_cursor"] else None,
-        newest=here.link(LIST, **kept) if cursor else None,
+        **here.further(LIST, page, **kept),
         search=search,
         state=state,
         is_filtered=bool(kept),
@@ -145,14 +145,13 @@ async def _form(
     here: Visit, values: dict[str, Any], error: Refusal | None, *, key: dict[str, Any] | None = None
 ) -> Response[bytes]:
     """The form, of a new key or of one that is to be changed; what was refused is said in it."""
-    allowed = here.principal.key.models
-    served = [name for name in here.inside.settings.models if allowed is None or name in allowed]
+    served = here.models
     return here.page(
         "keys/form.html",
         status=200 if error is None else error.kind.status,
         key=key,
         values=values,
-        error=_about_a_field(error),
+        error=about_a_field(error),
         fields=_FIELDS,
         once=here.form.text("once")[:64] or new_token(),
         levels=key_forms.levels(),
@@ -170,20 +169,11 @@ async def _rotation(here: Visit, key_id: str, error: Refusal | None) -> Response
         "keys/rotate.html",
         status=200 if error is None else error.kind.status,
         key=key,
-        error=_about_a_field(error),
+        error=about_a_field(error),
         once=here.form.text("once")[:64] or new_token(),
         overlaps=list(key_forms.OVERLAPS.items()),
         overlap=here.form.text("overlap", "86400"),
     )
-
-
-def _about_a_field(error: Refusal | None) -> Refusal | None:
-    """The refusal with the name of the form's field: `allowed_ips` for the API's `allowed_ips[0]`."""
-    if error is None:
-        return None
-    param = str(error.details.get("param", "")).partition("[")[0].partition(".")[0]
-    message = error.message.removeprefix(f"{error.details.get('param')}: ")
-    return Refusal(error.code, message[:1].upper() + message[1:], {**error.details, "param": param})
 
 
 def _tier_default(here: Visit) -> int:

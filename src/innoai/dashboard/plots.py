@@ -131,3 +131,8 @@ def _described(
         return "Nothing in this time."
     busiest = max(range(len(labels)), key=lambda number: sum(columns[number]))
     return f"{labels[0]} to {labels[-1]}: {sums}. Most at {labels[busiest]}: {show(sum(columns[busiest]))}."
+
+
+def counted(value: float) -> str:
+    """A count with its thousands set apart; below one, which only an axis has, with a decimal."""
+    return f"{value:,.0f}" if value >= 1 or value == 0 else f"{value:.1f}"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from litestar import Response, get
 from litestar.response import Stream
 
-from innoai.dashboard.days import end_of, start_of
-from innoai.dashboard.plots import Plot, Series, stacked
+from innoai.dashboard.days import as_text, end_of, midnight, start_of
+from innoai.dashboard.plots import Plot, Series, counted, stacked
 from innoai.dashboard.visit import Here, Visit
 
 ROOM = "/usage"
@@ -34,7 +34,7 @@ class Span:
     @property
     def query(self) -> dict[str, str]:
         """As the API takes it."""
-        return {"from": _text(self.since), "to": _text(self.until)}
+        return {"from": as_text(self.since), "to": as_text(self.until)}
 
     @property
     def places(self) -> list[tuple[str, str]]:
@@ -43,7 +43,7 @@ class Span:
         count = max(1, -(-(self.until - self.since) // step))
         instants = [self.since + number * step for number in range(count)]
         if self.by == "hour":
-            return [(_text(at), f"{at:%H:%M}") for at in instants]
+            return [(as_text(at), f"{at:%H:%M}") for at in instants]
         return [(f"{at:%Y-%m-%d}", f"{at:%b} {at.day}") for at in instants]
 
 
@@ -121,7 +121,7 @@ async def plots_of(here: Visit, span: Span, *, model: str = "") -> list[Plot]:
             "Requests",
             labels,
             [Series("succeeded", "main", succeeded), Series("failed", "bad", failures)],
-            _count,
+            counted,
         ),
         stacked(
             "tokens",
@@ -131,7 +131,7 @@ async def plots_of(here: Visit, span: Span, *, model: str = "") -> list[Plot]:
                 Series("read", "main", values("prompt_tokens")),
                 Series("written", "second", values("completion_tokens")),
             ],
-            _count,
+            counted,
         ),
         stacked("cost", f"Cost, {currency}", labels, [Series(currency, "main", values("cost"))], _amount),
         stacked(
@@ -139,7 +139,7 @@ async def plots_of(here: Visit, span: Span, *, model: str = "") -> list[Plot]:
             "Mean duration, ms",
             labels,
             [Series("ms", "second", values("mean_duration_ms"))],
-            _count,
+            counted,
         ),
     ]
 
@@ -159,8 +159,7 @@ async def _all(here: Visit, query: dict[str, str]) -> list[dict[str, Any]]:
 
 def _span(here: Visit, which: str, first: str, last: str) -> Span:
     """Two days, or else a range up to now."""
-    now = datetime.fromtimestamp(here.inside.clock(), UTC)
-    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    today = midnight(here.inside.clock())
     if first or last:
         since = _instant(start_of(first)) if first else today - timedelta(days=6)
         until = _instant(end_of(last)) if last else today + timedelta(days=1)
@@ -181,10 +180,6 @@ def _instant(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _text(at: datetime) -> str:
-    return at.isoformat().replace("+00:00", "Z")
-
-
 def _total(buckets: list[dict[str, Any]]) -> dict[str, Any]:
     total: dict[str, Any] = {name: sum(bucket[name] for bucket in buckets) for name in _SUMMED}
     total["cost"] = _amount(float(sum((Decimal(bucket["cost"]) for bucket in buckets), Decimal(0))))
@@ -192,10 +187,6 @@ def _total(buckets: list[dict[str, Any]]) -> dict[str, Any]:
     requests = total["requests"]
     total["mean_duration_ms"] = round(sum(n * mean for n, mean in took) / requests) if requests else None
     return total
-
-
-def _count(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1 or value == 0 else f"{value:.1f}"
 
 
 def _amount(value: float) -> str:

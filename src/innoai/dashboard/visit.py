@@ -144,6 +144,14 @@ class Visit:
         """A local address with a query string."""
         return f"{path}?{urlencode(query)}" if query else path
 
+    def further(self, path: str, page: dict[str, Any], **kept: str) -> dict[str, Any]:
+        """What the macro `pager` takes, of a list at `path`: where what is older is, and the beginning."""
+        cursor = page["next_cursor"]
+        return {
+            "older": self.link(path, **kept, cursor=cursor) if cursor else None,
+            "newest": self.link(path, **kept) if self.query("cursor") else None,
+        }
+
     @staticmethod
     def local(template: str, **values: str) -> str:
         """A local path whose braces are filled; what is put in stays one segment of it."""

@@ -30,8 +30,7 @@ async def show_list(here: Here) -> Response[bytes]:
     return here.page(
         "webhooks/list.html",
         endpoints=page["data"],
-        older=here.link(LIST, cursor=page["next_cursor"]) if page["next_cursor"] else None,
-        newest=LIST if cursor else None,
+        **here.further(LIST, page),
     )
 
 

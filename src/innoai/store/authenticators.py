@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, insert, select, update
 
-from innoai.config import ConfigError
 from innoai.store.tables import authenticators, recovery_codes
 from innoai.store.upsert import insert_into
 
@@ -39,13 +37,11 @@ async def reseal(connection: AsyncConnection, secrets: Secrets) -> None:
     """Seal anew what is sealed under a previous secret of the installation, which is then not needed."""
     query = select(authenticators.c.member_id, authenticators.c.sealed_secret)
     for row in (await connection.execute(query.with_for_update(skip_locked=True))).all():
-        purpose = _purpose(row.member_id)
-        if secrets.is_outdated(row.sealed_secret):
-            # What neither secret opens stays as it is, and its member signs in by another way.
-            with contextlib.suppress(ConfigError):
-                sealed = secrets.seal(secrets.open(row.sealed_secret, purpose), purpose)
-                of_member = update(authenticators).where(authenticators.c.member_id == row.member_id)
-                await connection.execute(of_member.values(sealed_secret=sealed))
+        # What neither secret opens stays as it is, and its member signs in by another way.
+        sealed = secrets.sealed_anew(row.sealed_secret, _purpose(row.member_id))
+        if sealed is not None:
+            of_member = update(authenticators).where(authenticators.c.member_id == row.member_id)
+            await connection.execute(of_member.values(sealed_secret=sealed))
 
 
 async def secret_of(connection: AsyncConnection, secrets: Secrets, member_id: str) -> bytes | None:

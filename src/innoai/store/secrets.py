@@ -67,6 +67,15 @@ class Secrets:
         """Whether it was sealed under another secret than the current one."""
         return sealed[:4].hex() != self.current.version
 
+    def sealed_anew(self, sealed: bytes, purpose: str) -> bytes | None:
+        """The same under the current secret; None where it is so already, or neither secret opens it."""
+        if not self.is_outdated(sealed):
+            return None
+        try:
+            return self.seal(self.open(sealed, purpose), purpose)
+        except ConfigError:
+            return None
+
     def open(self, sealed: bytes, purpose: str) -> bytes:
         """What was sealed for this purpose.
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select, update
 
 from innoai.access.tokens import MAX_LIFETIME, REFRESH_LIFETIME, SigningKey, SigningKeys
-from innoai.config import ConfigError
 from innoai.store import changes
 from innoai.store.tables import signing_keys
 
@@ -37,13 +35,11 @@ async def reseal(connection: AsyncConnection, secrets: Secrets) -> None:
     """Seal anew what is sealed under a previous secret of the installation, which is then not needed."""
     query = select(signing_keys.c.kid, signing_keys.c.sealed)
     for row in (await connection.execute(query.with_for_update())).all():
-        purpose = _purpose(row.kid)
         # What neither secret opens stays as it is; it stops the next start, which says so.
-        if secrets.is_outdated(row.sealed):
-            with contextlib.suppress(ConfigError):
-                sealed = secrets.seal(secrets.open(row.sealed, purpose), purpose)
-                of_key = update(signing_keys).where(signing_keys.c.kid == row.kid)
-                await connection.execute(of_key.values(sealed=sealed))
+        sealed = secrets.sealed_anew(row.sealed, _purpose(row.kid))
+        if sealed is not None:
+            of_key = update(signing_keys).where(signing_keys.c.kid == row.kid)
+            await connection.execute(of_key.values(sealed=sealed))
 
 
 async def rotate(
