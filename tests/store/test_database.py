@@ -155,3 +155,37 @@ async def test_what_the_store_cannot_do_is_told_as_unavailable(database: Databas
                 await connection.execute(text("SELECT * FROM nothing_of_that_name"))
         assert refused.value.refusal.code == "service_unavailable"
     assert await database.is_reachable()
+
+
+async def test_the_version_changes_with_every_commit_of_anybody_and_with_nothing_else(
+    database: Database, second: Database
+) -> None:
+    if not database.is_sqlite:
+        assert database.version() is None
+        return
+    before = database.version()
+    async with second.read() as connection:
+        await accounts.first(connection)
+    with pytest.raises(RuntimeError):  # noqa: PT012 - the transaction is what fails
+        async with second.write() as connection:
+            await add_key(connection, 1)
+            await fail()
+    assert database.version() == before is not None
+    for number, writer in enumerate((database, second), 1):
+        async with writer.write() as connection:
+            await add_key(connection, number)
+        after = database.version()
+        assert after != before
+        before = after
+
+
+def test_a_store_that_is_not_there_has_no_version(tmp_path: Path) -> None:
+    assert Database(f"sqlite:///{tmp_path}/not-there.db").version() is None
+    assert not (tmp_path / "not-there.db").exists()
+
+
+async def test_a_file_of_an_unusual_name_has_a_version(tmp_path: Path) -> None:
+    opened = Database(f"sqlite:///{tmp_path}/50%25 of a#name.db")
+    await opened.migrate()
+    assert opened.version() is not None
+    await opened.close()

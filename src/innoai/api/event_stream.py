@@ -133,6 +133,9 @@ class Reader:
         self.account_id = account_id
         self._patterns = patterns
         self._floor = 0.0
+        self._seen: int | None = None
+        """The store's version at the last look."""
+
         self._sent: dict[str, float] = {}
         """Events since `_floor` that were sent, or are not to be, by id with their instants."""
 
@@ -149,11 +152,16 @@ class Reader:
 
     async def more(self) -> str:
         """The next events that are wanted, as text; empty where there are none yet."""
-        return "".join(
+        version = self._services.database.version()
+        if version is not None and version == self._seen:
+            return ""
+        text = "".join(
             f"id: {event.id}\nevent: {event.type}\ndata: {event.body}\n\n"
             for event in await self._next()
             if wants(self._patterns, event.type)
         )
+        self._seen = None if text else version
+        return text
 
     async def _next(self) -> list[EventRecord]:
         """Events that were not given before, in their order."""

@@ -111,3 +111,6 @@ def _email(text: str) -> str:
     if not 3 <= len(text) <= 254 or _is_email(text) is None:
         raise InnoError("invalid_request", "Write an email address, such as ana@example.com.", param="email")
     return text.casefold()
+
+
+HANDLERS = (show, join)

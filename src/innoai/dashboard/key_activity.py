@@ -9,6 +9,7 @@ from litestar import Response, post
 
 from innoai.access.scopes import SCOPES
 from innoai.dashboard.days import as_text, midnight
+from innoai.dashboard.forms import whole_number
 from innoai.dashboard.plots import Plot, Series, counted, stacked
 from innoai.dashboard.refusals import about_a_field
 from innoai.dashboard.visit import Here, Visit
@@ -102,14 +103,11 @@ def _typed(here: Visit) -> dict[str, Any]:
 def _body(here: Visit) -> dict[str, Any]:
     """The form as the API takes a change."""
     form = here.form
-    rate_limit = form.text("rate_limit")
-    if rate_limit and not (rate_limit.isascii() and rate_limit.isdigit()):
-        raise InnoError("invalid_request", "Write a whole number of requests.", param="rate_limit")
     return {
         "scopes": form.all("scopes"),
         "allowed_ips": form.lines("allowed_ips"),
         "models": form.lines("models") or None,
-        "rate_limit": int(rate_limit[:12]) if rate_limit else None,
+        "rate_limit": whole_number(form, "rate_limit", "requests"),
     }
 
 

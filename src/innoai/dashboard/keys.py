@@ -178,3 +178,17 @@ async def _rotation(here: Visit, key_id: str, error: Refusal | None) -> Response
 
 def _tier_default(here: Visit) -> int:
     return here.inside.settings.tiers[here.principal.account.tier].default_rate_limit
+
+
+HANDLERS = (
+    show_list,
+    show_form,
+    create,
+    show_key,
+    show_edit,
+    edit,
+    show_rotation,
+    rotate,
+    show_revocation,
+    revoke,
+)

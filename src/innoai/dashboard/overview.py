@@ -16,3 +16,6 @@ async def show(here: Here) -> Response[bytes]:
     model = next(iter(here.inside.settings.models))
     figures = await overview_of(here) if here.may(BILLING_READ) else None
     return here.page("overview.html", figures=figures, snippets=snippets(here.api_url, PLACEHOLDER, model))
+
+
+HANDLERS = (show,)

@@ -248,3 +248,6 @@ def _transports(credential: object) -> tuple[str, ...]:
 
 def _json(content: bytes) -> Response[bytes]:
     return Response(content, media_type=_JSON)
+
+
+HANDLERS = (options_for_sign_in, sign_in, options_for_new, add, remove)

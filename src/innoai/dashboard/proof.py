@@ -82,3 +82,6 @@ async def _form(here: Visit, error: Refusal | None) -> Response[bytes]:
         has_passkey=has_passkey,
         provider=inside.settings.dashboard.oidc if has_identity else None,
     )
+
+
+HANDLERS = (show, prove)

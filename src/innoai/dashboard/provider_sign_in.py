@@ -123,3 +123,6 @@ async def _member_of(visit: Visit, connection: AsyncConnection, identity: Identi
         after: dict[str, object] = {"id": member.id, "email": member.email, "name": name, "role": member.role}
         await record(visit, connection, member.account_id, member.id, "member.joined", after=after)
     return member
+
+
+HANDLERS = (set_out, arrive)

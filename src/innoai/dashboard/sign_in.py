@@ -192,3 +192,6 @@ def _code_form(visit: Visit, error: Refusal | None) -> Response[bytes]:
     wanted = visit.form.text("next") or visit.query("next")
     status = 200 if error is None else error.kind.status
     return visit.page("second_factor.html", status=status, error=error, next=local_path(wanted))
+
+
+HANDLERS = (show, sign_in, show_code, check_code, sign_out)

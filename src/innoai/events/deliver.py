@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from innoai.store.webhooks import EndpointRecord
 
 POLL_SECONDS = 0.2
+LOOK_SECONDS = 1.0
+"""How often the store is asked for what is due although nothing was written to it: a retry may be so late."""
+
 LEASE_SECONDS = 12.0
 RENEW_SECONDS = 3.0
 STOP_SECONDS = 5.0
@@ -89,6 +92,8 @@ class Worker:
         self._under_way: dict[Lane, dict[str, asyncio.Task[None]]] = {lane: {} for lane in LANES}
         self._wake = asyncio.Event()
         self._concluding = asyncio.Semaphore(MOST_CONCLUDING)
+        self._seen: int | None = None
+        self._looked_at = 0.0
 
     async def run(self) -> None:
         """Take up what is due, again and again until cancelled."""
@@ -97,10 +102,13 @@ class Worker:
             while True:
                 self._wake.clear()
                 try:
-                    await self._take_up()
+                    if self._may_be_due():
+                        await self._take_up()
                 except InnoError as error:
+                    self._seen = None
                     log.warning("deliveries wait for the store", why=str(error))
                 except Exception as error:
+                    self._seen = None
                     log.error("deliveries could not be taken up", exc_info=error)
                 # Not wait_for, which before Python 3.12 may lose a cancellation that comes just then.
                 with contextlib.suppress(TimeoutError):
@@ -120,6 +128,14 @@ class Worker:
         with contextlib.suppress(InnoError):
             async with self._database.write() as connection:
                 await deliveries.give_back(connection, self._id)
+
+    def _may_be_due(self) -> bool:
+        """Whether the store is worth asking: it was written to, or has not been asked for a while."""
+        version, now = self._database.version(), self._clock()
+        if version is not None and version == self._seen and 0 <= now - self._looked_at < LOOK_SECONDS:
+            return False
+        self._seen, self._looked_at = version, now
+        return True
 
     async def _take_up(self) -> None:
         rooms = {lane: most - len(self._under_way[lane]) for lane, most in LANES.items()}

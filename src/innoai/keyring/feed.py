@@ -84,9 +84,16 @@ class ChangeFeed:
 
     async def follow(self, listener: Listener) -> None:
         """Catch up again and again until cancelled."""
+        seen: int | None = None
         while True:
+            asked_at = self._monotonic()
+            version = self._database.version()
             try:
-                await self.catch_up(listener)
+                if version is not None and version == seen:
+                    self._heard_at = asked_at
+                else:
+                    await self.catch_up(listener)
+                    seen = version
             except (InnoError, ConfigError) as error:
                 log.warning("what is new is not heard", why=str(error), seconds=round(self.silent_for, 1))
             await asyncio.sleep(POLL_SECONDS)

@@ -13,12 +13,14 @@ from httptools import HttpParserCallbackError, HttpParserError, HttpResponsePars
 
 from innoai.gateway.repeated import RepeatedChunked, RepeatedHead, is_worth_learning
 from innoai.gateway.upstream.answer import AnswerHead
+from innoai.gateway.upstream.beat import QUICK_SECONDS, fall_silent, look_into, speak_up
 from innoai.gateway.upstream.failures import Failure, FailureKind, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from innoai.gateway.departures import Departures
+    from innoai.gateway.upstream.beat import Beat
     from innoai.gateway.upstream.call import Call
     from innoai.gateway.upstream.timeouts import Timeouts
 
@@ -52,6 +54,7 @@ class Owner(Protocol):
     """Who keeps the connections, and sees to it that what they write leaves together."""
 
     departures: Departures
+    beat: Beat
     shortcuts: bool
 
     def opened(self, connection: Connection) -> None:
@@ -98,6 +101,7 @@ class Connection(asyncio.Protocol):
         "_early",
         "_first",
         "_head",
+        "_heard_at",
         "_headers",
         "_idle_lifetime",
         "_keep",
@@ -108,6 +112,7 @@ class Connection(asyncio.Protocol):
         "_repeated",
         "_reused",
         "_sent",
+        "_silent",
         "_slack",
         "_state",
         "_stirred",
@@ -148,6 +153,10 @@ class Connection(asyncio.Protocol):
         self._stirred = True
         self._deadline = 0.0
         self._unsent = 0
+        # When the last piece of the answer came, by the loop's clock; and, while its pieces wake nobody but are
+        # read at the beat, the socket's descriptor.
+        self._heard_at = 0.0
+        self._silent: int | None = None
 
     @property
     def is_closed(self) -> bool:
@@ -259,6 +268,34 @@ class Connection(asyncio.Protocol):
             self._refuse("too many bytes without a body")
         elif self._state is _ANSWERING and self._call is not None:
             self._call.listener.on_turn()
+            if self._silent is None and self._state is _ANSWERING:
+                self._note_pace()
+
+    def _note_pace(self) -> None:
+        """Have the rest of the answer read at the beat, if its pieces come quickly."""
+        beat = self._owner.beat
+        now = beat.now()
+        if now - self._heard_at < QUICK_SECONDS:
+            self._silent = fall_silent(self._transport)
+            if self._silent is not None:
+                beat.join(self)
+        self._heard_at = now
+
+    def on_beat(self) -> bool:
+        """Read what has come since the last beat; False once the loop is to tell of it again."""
+        call = self._call
+        if self._silent is None or self._state is not _ANSWERING or self._transport.is_closing():
+            return False
+        data = None if call is None or call.paused else look_into(self._silent)
+        if data is None:
+            self._speak_up()
+            return False
+        self.data_received(data)
+        return self._silent is not None and self._call is call
+
+    def _speak_up(self) -> None:
+        self._silent = None
+        speak_up(self._transport)
 
     def eof_received(self) -> None:
         """Upstream has said its last; that, and never a mere loss, ends a body without a length."""
@@ -410,6 +447,8 @@ class Connection(asyncio.Protocol):
         """Be ready for another request."""
         if call.paused:
             self._transport.resume_reading()
+        if self._silent is not None:
+            self._speak_up()
         self._state = _IDLE
         self._reused = True
         self._stirred = True

@@ -9,6 +9,7 @@ import ssl
 from typing import TYPE_CHECKING, Final
 
 from innoai.gateway.departures import Departures
+from innoai.gateway.upstream.beat import Beat
 from innoai.gateway.upstream.call import Call
 from innoai.gateway.upstream.connection import Connection
 from innoai.gateway.upstream.failures import Failure, FailureKind, Phase
@@ -58,6 +59,7 @@ class Pool:
         self._loop = loop or asyncio.get_running_loop()
         self.departures = Departures()
         """Requests on their way to upstream."""
+        self.beat = Beat(self._loop)
         self._idle: list[Connection] = []
         self._connections: set[Connection] = set()
         self._connecting: dict[asyncio.Task[None], Call] = {}

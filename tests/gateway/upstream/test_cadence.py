@@ -1,0 +1,221 @@
+"""A quick stream is read at a beat: in fewer turns, whole; a first piece and a slow stream never wait."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from innoai.gateway.upstream.cadence import PERIOD_SECONDS, SMALL_BYTES, Cadence
+from tests.gateway.upstream.peers import GET, Heard, pooled, serving
+
+if TYPE_CHECKING:
+    from tests.gateway.upstream.peers import Visit
+
+HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+END = b"0\r\n\r\n"
+PIECES = 60
+QUICK = PERIOD_SECONDS / 5
+SLOW = PERIOD_SECONDS * 4
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+class Turns(Heard):
+    """Remembers how much had been said at each turn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns: list[int] = []
+
+    def on_turn(self) -> None:
+        super().on_turn()
+        self.turns.append(len(self.body))
+
+
+async def say_pieces(visit: Visit, pause: float, pieces: int = PIECES) -> None:
+    """Answer one request with pieces that far apart, in seconds."""
+    await visit.request()
+    await visit.say(HEAD)
+    for _ in range(pieces):
+        await asyncio.sleep(pause)
+        await visit.say(chunk(b"x"))
+    await visit.say(END)
+
+
+async def test_a_quick_stream_is_heard_in_fewer_turns_and_whole():
+    async def script(visit: Visit) -> None:
+        await say_pieces(visit, QUICK)
+        await visit.gone()
+
+    async with serving(script) as peer, pooled(peer) as pool:
+        heard = Turns()
+        pool.send(GET, b"", heard)
+        assert await heard.answer() == (200, b"x" * PIECES)
+        assert len(heard.turns) < PIECES * 2 / 3
+        assert pool.idle == 1
+
+
+async def test_the_first_piece_of_a_quick_stream_is_heard_by_itself():
+    async def script(visit: Visit) -> None:
+        await visit.request()
+        await visit.say(HEAD)
+        await asyncio.sleep(QUICK)
+        await visit.say(chunk(b"first"))
+        await first_heard.wait()
+        await visit.say(END)
+        await visit.gone()
+
+    class First(Turns):
+        def on_turn(self) -> None:
+            super().on_turn()
+            if self.body:
+                first_heard.set()
+
+    first_heard = asyncio.Event()
+    async with serving(script) as peer, pooled(peer) as pool:
+        heard = First()
+        pool.send(GET, b"", heard)
+        assert await heard.answer() == (200, b"first")
+
+
+async def test_each_piece_of_a_slow_stream_has_a_turn_of_its_own():
+    pieces = 10
+
+    async def script(visit: Visit) -> None:
+        await say_pieces(visit, SLOW, pieces)
+        await visit.gone()
+
+    async with serving(script) as peer, pooled(peer) as pool:
+        heard = Turns()
+        pool.send(GET, b"", heard)
+        await heard.answer()
+        # The last comes with the end.
+        assert [length for length in heard.turns if length] == list(range(1, pieces))
+
+
+async def test_volume_is_not_held_up(monkeypatch):
+    """What comes in large reads is read on, however quickly. Its last read may be a small one."""
+    pieces, size = 2_000, 4 * SMALL_BYTES
+    rests: list[object] = []
+    rest = Cadence.rest
+
+    async def script(visit: Visit) -> None:
+        await visit.request()
+        await visit.say(HEAD)
+        for _ in range(pieces):
+            await visit.say(chunk(b"x" * size))
+        await visit.say(END)
+        await visit.gone()
+
+    async with serving(script) as peer, pooled(peer) as pool:
+        monkeypatch.setattr(
+            Cadence, "rest", lambda cadence, stream: rests.append(stream) or rest(cadence, stream)
+        )
+        heard = Turns()
+        pool.send(GET, b"", heard)
+        assert len((await heard.answer())[1]) == pieces * size
+        assert len(rests) < len(heard.turns) / 10
+
+
+async def test_a_resting_answer_stays_paused_while_its_caller_wants_that():
+    async def script(visit: Visit) -> None:
+        await visit.request()
+        await visit.say(HEAD)
+        for _ in range(2):
+            await asyncio.sleep(QUICK)
+            await visit.say(chunk(b"x"))
+        await paused.wait()
+        await visit.say(chunk(b"after") + END)
+        await visit.gone()
+
+    class Pausing(Turns):
+        def on_turn(self) -> None:
+            super().on_turn()
+            if self.body and not paused.is_set():
+                call.pause()
+                paused.set()
+
+    paused = asyncio.Event()
+    async with serving(script) as peer, pooled(peer) as pool:
+        heard = Pausing()
+        call = pool.send(GET, b"", heard)
+        await paused.wait()
+        await asyncio.sleep(6 * PERIOD_SECONDS)
+        assert b"after" not in heard.body
+        call.resume()
+        status, body = await heard.answer()
+        assert (status, body) == (200, b"xxafter")
+        assert pool.idle == 1
+
+
+async def test_resuming_does_not_end_a_rest():
+    async def script(visit: Visit) -> None:
+        await say_pieces(visit, QUICK)
+        await visit.gone()
+
+    class Fickle(Turns):
+        def on_turn(self) -> None:
+            super().on_turn()
+            call.pause()
+            asyncio.get_running_loop().call_soon(call.resume)
+
+    async with serving(script) as peer, pooled(peer) as pool:
+        heard = Fickle()
+        call = pool.send(GET, b"", heard)
+        assert await heard.answer() == (200, b"x" * PIECES)
+        assert len(heard.turns) < PIECES * 2 / 3
+
+
+async def test_a_call_cancelled_while_it_rests_is_gone_at_once():
+    async def script(visit: Visit) -> None:
+        await say_pieces(visit, QUICK, 10_000)
+
+    class Leaving(Turns):
+        def on_turn(self) -> None:
+            super().on_turn()
+            if len(self.body) > 1:
+                asyncio.get_running_loop().call_soon(call.cancel)
+                left.set()
+
+    left = asyncio.Event()
+    async with serving(script) as peer, pooled(peer) as pool:
+        heard = Leaving()
+        call = pool.send(GET, b"", heard)
+        await left.wait()
+        await asyncio.sleep(3 * PERIOD_SECONDS)
+        assert pool.open == 0
+        assert not heard.failure
+
+
+async def test_a_connection_that_rested_serves_the_next_request_and_hears_its_close():
+    async def script(visit: Visit) -> None:
+        await say_pieces(visit, QUICK)
+        await say_pieces(visit, QUICK)
+        visit.writer.write_eof()
+        await visit.gone()
+
+    async with serving(script) as peer, pooled(peer) as pool:
+        for _ in range(2):
+            heard = Turns()
+            pool.send(GET, b"", heard)
+            assert await heard.answer() == (200, b"x" * PIECES)
+        await peer.left_alone()
+        assert peer.visits == 1
+
+
+async def test_a_quick_stream_that_breaks_off_fails_as_any_other():
+    async def script(visit: Visit) -> None:
+        await visit.request()
+        await visit.say(HEAD)
+        for _ in range(5):
+            await asyncio.sleep(QUICK)
+            await visit.say(chunk(b"x"))
+
+    async with serving(script) as peer, pooled(peer) as pool:
+        heard = Turns()
+        pool.send(GET, b"", heard)
+        failure = await heard.failed()
+        assert failure.reached
+        assert heard.body == b"xxxxx"
