@@ -24,7 +24,7 @@ INSTALLED_DOCS := $(DOCS_VENV)/.installed
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: screenshots help install install-dev install-node install-js install-debian install-docs serve test test-parsed check docs bench bench-full soak format lock clean
+.PHONY: screenshots help install install-dev install-node install-js install-debian install-docs serve test test-parsed check docs bench bench-full bench-pages soak format lock clean
 
 help:  ## list these words
 	@sed -n 's/^\([a-z][a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -71,6 +71,9 @@ bench: install  ## CPU per request beside nginx; wants nginx and wrk (see benchm
 
 bench-full: install  ## the same with every peer; installs other gateways into ~/.cache/innoai-bench
 	$(BIN)/python -m benchmarks --full
+
+bench-pages: install-dev  ## how long each page of the dashboard takes with 10 million usage records; 8 GB of disk
+	$(BIN)/python -m benchmarks.pages
 
 soak: install  ## ten minutes of full load with callers that vanish; SOAK_SECONDS=30 for less
 	$(BIN)/python -m benchmarks.soak --seconds $(SOAK_SECONDS)

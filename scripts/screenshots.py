@@ -48,14 +48,14 @@ def main() -> int:
                     page = context.new_page()
                     for name, path in SIGNED_OUT.items():
                         page.goto(path)
-                        page.screenshot(path=FOLDER / f"{name}-{size}-{scheme}.png")
+                        page.screenshot(path=FOLDER / f"{name}-{size}-{scheme}.png", full_page=True)
                     context.add_cookies([{"name": SESSION, "value": session, "url": server.origin}])
                     for name, path in pages.items():
                         answer = page.goto(path)
                         if answer is None or answer.status != 200:
                             print(f"{path}: no page", file=sys.stderr)
                             return 1
-                        page.screenshot(path=FOLDER / f"{name}-{size}-{scheme}.png")
+                        page.screenshot(path=FOLDER / f"{name}-{size}-{scheme}.png", full_page=True)
         browser.close()
     print(f"{len(list(FOLDER.iterdir()))} pictures in {FOLDER}")
     return 0

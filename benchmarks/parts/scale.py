@@ -52,7 +52,7 @@ def _at(folder: Path, size: int, rounds: int) -> dict[str, float]:
     installation = Installation.make(folder)
     with installation.serving() as replica:
         sample = installation.new_key(replica)[0]
-    asking = _fill(folder, sample, size)
+    asking = fill_keys(folder, sample, size)
     listed = folder / "keys.txt"
     listed.write_text("\n".join(asking))
     with installation.serving() as replica:
@@ -67,7 +67,7 @@ def _at(folder: Path, size: int, rounds: int) -> dict[str, float]:
     }
 
 
-def _fill(folder: Path, sample: str, size: int) -> list[str]:
+def fill_keys(folder: Path, sample: str, size: int) -> list[str]:
     """Copies of the key `sample` with their own secrets, straight into the store; those that are to ask.
 
     Of the others nobody knows the secret, so their digests are random bytes, which is what digests look like.

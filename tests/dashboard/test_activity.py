@@ -75,7 +75,7 @@ def test_a_change_is_tried_and_then_made(owner: Person, house: Server, key: dict
 
 def test_requests_appear_as_they_happen(owners_page: Page, house: Server, key: dict[str, Any]) -> None:
     owners_page.goto("/requests")
-    owners_page.get_by_text("Connected.").wait_for()
+    owners_page.get_by_text("Connected. Requests show here").wait_for()
     httpx.get(f"{house.base_url}/billing/usage", headers=bearer(key["key"]))
     row = owners_page.locator("[data-tail-rows] tr").first
     row.get_by_text("insufficient_permissions").wait_for()

@@ -218,7 +218,8 @@ async def list_keys(request: JsonRequest, services: Inside, caller: Caller) -> R
     return answer(
         KeyPage(
             data=[
-                _used(show_key(record, budgets_of_key[record.id], tier, now), requests) for record in shown
+                _used(show_key(_lately(services, record), budgets_of_key[record.id], tier, now), requests)
+                for record in shown
             ],
             next_cursor=next_cursor,
         )
@@ -230,7 +231,7 @@ async def get_key(key_id: str, services: Inside, caller: Caller) -> Response[byt
     """Show one key."""
     tier = services.tiers[caller.principal.account.tier]
     async with services.database.read() as connection:
-        record = await own_key(connection, key_id, caller)
+        record = _lately(services, await own_key(connection, key_id, caller))
         shown = await key_now(connection, record, tier, services.clock())
         requests = await billing.requests_of(connection, [key_id], month_of(services.clock()))
     return answer(_used(shown, requests))
@@ -348,6 +349,14 @@ async def _inherited(connection: AsyncConnection, key_id: str) -> SetBudgets:
     """The budgets of a key, for its successor, whose spending begins anew."""
     shown = budgets_of(await budgets.of(connection, key_id))
     return SetBudgets(shown.monthly, shown.total)
+
+
+def _lately(services: Services, record: KeyRecord) -> KeyRecord:
+    """The key with its last use at this server, be it written to the store or not."""
+    noted = services.keyring.used_at(record.id)
+    if noted is None or noted <= (record.last_used_at or 0):
+        return record
+    return replace(record, last_used_at=noted)
 
 
 def _used(key: Key, requests: Mapping[str, int]) -> UsedKey:

@@ -79,7 +79,10 @@ def _traffic(activity: dict[str, Any], since: datetime) -> Plot:
         "traffic",
         f"Requests in {PLOT_DAYS} days",
         [f"{day:%b} {day.day}" for day in days],
-        [Series("allowed", "main", list(allowed.values())), Series("refused", "bad", list(refused.values()))],
+        [
+            Series("allowed", "first", list(allowed.values())),
+            Series("refused", "bad", list(refused.values())),
+        ],
         counted,
     )
 

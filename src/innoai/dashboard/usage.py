@@ -120,7 +120,7 @@ async def plots_of(here: Visit, span: Span, *, model: str = "") -> list[Plot]:
             "requests",
             "Requests",
             labels,
-            [Series("succeeded", "main", succeeded), Series("failed", "bad", failures)],
+            [Series("succeeded", "first", succeeded), Series("failed", "bad", failures)],
             counted,
         ),
         stacked(
@@ -128,12 +128,12 @@ async def plots_of(here: Visit, span: Span, *, model: str = "") -> list[Plot]:
             "Tokens",
             labels,
             [
-                Series("read", "main", values("prompt_tokens")),
-                Series("written", "second", values("completion_tokens")),
+                Series("in", "first", values("prompt_tokens")),
+                Series("out", "second", values("completion_tokens")),
             ],
             counted,
         ),
-        stacked("cost", f"Cost, {currency}", labels, [Series(currency, "main", values("cost"))], _amount),
+        stacked("cost", f"Cost, {currency}", labels, [Series(currency, "first", values("cost"))], _amount),
         stacked(
             "latency",
             "Mean duration, ms",

@@ -304,6 +304,10 @@ class Keyring:
         """Note that a key was used; `flush_use` writes it to the store now and then."""
         self._used[key_id] = now
 
+    def used_at(self, key_id: str) -> float | None:
+        """When a key was last used here, if the store does not have it yet."""
+        return self._used.get(key_id)
+
     async def flush_use(self) -> None:
         """Write when keys were last used."""
         used, self._used = list(self._used.items()), {}

@@ -73,11 +73,11 @@ function watch(room) {
   const say = (text) => {
     state.textContent = lost ? `${text} ${lost} came faster than they were read.` : text;
   };
-  source.addEventListener("open", () => say("Connected."));
+  source.addEventListener("open", () => say("Connected. Requests show here as they come."));
   source.addEventListener("error", () => say("The connection is lost; trying again …"));
   source.addEventListener("lost", (event) => {
     lost += JSON.parse(event.data).count;
-    say("Connected.");
+    say("Connected. Requests show here as they come.");
   });
   source.addEventListener("decided", (event) => {
     if (isPaused) return;

@@ -101,8 +101,8 @@ class Connection(asyncio.Protocol):
         "_early",
         "_first",
         "_head",
-        "_heard_at",
         "_headers",
+        "_heard_at",
         "_idle_lifetime",
         "_keep",
         "_new_heads",
@@ -153,9 +153,9 @@ class Connection(asyncio.Protocol):
         self._stirred = True
         self._deadline = 0.0
         self._unsent = 0
-        # When the last piece of the answer came, by the loop's clock; and, while its pieces wake nobody but are
-        # read at the beat, the socket's descriptor.
-        self._heard_at = 0.0
+        # When the last piece of the answer came, by the loop's clock; and the socket's descriptor, while its
+        # pieces wake nobody but are read at the beat.
+        self._heard_at = -math.inf
         self._silent: int | None = None
 
     @property
@@ -175,6 +175,7 @@ class Connection(asyncio.Protocol):
         self._state = _WAITING
         self._call = call
         self._sent = False
+        self._heard_at = -math.inf
         call.connection = self
         self._stirred = True
         self._keep = False

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from innoai.gateway.upstream.cadence import PERIOD_SECONDS, SMALL_BYTES, Cadence
-from tests.gateway.upstream.peers import GET, Heard, pooled, serving
+from innoai.gateway.upstream import FailureKind, Timeouts
+from innoai.gateway.upstream.beat import BEAT_SECONDS, MOST_BYTES
+from tests.gateway.upstream.peers import GET, Heard, forever, pooled, serving
 
 if TYPE_CHECKING:
+    from tests.gateway.upstream.authority import Authority
     from tests.gateway.upstream.peers import Visit
 
 HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 END = b"0\r\n\r\n"
 PIECES = 60
-QUICK = PERIOD_SECONDS / 5
-SLOW = PERIOD_SECONDS * 4
+QUICK = BEAT_SECONDS / 5
+SLOW = BEAT_SECONDS * 4
 
 
 def chunk(data: bytes) -> bytes:
@@ -95,31 +97,32 @@ async def test_each_piece_of_a_slow_stream_has_a_turn_of_its_own():
         assert [length for length in heard.turns if length] == list(range(1, pieces))
 
 
-async def test_volume_is_not_held_up(monkeypatch):
-    """What comes in large reads is read on, however quickly. Its last read may be a small one."""
-    pieces, size = 2_000, 4 * SMALL_BYTES
-    rests: list[object] = []
-    rest = Cadence.rest
+async def test_volume_does_not_wait_for_the_beat():
+    """More than a beat reads wakes the loop, however quick the stream has been before."""
+    size = 64 * MOST_BYTES
 
     async def script(visit: Visit) -> None:
         await visit.request()
         await visit.say(HEAD)
-        for _ in range(pieces):
+        for _ in range(5):
+            await asyncio.sleep(QUICK)
+            await visit.say(chunk(b"x"))
+        for _ in range(50):
             await visit.say(chunk(b"x" * size))
         await visit.say(END)
         await visit.gone()
 
     async with serving(script) as peer, pooled(peer) as pool:
-        monkeypatch.setattr(
-            Cadence, "rest", lambda cadence, stream: rests.append(stream) or rest(cadence, stream)
-        )
         heard = Turns()
         pool.send(GET, b"", heard)
-        assert len((await heard.answer())[1]) == pieces * size
-        assert len(rests) < len(heard.turns) / 10
+        _, body = await heard.answer()
+        assert len(body) == 5 + 50 * size
+        # Read at the beat alone, each turn would have brought so much at most.
+        assert max(len(piece) for piece in heard.chunks) > MOST_BYTES
+        assert pool.idle == 1
 
 
-async def test_a_resting_answer_stays_paused_while_its_caller_wants_that():
+async def test_a_quick_answer_stays_paused_while_its_caller_wants_that():
     async def script(visit: Visit) -> None:
         await visit.request()
         await visit.say(HEAD)
@@ -142,7 +145,7 @@ async def test_a_resting_answer_stays_paused_while_its_caller_wants_that():
         heard = Pausing()
         call = pool.send(GET, b"", heard)
         await paused.wait()
-        await asyncio.sleep(6 * PERIOD_SECONDS)
+        await asyncio.sleep(6 * BEAT_SECONDS)
         assert b"after" not in heard.body
         call.resume()
         status, body = await heard.answer()
@@ -150,7 +153,7 @@ async def test_a_resting_answer_stays_paused_while_its_caller_wants_that():
         assert pool.idle == 1
 
 
-async def test_resuming_does_not_end_a_rest():
+async def test_an_answer_that_is_paused_and_resumed_again_and_again_is_whole():
     async def script(visit: Visit) -> None:
         await say_pieces(visit, QUICK)
         await visit.gone()
@@ -165,10 +168,10 @@ async def test_resuming_does_not_end_a_rest():
         heard = Fickle()
         call = pool.send(GET, b"", heard)
         assert await heard.answer() == (200, b"x" * PIECES)
-        assert len(heard.turns) < PIECES * 2 / 3
+        assert pool.idle == 1
 
 
-async def test_a_call_cancelled_while_it_rests_is_gone_at_once():
+async def test_a_call_cancelled_between_two_beats_is_gone_at_once():
     async def script(visit: Visit) -> None:
         await say_pieces(visit, QUICK, 10_000)
 
@@ -184,12 +187,12 @@ async def test_a_call_cancelled_while_it_rests_is_gone_at_once():
         heard = Leaving()
         call = pool.send(GET, b"", heard)
         await left.wait()
-        await asyncio.sleep(3 * PERIOD_SECONDS)
+        await asyncio.sleep(3 * BEAT_SECONDS)
         assert pool.open == 0
         assert not heard.failure
 
 
-async def test_a_connection_that_rested_serves_the_next_request_and_hears_its_close():
+async def test_a_connection_of_a_quick_answer_serves_the_next_request_and_hears_its_close():
     async def script(visit: Visit) -> None:
         await say_pieces(visit, QUICK)
         await say_pieces(visit, QUICK)
@@ -219,3 +222,82 @@ async def test_a_quick_stream_that_breaks_off_fails_as_any_other():
         failure = await heard.failed()
         assert failure.reached
         assert heard.body == b"xxxxx"
+
+
+async def test_a_stream_that_becomes_slow_is_told_of_at_once_again():
+    pieces = 5
+
+    async def script(visit: Visit) -> None:
+        await visit.request()
+        await visit.say(HEAD)
+        for pause in [QUICK] * PIECES + [SLOW] * pieces:
+            await asyncio.sleep(pause)
+            await visit.say(chunk(b"x"))
+        await visit.say(END)
+        await visit.gone()
+
+    async with serving(script) as peer, pooled(peer) as pool:
+        heard = Turns()
+        pool.send(GET, b"", heard)
+        assert await heard.answer() == (200, b"x" * (PIECES + pieces))
+        assert set(range(PIECES + 1, PIECES + pieces)) <= set(heard.turns)
+
+
+async def test_a_short_answer_after_a_quick_one_on_its_connection_is_heard():
+    """A socket that wakes nobody for a few bytes must not be left so for what comes next."""
+
+    async def script(visit: Visit) -> None:
+        await say_pieces(visit, QUICK)
+        await forever(visit)
+
+    async with serving(script) as peer, pooled(peer) as pool:
+        heard = Turns()
+        pool.send(GET, b"", heard)
+        assert await heard.answer() == (200, b"x" * PIECES)
+        for _ in range(3):
+            again = Heard()
+            pool.send(GET, b"", again)
+            assert await again.answer() == (200, b"ok")
+        assert peer.visits == 1
+
+
+async def test_a_quick_stream_over_tls_is_whole(authority: Authority):
+    async def script(visit: Visit) -> None:
+        await say_pieces(visit, QUICK)
+        await visit.gone()
+
+    async with serving(script, tls=authority.server) as peer, pooled(peer, tls=authority.client) as pool:
+        heard = Turns()
+        pool.send(GET, b"", heard)
+        assert await heard.answer() == (200, b"x" * PIECES)
+        assert len(heard.turns) > PIECES * 2 / 3
+
+
+async def test_a_quick_stream_that_falls_silent_times_out_as_any_other():
+    async def script(visit: Visit) -> None:
+        await visit.request()
+        await visit.say(HEAD)
+        for _ in range(PIECES):
+            await asyncio.sleep(QUICK)
+            await visit.say(chunk(b"x"))
+        await visit.gone()
+
+    async with serving(script) as peer, pooled(peer, timeouts=Timeouts(idle=0.2)) as pool:
+        heard = Turns()
+        pool.send(GET, b"", heard)
+        failure = await heard.failed()
+        assert failure.kind is FailureKind.TIMED_OUT
+        assert heard.body == b"x" * PIECES
+
+
+async def test_many_quick_streams_at_once_are_each_whole():
+    async def script(visit: Visit) -> None:
+        await say_pieces(visit, QUICK)
+        await visit.gone()
+
+    async with serving(script) as peer, pooled(peer) as pool:
+        listeners = [Turns() for _ in range(50)]
+        for heard in listeners:
+            pool.send(GET, b"", heard)
+        for heard in listeners:
+            assert await heard.answer() == (200, b"x" * PIECES)
