@@ -84,6 +84,17 @@ def used(caller: httpx.Client) -> Used:
     return key
 
 
+def test_a_key_and_the_list_of_keys_tell_of_its_last_use_at_once(caller: httpx.Client) -> None:
+    key = Used(caller)
+    assert caller.get(f"/keys/{key.id}").json()["last_used_at"] is None
+    began = datetime.now(UTC) - timedelta(seconds=1)
+    assert key.chat().status_code == 200
+    told = caller.get(f"/keys/{key.id}").json()["last_used_at"]
+    assert datetime.fromisoformat(told) >= began
+    listed = caller.get("/keys", params={"search": key.id}).json()["data"]
+    assert [one["last_used_at"] for one in listed] == [told]
+
+
 def test_what_a_key_did_and_was_refused_is_on_record_at_once(used: Used) -> None:
     told = used.told("activity")
     assert (told["key_id"], told["allowed"], told["refused"], told["kept_days"]) == (used.id, 4, 3, 30)

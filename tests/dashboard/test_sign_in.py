@@ -6,12 +6,13 @@ import re
 import sqlite3
 import time
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from tests.contract.clients import bearer
+from tests.contract.webhooks import until
 from tests.support.dashboard import (
     PASSWORD,
     SESSION,
@@ -119,6 +120,22 @@ def test_an_unknown_email_takes_as_long_as_a_known_one(stranger: Person, owner: 
         unknown.append(seconds(f"nobody-{number}@example.com"))
     # Without the hash that is compared for nobody, an unknown email would be answered in a tenth of the time.
     assert min(unknown) > median(known) / 3
+
+
+def test_a_failed_sign_in_of_a_member_is_on_record_and_shown_to_owners(
+    house: Server, owner: Person, ben: Person, admin: httpx.Client
+) -> None:
+    def failures() -> list[dict[str, Any]]:
+        found = admin.get("/audit", params={"action": "member.sign_in_failed"}).json()["data"]
+        return [entry for entry in found if entry["target_id"] == ben_id]
+
+    ben_id = next(one["id"] for one in admin.get("/members").json()["data"] if one["email"] == ben.email)
+    before = len(failures())
+    for email in (ben.email, "nobody@example.com"):
+        assert visitor(house).sign_in(email, "not the password of anybody").status_code == 400
+    entry = until(failures, lambda found: len(found) == before + 1)[0]
+    assert (entry["actor"]["kind"], entry["after"]) == ("anonymous", {"wrong": "password"})
+    assert "A failed sign-in" in owner.get("/security").text
 
 
 def test_signing_out_ends_the_session_for_whoever_has_its_cookie(ben: Person, house: Server) -> None:

@@ -15,7 +15,7 @@ from innoai.errors import InnoError, Refusal
 
 ROOM = "/security"
 LEAKS = f"{ROOM}/leaks"
-SIGNS = ("auth.failed_burst", "token.reuse_detected", "key.leak_reported")
+SIGNS = ("auth.failed_burst", "member.sign_in_failed", "token.reuse_detected", "key.leak_reported")
 """The actions that tell of an attack, or of a leak."""
 
 LATEST = 20

@@ -6,21 +6,27 @@ has none get the same answer after the same work.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from litestar import Response, get, post
+from litestar.background_tasks import BackgroundTask
 
 from innoai.access.networks import site_of
 from innoai.dashboard import second_factor
 from innoai.dashboard.signing_in import begin_session
 from innoai.dashboard.throttle import Bucket
 from innoai.dashboard.visit import Visit, Visitor, local_path
+from innoai.envelope import REQUEST_ID_KEY
 from innoai.errors import InnoError, Refusal
+from innoai.events import journal
+from innoai.events.journal import Actor
 from innoai.store import accounts, authenticators, ceremonies, members, sessions
 
 if TYPE_CHECKING:
+    from innoai.store.accounts import AccountRecord
     from innoai.store.members import MemberRecord
 
 FOR_ANYBODY = {"for_anybody": True}
@@ -46,11 +52,14 @@ async def sign_in(visitor: Visitor) -> Response[Any]:
     email = visitor.form.text("email")[:254].casefold()
     password = visitor.form.raw("password")
     buckets = attempt_buckets(visitor, email)
+    known: _Known | None = None
     try:
         visitor.inside.throttle.attempt(*buckets)
-        member = await _verified(visitor, email, password)
+        known = await _find(visitor, email)
+        member = await _verified(visitor, known, password)
     except InnoError as error:
-        return form(visitor, email=visitor.form.text("email")[:254], error=error.refusal)
+        answer = form(visitor, email=visitor.form.text("email")[:254], error=error.refusal)
+        return answer if known is None else _on_record(answer, visitor, known.member, "password")
     visitor.inside.throttle.give_back(*buckets)
     return await proved(visitor, member, "password")
 
@@ -81,8 +90,10 @@ async def check_code(visitor: Visitor) -> Response[Any]:
     if member is None:
         return visitor.redirect("/login", next=local_path(visitor.form.text("next")))
     buckets = code_buckets(visitor, member.id)
+    was_looked_at = False
     try:
         inside.throttle.attempt(*buckets)
+        was_looked_at = True
         async with inside.database.write() as connection:
             # Of two at once, one gets through: the row is locked until it is decided.
             await accounts.lock(connection, member.account_id)
@@ -93,7 +104,8 @@ async def check_code(visitor: Visitor) -> Response[Any]:
         if method is None:
             raise InnoError("invalid_request", "That code is not the present one.", param="code")
     except InnoError as error:
-        return _code_form(visitor, error.refusal)
+        answer = _code_form(visitor, error.refusal)
+        return _on_record(answer, visitor, member, "code") if was_looked_at else answer
     inside.throttle.give_back(*buckets)
     return visitor.redirect(local_path(visitor.form.text("next")))
 
@@ -150,31 +162,62 @@ def form(visit: Visit, *, email: str, error: Refusal | None) -> Response[bytes]:
     return answer
 
 
-async def _verified(visit: Visit, email: str, password: str) -> MemberRecord:
-    """The member of this email and password.
+class _Known(NamedTuple):
+    """A member with a password, as the store has them."""
+
+    member: MemberRecord
+    account: AccountRecord
+    password_hash: str
+
+
+async def _find(visit: Visit, email: str) -> _Known | None:
+    """Whoever has joined with that email and a password."""
+    async with visit.inside.database.read() as connection:
+        member = await members.find_by_email(connection, email)
+        if member is None or not member.joined:
+            return None
+        kept = await members.password_hash(connection, member.id)
+        account = await accounts.get(connection, member.account_id)
+    return None if kept is None or account is None else _Known(member, account, kept)
+
+
+async def _verified(visit: Visit, known: _Known | None, password: str) -> MemberRecord:
+    """The member, whose password it is. It takes as long when there is nobody.
 
     Raises:
         InnoError: there is none, whatever the reason.
     """
     inside = visit.inside
-    async with inside.database.read() as connection:
-        member = await members.find_by_email(connection, email)
-        kept = (
-            None
-            if member is None or not member.joined
-            else await members.password_hash(connection, member.id)
-        )
-        account = None if member is None else await accounts.get(connection, member.account_id)
-    is_right = await inside.passwords.verify(password, kept)
-    if member is None or account is None or kept is None or not is_right:
+    is_right = await inside.passwords.verify(password, None if known is None else known.password_hash)
+    if known is None or not is_right:
         raise InnoError("invalid_request", _WRONG)
-    if account.disabled:
+    if known.account.disabled:
         raise InnoError("invalid_request", _DISABLED)
-    if inside.passwords.is_outdated(kept):
+    if inside.passwords.is_outdated(known.password_hash):
         renewed = await inside.passwords.hash(password)
         async with inside.database.write() as connection:
-            await members.change(connection, member.id, {"password_hash": renewed})
-    return member
+            await members.change(connection, known.member.id, {"password_hash": renewed})
+    return known.member
+
+
+def _on_record(answer: Response[bytes], visit: Visit, member: MemberRecord, wrong: str) -> Response[bytes]:
+    """Put a failed attempt on record behind the answer, whose time would tell that there is such a member."""
+    answer.background = BackgroundTask(_record_failure, visit, member, wrong)
+    return answer
+
+
+async def _record_failure(visit: Visit, member: MemberRecord, wrong: str) -> None:
+    with contextlib.suppress(InnoError):
+        async with visit.inside.database.write() as connection:
+            await journal.record(
+                connection,
+                member.account_id,
+                "member.sign_in_failed",
+                actor=Actor("anonymous", address=visit.address, request_id=visit.scope[REQUEST_ID_KEY]),
+                now=visit.inside.clock(),
+                target_id=member.id,
+                after={"wrong": wrong},
+            )
 
 
 async def _pending(visit: Visit) -> MemberRecord | None:
