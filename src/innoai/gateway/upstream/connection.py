@@ -292,7 +292,7 @@ class Connection(asyncio.Protocol):
             self._speak_up()
             return False
         self.data_received(data)
-        return self._silent is not None and self._call is call
+        return self._call is call
 
     def _speak_up(self) -> None:
         self._silent = None
