@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 RESULTS = Path(__file__).with_name("results")
 WARM_UP_SECONDS = 1.0
+SLOW_SECONDS = 20.0
+"""Of load for a peer that answers nothing within the warm-up."""
+
 ROUNDS = 3
 
 
@@ -106,12 +109,15 @@ class Run:
         targets = [
             (peer, target) for peer in self._peers if (target := self._start(peer, origins)) is not None
         ]
-        pairs = [(workload, *each) for workload in workloads for each in targets]
-        pairs = [pair for pair in pairs if self._sample(*pair, WARM_UP_SECONDS) is not None]
+        pairs = [
+            (*pair, seconds)
+            for pair in ((workload, *each) for workload in workloads for each in targets)
+            if (seconds := self._warm_up(*pair)) is not None
+        ]
         for number in range(self._rounds):
             print(f"round {number + 1} of {self._rounds}", file=sys.stderr)
             for pair in pairs:
-                sample = self._sample(*pair, self._seconds)
+                sample = self._sample(*pair)
                 if sample is not None:
                     yield sample
 
@@ -122,14 +128,28 @@ class Run:
             self._leave_out(peer, peer.name, error)
             return None
 
-    def _sample(self, workload: Workload, peer: Peer, target: Target, seconds: float) -> report.Sample | None:
-        url, headers = peer.url(target, workload), peer.headers(target, workload)
-        pids = (target.pid, *target.beside)
+    def _warm_up(self, workload: Workload, peer: Peer, target: Target) -> float | None:
+        """Seconds of load that a sample of it takes; None where it cannot be measured."""
         try:
-            seen = load.post(url, workload.request, headers, seconds, workload.connections, pids=pids)
+            self._load(workload, peer, target, WARM_UP_SECONDS)
+        except load.NoAnswerError:
+            return None if self._sample(workload, peer, target, SLOW_SECONDS) is None else SLOW_SECONDS
         except BenchError as error:
             self._leave_out(peer, f"{peer.name}, {workload.title}", error)
             return None
+        return self._seconds
+
+    def _sample(self, workload: Workload, peer: Peer, target: Target, seconds: float) -> report.Sample | None:
+        try:
+            return self._load(workload, peer, target, seconds)
+        except BenchError as error:
+            self._leave_out(peer, f"{peer.name}, {workload.title}", error)
+            return None
+
+    def _load(self, workload: Workload, peer: Peer, target: Target, seconds: float) -> report.Sample:
+        url, headers = peer.url(target, workload), peer.headers(target, workload)
+        pids = (target.pid, *target.beside)
+        seen = load.post(url, workload.request, headers, seconds, workload.connections, pids=pids)
         return report.Sample(
             peer=peer.name,
             workload=workload.name,

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 SCRIPT = Path(__file__).with_name("post.lua")
 
 
+class NoAnswerError(BenchError):
+    """Not one request was answered in time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """What wrk saw: finished requests, their rate a second, and latencies in milliseconds.
@@ -45,6 +49,7 @@ def post(
     Each request presents one of the `keys`, a file with one a line, drawn at random; none without it.
 
     Raises:
+        NoAnswerError: there was none.
         BenchError: some answer was not a 2xx that arrived whole.
     """
     environment = {
@@ -63,7 +68,9 @@ def post(
     )
     spent = sum(map(cpu_seconds, pids)) - before
     seen = json.loads(told.splitlines()[-1])
-    if seen["failures"] or not seen["requests"]:
+    if not seen["requests"]:
+        raise NoAnswerError(f"{url}: no answer in {seconds:g} s")
+    if seen["failures"]:
         raise BenchError(
             f"{url}: {seen['requests']} answers, {seen['failures']} of them failures; ask it with curl"
         )

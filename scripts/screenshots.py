@@ -23,6 +23,11 @@ FOLDER = Path(__file__).parents[1] / "docs/images/dashboard"
 SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
 SCHEMES = ("light", "dark")
 SIGNED_OUT = {"login": "/login"}
+SETTINGS = (
+    settings({MODEL: [{"base_url": "echo:"}]})
+    + f'[models."{MODEL}".price]\nprompt = "900"\ncompletion = "2700"\n'
+)
+"""With prices of which a few short requests make a sum that can be seen."""
 
 
 def main() -> int:
@@ -64,7 +69,7 @@ def main() -> int:
 @contextmanager
 def _furnished() -> Iterator[tuple[Server, str, dict[str, str]]]:
     with tempfile.TemporaryDirectory() as folder:
-        server = Server.initialise(Path(folder), settings({MODEL: [{"base_url": "echo:"}]}))
+        server = Server.initialise(Path(folder), SETTINGS)
         with closing(server):
             server.start()
             owner = owner_of(server)
