@@ -19,7 +19,7 @@ SIGNS = ("auth.failed_burst", "member.sign_in_failed", "token.reuse_detected", "
 """The actions that tell of an attack, or of a leak."""
 
 LATEST = 20
-KEYS_LOOKED_AT = 100
+KEYS_LOOKED_AT = 50
 UNUSED_SECONDS = 90 * 86_400
 
 

@@ -170,6 +170,7 @@ api_keys = Table(
     Column("last_used_at", Double),
     Column("rotated_from", String(32)),
     Index("api_keys_by_account", "account_id", "id"),
+    Index("api_keys_by_customer", "account_id", "customer_id", "id"),
     Index("api_keys_by_expiry", "expires_at"),
 )
 
