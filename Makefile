@@ -2,8 +2,8 @@
 # Python >= 3.11 with venv is all that the machine must bring; PYTHON names another one: make install PYTHON=python3.13
 
 PYTHON ?= python3
-# Processes that run tests side by side, one for each core unless this says otherwise: make test TESTERS=1
-TESTERS ?= auto
+# Processes that run tests side by side: one more than there are cores, since they wait for others. make test TESTERS=1
+TESTERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 SOAK_SECONDS ?= 600
 VENV := .venv
 BIN := $(VENV)/bin
@@ -46,7 +46,7 @@ install-docs: $(INSTALLED_DOCS)  ## install what builds the documentation's site
 serve: install  ## start the gateway with the built-in echo model; prints the first admin key once
 	@exec $(BIN)/innoai serve
 
-test: install-dev install-node install-js  ## run all tests; the heart (innoai.access) must be covered to the last branch
+test: install-dev install-node install-js install-docs  ## run all tests; the heart (innoai.access) must be covered to the last branch
 	$(PYTEST) tests/access -q --cov=innoai.access --cov-branch --cov-report=term-missing --cov-fail-under=100
 	$(PYTEST) --ignore=tests/access
 

@@ -35,6 +35,7 @@ export {
 } from './client.js';
 export * from './errors.js';
 export { AuditPage, Page, UsagePage } from './pages.js';
+export type * from './resources/activity.js';
 export type * from './resources/audit.js';
 export type * from './resources/auth.js';
 export type * from './resources/billing.js';

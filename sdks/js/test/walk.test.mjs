@@ -137,6 +137,11 @@ describe('a walk against the server', { skip }, () => {
     assert.equal(successor.rotated_from, made.id);
     await assert.rejects(as(made.key).auth.validate(), innoai.InvalidApiKey);
     assert.equal((await as(successor.key).auth.validate()).rate_limit, 500);
+    const activity = await client.keys.activity(successor.id);
+    assert.deepEqual([activity.key_id, activity.allowed], [successor.id, 1]);
+    assert.equal((await client.keys.advice(successor.id, { days: 7 })).days, 7);
+    assert.equal((await client.keys.preview(successor.id, { rate_limit: 5, days: 7 })).refused, 0);
+    await all(client.billing.top({ by: 'customer', limit: 5 }));
     await client.keys.revoke(successor.id);
     await assert.rejects(as(successor.key).auth.validate(), innoai.InvalidApiKey);
     assert.equal((await client.keys.get(successor.id)).status, 'revoked');

@@ -155,6 +155,25 @@ export interface StatementsFilter {
   customer_id?: string;
 }
 
+/** `month`: `2026-11`, by default the current one (UTC). */
+export interface TopParams {
+  by?: 'key' | 'customer';
+  month?: string;
+  limit?: number;
+}
+
+/** What a key or a customer used in a month. */
+export interface TopUsage {
+  key_id: string | null;
+  name: string | null;
+  customer_id: string | null;
+  requests: number;
+  prompt_tokens: number;
+  cached_tokens: number;
+  completion_tokens: number;
+  cost: string;
+}
+
 export interface StatementsParams extends StatementsFilter, PageParams {}
 
 export class Billing extends APIResource {
@@ -184,6 +203,11 @@ export class Billing extends APIResource {
     options?: RequestOptions,
   ): APIPromise<Response> {
     return this.#csv('/billing/usage', query(params), options);
+  }
+
+  /** Who used most in a month, by key or by customer. */
+  top(params: TopParams = {}, options?: RequestOptions): PagePromise<Page<TopUsage>, TopUsage> {
+    return this._client.getAPIList('/billing/top', Page<TopUsage>, { ...options, query: params });
   }
 
   /** A month's usage in total and by model, and how far the budgets are used. */

@@ -6,6 +6,7 @@ import { APIResource } from 'openai/core/resource';
 
 import { Page } from '../pages.js';
 import { veiled } from '../secrecy.js';
+import type { KeyActivity, KeyAdvice, KeyPreview } from './activity.js';
 import type { Budgets } from './billing.js';
 import {
   amounts,
@@ -15,6 +16,7 @@ import {
   once,
   type PageParams,
   type RequestOptions,
+  safe,
   secretive,
   segment,
 } from './call.js';
@@ -104,6 +106,23 @@ export interface LeakReport {
   others: number;
 }
 
+/** Instants; the last 30 days by default. */
+export interface KeyActivityParams {
+  from?: Moment;
+  to?: Moment;
+}
+
+/** `days`: up to now, 1-400, 30 by default. */
+export interface KeyAdviceParams {
+  days?: number;
+}
+
+/** A change to try; what is not given stays. */
+export interface KeyPreviewParams extends Omit<KeyUpdateParams, 'name' | 'budgets'> {
+  level?: LevelName;
+  days?: number;
+}
+
 export class Keys extends APIResource {
   /**
    * Create a key. The answer's `key` is the secret, shown this once.
@@ -144,6 +163,24 @@ export class Keys extends APIResource {
   /** Revoke the key of that id, and every token minted from it. */
   revoke(keyId: string, options?: RequestOptions): APIPromise<void> {
     return this._client.delete(path(keyId), options);
+  }
+
+  /** What the key did by hour, route, address and model, and what it was refused. */
+  activity(keyId: string, params: KeyActivityParams = {}, options?: RequestOptions): APIPromise<KeyActivity> {
+    const query = { from: moment(params.from), to: moment(params.to) };
+    return this._client.get(`${path(keyId)}/activity`, { ...options, query });
+  }
+
+  /** What could be taken away from the key without refusing anything that it did. */
+  advice(keyId: string, params: KeyAdviceParams = {}, options?: RequestOptions): APIPromise<KeyAdvice> {
+    return this._client.get(`${path(keyId)}/advice`, { ...options, query: params });
+  }
+
+  /** What a change to the key would have refused of what it did in so many days. Nothing is changed. */
+  preview(keyId: string, params: KeyPreviewParams, options?: RequestOptions): APIPromise<KeyPreview> {
+    const { expires_at, ...rest } = params;
+    const body = { ...rest, expires_at: moment(expires_at) };
+    return this._client.post(`${path(keyId)}/preview`, { ...safe(options), body });
   }
 
   /** The account's keys in a text, which are put on record as leaked. */

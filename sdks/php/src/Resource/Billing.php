@@ -10,6 +10,7 @@ use InnoAI\Internal\Params;
 use InnoAI\Model\BillingSettings;
 use InnoAI\Model\BillingSummary;
 use InnoAI\Model\Statement;
+use InnoAI\Model\TopUsage;
 use InnoAI\Model\UsageBucket;
 use InnoAI\Model\UsageRecord;
 use InnoAI\Page\Listing;
@@ -60,6 +61,17 @@ final class Billing extends Resource
     public function usageCsv(array $params = []): Download
     {
         return $this->csv('/billing/usage', $params);
+    }
+
+    /**
+     * Who used most in a month (`2026-11`, by default the current one, UTC), by `key` or by `customer`.
+     *
+     * @param array{by?: string, month?: string, limit?: int} $params
+     * @return Page<TopUsage>
+     */
+    public function top(array $params = []): Page
+    {
+        return Page::first(new Listing($this->sender, '/billing/top', TopUsage::class, $params));
     }
 
     /**

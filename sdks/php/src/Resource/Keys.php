@@ -7,8 +7,12 @@ namespace InnoAI\Resource;
 use InnoAI\Exception\InvalidArgument;
 use InnoAI\Internal\Call;
 use InnoAI\Internal\Check;
+use InnoAI\Internal\Credential;
 use InnoAI\Internal\Params;
 use InnoAI\Model\ApiKey;
+use InnoAI\Model\KeyActivity;
+use InnoAI\Model\KeyAdvice;
+use InnoAI\Model\KeyPreview;
 use InnoAI\Page\Listing;
 use InnoAI\Page\Page;
 
@@ -101,6 +105,48 @@ final class Keys extends Resource
     public function revoke(#[\SensitiveParameter] string $keyId): void
     {
         $this->sender->run(Call::delete(self::path($keyId)));
+    }
+
+    /**
+     * What the key did by hour, route, address and model, and what it was refused. `from`, `to`: instants; the last 30
+     * days by default.
+     *
+     * @param array{from?: string|\DateTimeInterface, to?: string|\DateTimeInterface} $params
+     */
+    public function activity(#[\SensitiveParameter] string $keyId, array $params = []): KeyActivity
+    {
+        $call = Call::get(self::path($keyId) . '/activity', $params);
+        return KeyActivity::from($this->sender->object($call));
+    }
+
+    /**
+     * What could be taken away from the key without refusing anything that it did. `days`: up to now, 1-400, 30 by
+     * default.
+     *
+     * @param array{days?: int} $params
+     */
+    public function advice(#[\SensitiveParameter] string $keyId, array $params = []): KeyAdvice
+    {
+        return KeyAdvice::from($this->sender->object(Call::get(self::path($keyId) . '/advice', $params)));
+    }
+
+    /**
+     * What a change to the key would have refused of what it did in so many days. Nothing is changed.
+     *
+     * @param array{
+     *     scopes?: list<string|\InnoAI\Enum\Scope>,
+     *     level?: string|\InnoAI\Enum\Level,
+     *     allowed_ips?: list<string>,
+     *     rate_limit?: int|null,
+     *     expires_at?: string|\DateTimeInterface|null,
+     *     models?: list<string>|null,
+     *     days?: int,
+     * } $params
+     */
+    public function preview(#[\SensitiveParameter] string $keyId, array $params): KeyPreview
+    {
+        $call = Call::ask(self::path($keyId) . '/preview', Params::given($params), Credential::OfClient);
+        return KeyPreview::from($this->sender->object($call));
     }
 
     /** Refuses a key itself, which does not belong into an address: addresses are logged. */

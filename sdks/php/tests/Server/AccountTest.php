@@ -42,6 +42,16 @@ final class AccountTest extends ServerTestCase
         self::assertSame($made->id, $successor->rotated_from);
         $new = $this->client->with(['api_key' => $successor->key]);
         self::assertSame(500, $new->auth->validate()->rate_limit);
+        $activity = $this->client->keys->activity($successor->id, ['from' => new \DateTimeImmutable('-1 day')]);
+        self::assertSame([$successor->id, 0], [$activity->key_id, $activity->refused]);
+        $advice = $this->client->keys->advice($successor->id, ['days' => 7]);
+        self::assertSame([7, 500], [$advice->days, $advice->rate_limit->current]);
+        $preview = $this->client->keys->preview($successor->id, ['rate_limit' => 5, 'allowed_ips' => ['192.0.2.0/24']]);
+        self::assertSame([1, $successor->id], [$preview->refused, $preview->key_id]);
+        self::assertSame(['ip_not_allowed'], array_column($preview->reasons, 'code'));
+        foreach ($this->client->billing->top(['by' => 'customer', 'limit' => 5]) as $used) {
+            self::assertNull($used->key_id);
+        }
         $this->client->keys->revoke($successor->id);
         self::assertSame('revoked', $this->client->keys->get($successor->id)->status);
         $this->expectException(InvalidApiKey::class);
