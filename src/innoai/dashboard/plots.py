@@ -21,7 +21,7 @@ MOST_LABELS = 8
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Values of one kind, one for each label. `tone` is a class of the style sheet: main, bad or second."""
+    """Values of one kind, one for each label. `tone` is a class of the style sheet: first, second or bad."""
 
     name: str
     tone: str
