@@ -44,7 +44,7 @@ def furnish(server: Server) -> dict[str, str]:
         )
         made.of("/customers", customer_id="a-customer-with-an-id-as-long-as-some-systems-like-to-have-them")
         bound = made.of("/keys", name="Acme's own", scopes=["inference:write"], customer_id="customer-123")
-        made.of("/members", email="vera@example.com", role="viewer", name="Vera")
+        vera = made.of("/members", email="vera@example.com", role="viewer", name="Vera")
         endpoint = made.of("/webhooks", url="https://example.com/webhooks", description="Production")
         made.of(f"/webhooks/{endpoint['id']}/test")
         made.of("/keys/leaks", text=revoked["key"], source="a build log")
@@ -59,6 +59,7 @@ def furnish(server: Server) -> dict[str, str]:
         "keys": "/settings/api-keys",
         "key-new": "/settings/api-keys/new",
         "key": f"/settings/api-keys/{backend['id']}",
+        "key-edit": f"/settings/api-keys/{backend['id']}/edit",
         "key-rotate": f"/settings/api-keys/{backend['id']}/rotate",
         "key-revoke": f"/settings/api-keys/{backend['id']}/revoke",
         "usage": "/usage",
@@ -66,9 +67,14 @@ def furnish(server: Server) -> dict[str, str]:
         "customers": "/customers",
         "customer-new": "/customers/new",
         "customer": "/customers/customer-123",
+        "customer-edit": "/customers/customer-123/edit",
+        "customer-delete": "/customers/customer-123/delete",
         "webhooks": "/webhooks",
         "webhook-new": "/webhooks/new",
         "webhook": f"/webhooks/{endpoint['id']}",
+        "webhook-edit": f"/webhooks/{endpoint['id']}/edit",
+        "webhook-secret": f"/webhooks/{endpoint['id']}/rotate-secret",
+        "webhook-delete": f"/webhooks/{endpoint['id']}/delete",
         "deliveries": "/webhooks/deliveries",
         "delivery": f"/webhooks/deliveries/{delivery['id']}",
         "billing": "/billing",
@@ -80,7 +86,10 @@ def furnish(server: Server) -> dict[str, str]:
         "playground": "/playground",
         "security": "/security",
         "members": "/settings/members",
+        "member": f"/settings/members/{vera['id']}",
+        "member-remove": f"/settings/members/{vera['id']}/remove",
         "profile": "/settings/profile",
+        "password": "/settings/profile/password",
     }
 
 
