@@ -152,9 +152,10 @@ class Reader:
 
     async def more(self) -> str:
         """The next events that are wanted, as text; empty where there are none yet."""
-        version = self._services.database.version()
-        if version is not None and version == self._seen:
+        database = self._services.database
+        if database.is_still(self._seen):
             return ""
+        version = database.version()
         text = "".join(
             f"id: {event.id}\nevent: {event.type}\ndata: {event.body}\n\n"
             for event in await self._next()

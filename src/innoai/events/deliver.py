@@ -131,10 +131,10 @@ class Worker:
 
     def _may_be_due(self) -> bool:
         """Whether the store is worth asking: it was written to, or has not been asked for a while."""
-        version, now = self._database.version(), self._clock()
-        if version is not None and version == self._seen and 0 <= now - self._looked_at < LOOK_SECONDS:
+        now = self._clock()
+        if 0 <= now - self._looked_at < LOOK_SECONDS and self._database.is_still(self._seen):
             return False
-        self._seen, self._looked_at = version, now
+        self._seen, self._looked_at = self._database.version(), now
         return True
 
     async def _take_up(self) -> None:

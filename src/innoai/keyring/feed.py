@@ -87,11 +87,11 @@ class ChangeFeed:
         seen: int | None = None
         while True:
             asked_at = self._monotonic()
-            version = self._database.version()
             try:
-                if version is not None and version == seen:
+                if self._database.is_still(seen):
                     self._heard_at = asked_at
                 else:
+                    version = self._database.version()
                     await self.catch_up(listener)
                     seen = version
             except (InnoError, ConfigError) as error:

@@ -147,6 +147,10 @@ class Database:
             return None
         return number
 
+    def is_still(self, version: int | None) -> bool:
+        """Whether it is known that nothing was committed since `version` was the number."""
+        return version is not None and version == self.version()
+
     async def close(self) -> None:
         """Give all connections back."""
         if self._watcher is not None:

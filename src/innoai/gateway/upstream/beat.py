@@ -57,12 +57,10 @@ class Beat:
 
 
 def fall_silent(transport: asyncio.Transport) -> int | None:
-    """Let the transport's socket wake the loop only for much, or for its end; its descriptor, to be read.
+    """Let the transport's socket, without TLS, wake the loop only for much, or for its end.
 
-    None where that cannot be had: what arrives over TLS is not what is read.
+    Gives its descriptor, to be read; None where the system does not do that.
     """
-    if transport.get_extra_info("sslcontext") is not None:
-        return None
     try:
         descriptor: int = transport.get_extra_info("socket").fileno()
         _wake_at(transport, MOST_BYTES)

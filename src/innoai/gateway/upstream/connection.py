@@ -104,6 +104,7 @@ class Connection(asyncio.Protocol):
         "_headers",
         "_heard_at",
         "_idle_lifetime",
+        "_is_plain",
         "_keep",
         "_new_heads",
         "_owner",
@@ -157,6 +158,7 @@ class Connection(asyncio.Protocol):
         # pieces wake nobody but are read at the beat.
         self._heard_at = -math.inf
         self._silent: int | None = None
+        self._is_plain = False
 
     @property
     def is_closed(self) -> bool:
@@ -239,6 +241,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the event loop, after the TLS handshake if there is one."""
         self._transport = cast("asyncio.Transport", transport)
+        # What arrives over TLS is not what is read, so its socket cannot be read at the beat.
+        self._is_plain = transport.get_extra_info("sslcontext") is None
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._owner.opened(self)
 
@@ -269,7 +273,7 @@ class Connection(asyncio.Protocol):
             self._refuse("too many bytes without a body")
         elif self._state is _ANSWERING and self._call is not None:
             self._call.listener.on_turn()
-            if self._silent is None and self._state is _ANSWERING:
+            if self._is_plain and self._silent is None and self._state is _ANSWERING:
                 self._note_pace()
 
     def _note_pace(self) -> None:
