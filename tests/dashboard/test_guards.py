@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -16,6 +15,7 @@ from tests.contract.clients import bearer
 from tests.dashboard.conftest import signed_in_page
 from tests.support.dashboard import PASSWORD, SESSION, Person, member_of, visitor
 from tests.support.envelope import refused
+from tests.support.local_http import listening
 from tests.support.server import MODEL
 from tests.support.settings import settings
 
@@ -206,14 +206,8 @@ def other_site(house: Server) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
-        serving = threading.Thread(target=server.serve_forever)
-        serving.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}/"
-        finally:
-            server.shutdown()
-            serving.join()
+    with listening(Page) as where:
+        yield f"http://{where}/"
 
 
 def test_a_page_in_a_frame_of_another_site_stays_empty(

@@ -8,12 +8,12 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.support.local_http import listening
 from tests.support.ports import free_port
 from tests.support.processes import START_SECONDS, STOP_SECONDS
 from tests.support.server import clean_environment
@@ -76,15 +76,8 @@ class _Service(http.server.BaseHTTPRequestHandler):
 @contextmanager
 def service() -> Iterator[str]:
     """A service that knows nothing of innoai; host and port."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Service)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with listening(_Service) as where:
+        yield where
 
 
 @contextmanager

@@ -36,22 +36,29 @@ class Turns(Heard):
         self.turns.append(len(self.body))
 
 
-async def say_pieces(visit: Visit, pause: float, pieces: int = PIECES) -> None:
-    """Answer one request with pieces that far apart, in seconds."""
+async def begin(visit: Visit, *pauses: float) -> None:
+    """Take a request and say so many pieces, each after its pause in seconds."""
     await visit.request()
     await visit.say(HEAD)
-    for _ in range(pieces):
+    for pause in pauses:
         await asyncio.sleep(pause)
         await visit.say(chunk(b"x"))
+
+
+async def say_pieces(visit: Visit, pause: float, pieces: int = PIECES) -> None:
+    """Answer one request with pieces that far apart, in seconds."""
+    await begin(visit, *[pause] * pieces)
     await visit.say(END)
 
 
-async def test_a_quick_stream_is_heard_in_fewer_turns_and_whole():
-    async def script(visit: Visit) -> None:
-        await say_pieces(visit, QUICK)
-        await visit.gone()
+async def quick(visit: Visit) -> None:
+    """Answer one request quickly."""
+    await say_pieces(visit, QUICK)
+    await visit.gone()
 
-    async with serving(script) as peer, pooled(peer) as pool:
+
+async def test_a_quick_stream_is_heard_in_fewer_turns_and_whole():
+    async with serving(quick) as peer, pooled(peer) as pool:
         heard = Turns()
         pool.send(GET, b"", heard)
         assert await heard.answer() == (200, b"x" * PIECES)
@@ -102,11 +109,7 @@ async def test_volume_does_not_wait_for_the_beat():
     size = 64 * MOST_BYTES
 
     async def script(visit: Visit) -> None:
-        await visit.request()
-        await visit.say(HEAD)
-        for _ in range(5):
-            await asyncio.sleep(QUICK)
-            await visit.say(chunk(b"x"))
+        await begin(visit, *[QUICK] * 5)
         for _ in range(10):
             await visit.say(chunk(b"x" * size))
         await visit.say(END)
@@ -124,11 +127,7 @@ async def test_volume_does_not_wait_for_the_beat():
 
 async def test_a_quick_answer_stays_paused_while_its_caller_wants_that():
     async def script(visit: Visit) -> None:
-        await visit.request()
-        await visit.say(HEAD)
-        for _ in range(2):
-            await asyncio.sleep(QUICK)
-            await visit.say(chunk(b"x"))
+        await begin(visit, *[QUICK] * 2)
         await paused.wait()
         await visit.say(chunk(b"after") + END)
         await visit.gone()
@@ -154,17 +153,13 @@ async def test_a_quick_answer_stays_paused_while_its_caller_wants_that():
 
 
 async def test_an_answer_that_is_paused_and_resumed_again_and_again_is_whole():
-    async def script(visit: Visit) -> None:
-        await say_pieces(visit, QUICK)
-        await visit.gone()
-
     class Fickle(Turns):
         def on_turn(self) -> None:
             super().on_turn()
             call.pause()
             asyncio.get_running_loop().call_soon(call.resume)
 
-    async with serving(script) as peer, pooled(peer) as pool:
+    async with serving(quick) as peer, pooled(peer) as pool:
         heard = Fickle()
         call = pool.send(GET, b"", heard)
         assert await heard.answer() == (200, b"x" * PIECES)
@@ -210,11 +205,7 @@ async def test_a_connection_of_a_quick_answer_serves_the_next_request_and_hears_
 
 async def test_a_quick_stream_that_breaks_off_fails_as_any_other():
     async def script(visit: Visit) -> None:
-        await visit.request()
-        await visit.say(HEAD)
-        for _ in range(5):
-            await asyncio.sleep(QUICK)
-            await visit.say(chunk(b"x"))
+        await begin(visit, *[QUICK] * 5)
 
     async with serving(script) as peer, pooled(peer) as pool:
         heard = Turns()
@@ -228,11 +219,7 @@ async def test_a_stream_that_becomes_slow_is_told_of_at_once_again():
     pieces = 5
 
     async def script(visit: Visit) -> None:
-        await visit.request()
-        await visit.say(HEAD)
-        for pause in [QUICK] * PIECES + [SLOW] * pieces:
-            await asyncio.sleep(pause)
-            await visit.say(chunk(b"x"))
+        await begin(visit, *[QUICK] * PIECES, *[SLOW] * pieces)
         await visit.say(END)
         await visit.gone()
 
@@ -262,11 +249,7 @@ async def test_a_short_answer_after_a_quick_one_on_its_connection_is_heard():
 
 
 async def test_a_quick_stream_over_tls_is_whole(authority: Authority):
-    async def script(visit: Visit) -> None:
-        await say_pieces(visit, QUICK)
-        await visit.gone()
-
-    async with serving(script, tls=authority.server) as peer, pooled(peer, tls=authority.client) as pool:
+    async with serving(quick, tls=authority.server) as peer, pooled(peer, tls=authority.client) as pool:
         heard = Turns()
         pool.send(GET, b"", heard)
         assert await heard.answer() == (200, b"x" * PIECES)
@@ -275,11 +258,7 @@ async def test_a_quick_stream_over_tls_is_whole(authority: Authority):
 
 async def test_a_quick_stream_that_falls_silent_times_out_as_any_other():
     async def script(visit: Visit) -> None:
-        await visit.request()
-        await visit.say(HEAD)
-        for _ in range(PIECES):
-            await asyncio.sleep(QUICK)
-            await visit.say(chunk(b"x"))
+        await begin(visit, *[QUICK] * PIECES)
         await visit.gone()
 
     async with serving(script) as peer, pooled(peer, timeouts=Timeouts(idle=0.2)) as pool:
@@ -291,11 +270,7 @@ async def test_a_quick_stream_that_falls_silent_times_out_as_any_other():
 
 
 async def test_many_quick_streams_at_once_are_each_whole():
-    async def script(visit: Visit) -> None:
-        await say_pieces(visit, QUICK)
-        await visit.gone()
-
-    async with serving(script) as peer, pooled(peer) as pool:
+    async with serving(quick) as peer, pooled(peer) as pool:
         listeners = [Turns() for _ in range(50)]
         for heard in listeners:
             pool.send(GET, b"", heard)
