@@ -12,6 +12,7 @@ import httpx
 import openai
 import pytest
 
+from innoai.metering.spool import SUFFIX, is_empty
 from innoai.money import NANO, show
 from tests.contract.clients import HELLO, bearer, create_key, mint
 from tests.support.envelope import refused
@@ -63,7 +64,8 @@ def asking(model: str, **members: object) -> dict[str, Any]:
 def spent(server: Server, subject: str) -> int:
     """What the store says once every record has arrived there, in billionths."""
     deadline = time.monotonic() + 20
-    while any((server.directory / "innoai-spool").glob("*.jsonl")) and time.monotonic() < deadline:
+    spool = server.directory / "innoai-spool"
+    while not all(map(is_empty, spool.glob(f"*{SUFFIX}"))) and time.monotonic() < deadline:
         time.sleep(0.05)
     with sqlite3.connect(server.store) as store:
         (cost,) = store.execute(

@@ -76,10 +76,10 @@ class Ledger(Spool):
         self.records: list[UsageRecord] = []
         self._news = asyncio.Event()
 
-    def append(self, record: UsageRecord) -> None:
-        super().append(record)
+    def append(self, record: UsageRecord) -> bool:
         self.records.append(record)
         self._news.set()
+        return super().append(record)
 
     async def record(self) -> UsageRecord:
         """The first record, once it is there, and the only one."""

@@ -65,9 +65,9 @@ class Store(Database):
             await self.after_read()
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
+    async def write(self, *, aside: bool = False) -> AsyncIterator[AsyncConnection]:
         self._refuse_when_down()
-        async with super().write() as connection:
+        async with super().write(aside=aside) as connection:
             yield connection
 
     def _refuse_when_down(self) -> None:

@@ -7,7 +7,9 @@ import itertools
 import os
 import signal
 import stat
+import struct
 import sys
+import zlib
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +19,21 @@ import pytest
 
 from innoai.errors import InnoError
 from innoai.metering import spool as spool_module
-from innoai.metering.spool import SEGMENT_BYTES, Spool
+from innoai.metering.spool import (
+    LARGEST_BATCH,
+    LONGEST_PAUSE,
+    LONGEST_REST,
+    MOST_FULL,
+    SEGMENT_BYTES,
+    SMALLEST_BATCH,
+    SPREAD_SECONDS,
+    SUFFIX,
+    Pace,
+    Spool,
+    is_empty,
+    records_in,
+)
+from innoai.store import usage
 from tests.keyring.replica import Store
 from tests.metering.records import new_shipper, record, stored
 
@@ -25,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from innoai.store.database import Database
+    from innoai.store.usage import UsageRecord
 
     Start = Callable[..., Awaitable[Process]]
 
@@ -76,11 +93,36 @@ def new_spool(directory: Path) -> Spool:
     return Spool(directory, lambda: f"use_{next(numbers):06}")
 
 
+def put(spool: Spool, *records: UsageRecord) -> None:
+    """Append records, and have them on disk."""
+    for each in records:
+        spool.append(each)
+    spool.flush()
+
+
 def on_disk(directory: Path) -> list[str]:
     """The request ids that anyone reads in the directory."""
-    lines = [line for path in directory.glob("*.jsonl") for line in path.read_bytes().split(b"\n")]
-    whole = [line for line in lines if line.strip(b"\0")]
-    return [msgspec.json.decode(line)["request_id"] for line in whole]
+    return [
+        each.request_id for path in segments(directory) for each in records_in(path.read_bytes(), path.name)
+    ]
+
+
+def segments(directory: Path) -> list[Path]:
+    return sorted(directory.glob(f"*{SUFFIX}"))
+
+
+def left_by_another(directory: Path, *records: UsageRecord) -> Path:
+    """A segment that a process has left behind, with a flush for each of the records."""
+    spool = new_spool(directory)
+    for each in records:
+        put(spool, each)
+    spool.close()
+    return segments(directory)[-1]
+
+
+def bytes_of_one() -> int:
+    """What a flush with one record takes."""
+    return 8 + len(msgspec.msgpack.encode([record(0)]))
 
 
 def files(directory: Path) -> list[str]:
@@ -101,9 +143,11 @@ async def say(process: Process) -> None:
 # Appending.
 
 
-def test_a_record_is_on_disk_once_it_was_appended(spool: Spool, directory: Path) -> None:
+def test_records_are_on_disk_once_they_are_flushed(spool: Spool, directory: Path) -> None:
     for number in range(3):
         spool.append(record(number))
+        assert f"req_0_{number}" not in on_disk(directory)
+        spool.flush()
         assert sorted(on_disk(directory)) == [f"req_0_{known}" for known in range(number + 1)]
 
 
@@ -114,17 +158,34 @@ async def test_another_process_reads_what_was_appended(directory: Path, start: S
 
 
 def test_only_the_owner_reads_the_spool(spool: Spool, directory: Path) -> None:
-    spool.append(record(1))
+    put(spool, record(1))
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()} == {0o600}
 
 
+def test_the_first_of_a_flush_is_told_from_the_others(spool: Spool) -> None:
+    assert [spool.append(record(number)) for number in range(3)] == [True, False, False]
+    spool.flush()
+    assert spool.append(record(3))
+
+
 def test_a_full_segment_is_followed_by_another(spool: Spool, directory: Path) -> None:
-    lines = 2 * SEGMENT_BYTES // len(msgspec.json.encode(record(0)))
-    for number in range(lines):
-        spool.append(record(number))
-    assert len(list(directory.glob("*.jsonl"))) == 3
-    assert len(set(on_disk(directory))) == lines
+    count = 5 * SEGMENT_BYTES // (2 * bytes_of_one())
+    for number in range(count):
+        put(spool, record(number))
+    assert len(segments(directory)) == 3
+    assert len(set(on_disk(directory))) == count
+
+
+def test_records_of_one_flush_for_which_there_is_no_room_together_find_it_one_by_one(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool_module, "SEGMENT_BYTES", 4096)
+    spool = new_spool(directory)
+    put(spool, *(record(number) for number in range(100)))
+    assert len(segments(directory)) > 1
+    assert sorted(on_disk(directory)) == sorted(f"req_0_{number}" for number in range(100))
+    spool.close()
 
 
 async def test_a_kill_in_the_middle_of_appending_loses_nothing_that_was_appended(
@@ -158,11 +219,11 @@ async def test_what_waited_for_a_full_disk_is_shipped_without_a_further_request(
 ) -> None:
     spool = new_spool(directory)
     monkeypatch.setattr(spool_module, "SEGMENT_BYTES", 4096)
-    count = 3 * 4096 // len(msgspec.json.encode(record(0)))
+    count = 3 * 4096 // bytes_of_one()
     with monkeypatch.context() as full:
         full.setattr(os, "posix_fallocate", no_room)
         for number in range(count):
-            spool.append(record(number))
+            put(spool, record(number))
         await new_shipper(spool, database).ship()
         assert await stored(database) == {}
     await new_shipper(spool, database).ship()
@@ -176,23 +237,47 @@ def no_room(*_arguments: object) -> None:
 # Shipping.
 
 
-async def test_what_was_appended_is_shipped_and_its_segment_removed(
+async def test_what_was_appended_is_shipped_and_in_no_segment_any_more(
     spool: Spool, directory: Path, database: Database
 ) -> None:
-    spool.append(record(1))
-    spool.append(record(2))
+    put(spool, record(1))
+    put(spool, record(2))
     await new_shipper(spool, database).ship()
     assert await stored(database) == {"req_0_1": 200, "req_0_2": 200}
+    assert not any(any(path.read_bytes()) for path in segments(directory))
+    assert all(map(is_empty, segments(directory)))
+    spool.close()
+    assert files(directory) == []
+
+
+async def test_segments_are_filled_again_and_again(spool: Spool, directory: Path, database: Database) -> None:
+    shipper = new_shipper(spool, database)
+    for number in range(5):
+        put(spool, record(number))
+        assert on_disk(directory) == [f"req_0_{number}"]
+        await shipper.ship()
+    assert len(segments(directory)) == 1
+    assert len(await stored(database)) == 5
+
+
+async def test_a_process_that_dies_while_a_segment_is_cleared_has_shipped_it(
+    directory: Path, database: Database
+) -> None:
+    path = left_by_another(directory, *(record(number) for number in range(20)))
+    content = path.read_bytes()
+    path.write_bytes(bytes(300) + content[300:])
+    await new_shipper(new_spool(directory), database).ship()
+    assert await stored(database) == {}
     assert files(directory) == []
 
 
 async def test_records_can_be_appended_while_others_are_shipped(spool: Spool, database: Database) -> None:
-    spool.append(record(1))
+    put(spool, record(1))
     store = Store(database)
     shipper = new_shipper(spool, store)
     shipping = asyncio.create_task(shipper.ship())
     await asyncio.sleep(0)
-    spool.append(record(2))
+    put(spool, record(2))
     await shipping
     await shipper.ship()
     assert set(await stored(database)) == {"req_0_1", "req_0_2"}
@@ -205,7 +290,7 @@ async def test_a_store_that_is_down_delays_and_drops_nothing(
     store.is_down = True
     shipper = new_shipper(spool, store)
     for number in range(3):
-        spool.append(record(number))
+        put(spool, record(number))
         with pytest.raises(InnoError):
             await shipper.ship()
     assert len(on_disk(directory)) == 3
@@ -218,60 +303,92 @@ async def test_a_record_that_is_shipped_twice_counts_once(
     spool: Spool, directory: Path, database: Database
 ) -> None:
     """As when the process dies between the commit and the removal of the segment."""
-    spool.append(record(1))
+    put(spool, record(1))
     shipper = new_shipper(spool, database)
     await shipper.ship()
-    spool.append(record(1, status=500))
-    spool.append(record(2))
+    put(spool, record(1, status=500))
+    put(spool, record(2))
     await shipper.ship()
     assert await stored(database) == {"req_0_1": 200, "req_0_2": 200}
+
+
+async def test_while_the_store_is_down_more_segments_than_stay_open_wait_on_disk(
+    spool: Spool, directory: Path, database: Database
+) -> None:
+    count = MOST_FULL + 3
+    for number in range(count):
+        put(spool, record(number))
+        spool.close_segment()
+    assert len(spool.full_segments()) == MOST_FULL
+    assert len(spool.left_segments()) == 3
+    assert spool.waiting == count
+    await new_shipper(spool, database).ship()
+    assert len(await stored(database)) == count
+    assert spool.waiting == 0
 
 
 async def test_more_records_than_a_batch_all_arrive(
     spool: Spool, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spool_module, "BATCH", 3)
+    monkeypatch.setattr(spool_module, "SMALLEST_BATCH", 3)
     for number in range(10):
-        spool.append(record(number))
+        put(spool, record(number))
     await new_shipper(spool, database).ship()
     assert len(await stored(database)) == 10
 
 
-@pytest.mark.parametrize("piece", [1, 300, 1000])
-async def test_a_segment_is_read_in_pieces_and_whole_but_for_torn_lines(
-    directory: Path, database: Database, monkeypatch: pytest.MonkeyPatch, piece: int
+@pytest.mark.parametrize("waiting", [0, 1, 256, 257, 1000, 10_000, 30_000, 1_000_000])
+def test_a_shipment_is_spread_and_keeps_up(waiting: int) -> None:
+    pace = Pace.of(waiting)
+    assert SMALLEST_BATCH <= pace.batch <= LARGEST_BATCH
+    assert 0 <= pace.pause <= LONGEST_PAUSE
+    assert 0 <= pace.rest <= LONGEST_REST
+    idle = waiting * (pace.pause / usage.ROWS_PER_STATEMENT + pace.rest / pace.batch)
+    assert idle <= SPREAD_SECONDS * 1.001
+    assert (idle > 0) == (waiting > SMALLEST_BATCH)
+
+
+def test_what_many_callers_leave_goes_in_few_transactions() -> None:
+    assert [Pace.of(waiting).batch for waiting in (1, 8192, 16_384, 1_000_000)] == [256, 256, 512, 1024]
+
+
+@pytest.mark.parametrize("where", ["checksum", "content", "its last byte"])
+async def test_torn_records_are_left_out_and_the_rest_shipped(
+    directory: Path, database: Database, where: str
 ) -> None:
-    monkeypatch.setattr(spool_module, "PIECE_BYTES", piece)
-    spool = new_spool(directory)
-    lines = [msgspec.json.encode(record(number)) for number in range(20)]
-    lines[7] = lines[7][:30]
-    (directory / "use_torn.jsonl").write_bytes(b"\n".join(lines) + bytes(100))
-    await new_shipper(spool, database).ship()
-    assert set(await stored(database)) == {f"req_0_{number}" for number in range(20) if number != 7}
+    one = bytes_of_one()
+    path = left_by_another(directory, *(record(number) for number in range(3)))
+    content = bytearray(path.read_bytes())
+    content[one + {"checksum": 4, "content": 20, "its last byte": one - 1}[where]] ^= 0xFF
+    path.write_bytes(content)
+    await new_shipper(new_spool(directory), database).ship()
+    assert set(await stored(database)) == {"req_0_0", "req_0_2"}
     assert files(directory) == []
 
 
-async def test_a_torn_last_line_is_left_out_and_the_rest_shipped(directory: Path, database: Database) -> None:
-    spool = new_spool(directory)
-    line = msgspec.json.encode(record(1))
-    (directory / "use_torn.jsonl").write_bytes(line + b"\n" + line[: len(line) // 2] + bytes(100))
-    await new_shipper(spool, database).ship()
+async def test_a_segment_that_was_cut_is_shipped_up_to_there(directory: Path, database: Database) -> None:
+    path = left_by_another(directory, record(1), record(2))
+    path.write_bytes(path.read_bytes()[: 2 * bytes_of_one() - 5])
+    await new_shipper(new_spool(directory), database).ship()
     assert set(await stored(database)) == {"req_0_1"}
     assert files(directory) == []
+
+
+def test_records_of_another_shape_are_left_out() -> None:
+    content = msgspec.msgpack.encode([{"request_id": "req_0_1"}])
+    head = struct.pack("<II", len(content), zlib.crc32(content))
+    assert list(records_in(head + content + bytes(100), "use_0")) == []
 
 
 async def test_a_segment_that_another_process_shipped_first_is_no_error(
     spool: Spool, directory: Path, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spool.append(record(1))
-    spool.close_segment()
-    segments = spool.closed_segments()
-    for segment in segments:
-        segment.unlink()
-    monkeypatch.setattr(spool, "closed_segments", lambda: segments)
+    path = left_by_another(directory, record(1))
+    path.unlink()
+    assert is_empty(path)
+    monkeypatch.setattr(spool, "left_segments", lambda: [path])
     await new_shipper(spool, database).ship()
     assert await stored(database) == {}
-    assert len(segments) == 1
 
 
 async def test_a_dead_processes_segments_are_adopted(
@@ -303,19 +420,19 @@ async def test_a_living_processes_segment_is_left_to_it(
 def test_a_segment_at_which_another_process_looks_just_now_is_no_living_ones(directory: Path) -> None:
     """Left out, its holds would be let go of before its records are in the store."""
     spool = new_spool(directory)
-    spool.append(record(1))
-    assert spool.closed_segments() == []
+    put(spool, record(1))
+    assert spool.left_segments() == []
     spool.close()
-    [path] = directory.glob("*.jsonl")
+    [path] = segments(directory)
     with path.open() as looking:
         fcntl.flock(looking, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        assert spool.closed_segments() == [path]
+        assert spool.left_segments() == [path]
 
 
 async def test_shippers_on_one_directory_ship_everything_once(directory: Path, database: Database) -> None:
     spools = [new_spool(directory) for _ in range(3)]
     for number, spool in enumerate(spools):
-        spool.append(record(number))
+        put(spool, record(number))
     await asyncio.gather(*(new_shipper(spool, database).ship() for spool in spools))
     assert set(await stored(database)) == {"req_0_0", "req_0_1", "req_0_2"}
 
@@ -325,7 +442,7 @@ async def test_shipping_goes_on_by_itself_after_an_outage_and_after_an_unreadabl
 ) -> None:
     monkeypatch.setattr(spool_module, "SHIP_SECONDS", 0.001)
     store = Store(database)
-    unreadable = directory / "use_0.jsonl"
+    unreadable = directory / f"use_0{SUFFIX}"
     unreadable.mkdir()
     store.is_down = True
     shipper = new_shipper(spool, store)
@@ -337,7 +454,7 @@ async def test_shipping_goes_on_by_itself_after_an_outage_and_after_an_unreadabl
 
     monkeypatch.setattr(shipper, "ship", counted)
     running = asyncio.create_task(shipper.run())
-    spool.append(record(1))
+    put(spool, record(1))
     for _ in range(2):
         await attempts.get()
     unreadable.rmdir()
@@ -354,7 +471,7 @@ async def test_shipping_goes_on_by_itself_after_an_outage_and_after_an_unreadabl
 
 def test_a_closed_spool_leaves_what_it_had_to_the_next(directory: Path) -> None:
     spool = new_spool(directory)
-    spool.append(record(1))
+    put(spool, record(1))
     spool.close()
     spool.close()
-    assert len(new_spool(directory).closed_segments()) == 1
+    assert len(new_spool(directory).left_segments()) == 1

@@ -28,12 +28,14 @@ def main() -> None:
     for number in range(count):
         appended = record(number, process=os.getpid())
         spool.append(appended)
+        spool.flush()
         sys.stdout.write(appended.request_id + "\n")
         sys.stdout.flush()
     sys.stdin.readline()
     if len(sys.argv) > 3:
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         spool.append(record(count, process=os.getpid()))
+        spool.flush()
         sys.stdout.write("appended\n")
         sys.stdout.flush()
         sys.stdin.readline()

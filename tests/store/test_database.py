@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+import sys
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from innoai.errors import InnoError
 from innoai.store import accounts
-from innoai.store.database import POOL_SIZE, Database
+from innoai.store.database import ASIDE_NICENESS, POOL_SIZE, Database
 from innoai.store.tables import api_keys
 from tests.support.stores import ACCOUNT, add_key
 
@@ -189,3 +191,35 @@ async def test_a_file_of_an_unusual_name_has_a_version(tmp_path: Path) -> None:
     await opened.migrate()
     assert opened.version() is not None
     await opened.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a thread has a niceness of its own on Linux alone")
+async def test_what_is_written_aside_gives_way_to_the_threads_that_answer(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'innoai.db'}")
+    usual = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    async with database.write(aside=True) as connection:
+        await connection.execute(text("CREATE TABLE notes (note TEXT)"))
+    named = {each: os.getpriority(os.PRIO_PROCESS, each.native_id or 0) for each in threading.enumerate()}
+    assert max(named.values()) == min(usual + ASIDE_NICENESS, 19)
+    assert named[threading.main_thread()] == usual
+    async with database.read() as connection:
+        assert (await connection.execute(text("SELECT count(*) FROM notes"))).scalar() == 0
+    await database.close()
+
+
+async def test_writers_take_turns_whichever_thread_they_have(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'innoai.db'}")
+    async with database.write() as connection:
+        await connection.execute(text("CREATE TABLE notes (note INTEGER)"))
+
+    async def note(number: int) -> None:
+        async with database.write(aside=number % 2 == 0) as connection:
+            count = (await connection.execute(text("SELECT count(*) FROM notes"))).scalar()
+            await asyncio.sleep(0)
+            await connection.execute(text("INSERT INTO notes VALUES (:count)"), {"count": count})
+
+    await asyncio.gather(*map(note, range(20)))
+    async with database.read() as connection:
+        notes = (await connection.execute(text("SELECT note FROM notes ORDER BY note"))).scalars().all()
+    assert notes == list(range(20))
+    await database.close()

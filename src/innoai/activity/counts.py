@@ -187,7 +187,7 @@ class Counts:
         counted, minutes = self._waiting, self._minutes
         self._waiting, self._minutes = {}, {}
         try:
-            async with self._database.write() as connection:
+            async with self._database.write(aside=True) as connection:
                 await activity.add(connection, counted, minutes)
         except BaseException:
             since, since_minutes = self._waiting, self._minutes

@@ -399,7 +399,8 @@ class Connection(HttpToolsProtocol):
             self._depart()
 
     def _depart(self) -> None:
-        """Write what waits for the end of this turn."""
+        """Write what waits for the end of this turn. By then, what was recorded of it is on disk."""
+        self.gateway.spool.flush()
         data, self._outgoing = self._outgoing, b""
         if data and not self.transport.is_closing():
             self.transport.write(data)

@@ -385,7 +385,9 @@ class Passage:
             cost,
             estimated,
         )
-        gateway.spool.append(record)
+        if gateway.spool.append(record):
+            # Where an answer follows, it sees to that itself.
+            gateway.departures.add(gateway.spool.flush)
         if gateway.door.tail.is_watched:
             gateway.door.tail.finished(record)
 

@@ -1,11 +1,11 @@
 """The local spool: a usage record is safe before the answer that it reports on has ended.
 
-Records are lines in a segment, a file that is mapped into memory: appending is a copy into the
-page cache, without a system call, and what is there survives the death of the process. Every
-second the segment is closed and its lines go to the store in one transaction, idempotent by
-request id; then the file is removed. A process that is killed leaves its segments, and whoever
-starts next on the same directory ships them. The death of the machine can cost the records of
-about the last second.
+Records go into a segment, a file that is mapped into memory: writing there is a copy into the page
+cache, without a system call, and what is there survives the death of the process. Every second
+what the segments hold goes to the store in transactions, idempotent by request id; then they are
+zeroed and filled anew, since a page that is mapped already costs nothing. A process that is killed
+leaves its segments, and whoever starts next on the same directory ships them. The death of the
+machine can cost the records of about the last second.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from __future__ import annotations
 import asyncio
 import mmap
 import os
+import struct
+import zlib
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import structlog
@@ -25,30 +27,47 @@ from innoai.store import usage
 from innoai.store.usage import UsageRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from innoai.metering.budgets import Budgets
     from innoai.store.database import Database
 
 SHIP_SECONDS = 1.0
-BATCH = 1000
+SPREAD_SECONDS = 0.8
+"""Over so long what has come in a second is shipped, lest requests queue behind it."""
+
+LONGEST_PAUSE, LONGEST_REST = 0.002, 0.02
+"""Seconds between two statements, while other writers wait for the transaction; and between transactions."""
+
+SMALLEST_BATCH, LARGEST_BATCH = 256, 1024
+"""Records of a transaction: what it writes when it ends, it writes at once."""
+
+TRANSACTIONS = 32
+"""About so many a shipment, since each ends with a sync of the disk."""
+
 SEGMENT_BYTES = 1024 * 1024
-PIECE_BYTES = 32 * 1024
-"""So much of a segment is decoded at once, since requests wait meanwhile."""
+SUFFIX = ".usage"
+MOST_FULL = 8
+"""So many wait to be shipped and stay open; what is more is closed, and found in the directory again."""
 
 log = structlog.get_logger()
-_encode = msgspec.json.Encoder().encode
-_decoder = msgspec.json.Decoder(UsageRecord)
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[UsageRecord]).decode
+_ZEROS = bytes(64 * 1024)
+
+_HEADER = struct.Struct("<II")
+"""Before the records of one flush: how many bytes they take, and their CRC-32. No bytes: the end."""
 
 
 class Segment:
     """A file of reserved, zeroed bytes that fills from the front; ours alone for as long as it is open."""
 
-    __slots__ = ("_file", "_memory", "_used")
+    __slots__ = ("_file", "_memory", "_path", "_used", "count")
 
     def __init__(self, path: Path) -> None:
         """Reserve the file. OSError when the disk has no room, which is better learnt here than in a copy."""
+        self._path = path
         self._file = owned_files.create(path, SEGMENT_BYTES)
         try:
             self._memory = mmap.mmap(self._file, SEGMENT_BYTES)
@@ -56,78 +75,194 @@ class Segment:
             os.close(self._file)
             raise
         self._used = 0
+        self.count = 0
+        """How many records are in it."""
 
-    def append(self, line: bytes) -> bool:
-        """Take a line; False when there is no room for it."""
-        end = self._used + len(line)
+    def append(self, records: list[UsageRecord]) -> bool:
+        """Take all of these; False when there is no room for them."""
+        content = _encode(records)
+        end = self._used + _HEADER.size + len(content)
         if end > SEGMENT_BYTES:
             return False
-        self._memory[self._used : end] = line
+        self._memory[self._used : end] = _HEADER.pack(len(content), zlib.crc32(content)) + content
         self._used = end
+        self.count += len(records)
         return True
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was appended yet."""
-        return self._used == 0
+    def records(self) -> Iterator[UsageRecord]:
+        """What is in it."""
+        return records_in(self._memory, self._path.name)
+
+    def clear(self) -> None:
+        """Make it empty."""
+        for start in range(0, self._used, len(_ZEROS)):
+            end = min(start + len(_ZEROS), self._used)
+            self._memory[start:end] = _ZEROS[: end - start]
+        self._used = self.count = 0
 
     def close(self) -> None:
-        """Let it be shipped."""
+        """Leave it to whoever looks into the directory next."""
         self._memory.close()
         os.close(self._file)
 
+    def discard(self) -> None:
+        """Remove it."""
+        self._path.unlink(missing_ok=True)
+        self.close()
+
+
+def records_in(content: bytes | mmap.mmap, name: str) -> Iterator[UsageRecord]:
+    """The records in a segment of that name.
+
+    What a dying process or machine tore was never acknowledged; it is left out, and the log says so.
+    """
+    start = 0
+    while start + _HEADER.size <= len(content):
+        length, checksum = _HEADER.unpack_from(content, start)
+        if length == 0:
+            return
+        start += _HEADER.size
+        piece = content[start : start + length]
+        start += length
+        try:
+            records = _decode(piece) if zlib.crc32(piece) == checksum else None
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            records = None
+        if records is None:
+            log.error("torn records in the usage spool", segment=name)
+        else:
+            yield from records
+
+
+def is_empty(path: Path) -> bool:
+    """Whether a segment has no records; also true of one that has just been removed."""
+    try:
+        with path.open("rb") as file:
+            return not any(file.read(_HEADER.size))
+    except FileNotFoundError:
+        return True
+
 
 class Spool:
-    """Appends to this process's segment, and hands closed segments over."""
+    """Fills this process's segments, and hands over what they hold."""
 
     def __init__(self, directory: Path, new_name: Callable[[], str]) -> None:
         self.directory = directory
         self._new_name = new_name
         self._segment: Segment | None = None
-        self._homeless: list[bytes] = []
+        self._full: list[Segment] = []
+        self._empty: list[Segment] = []
+        self._appended: list[UsageRecord] = []
+        self._homeless: list[UsageRecord] = []
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
-    def append(self, record: UsageRecord) -> None:
-        """Put one record on disk; while the disk is full it stays in memory and goes with a later one."""
-        line = _encode(record) + b"\n"
-        if self._segment is None or self._homeless or not self._segment.append(line):
-            self._homeless.append(line)
+    def append(self, record: UsageRecord) -> bool:
+        """Take a record, which is safe after the next `flush`; whether it is the first since the last one."""
+        self._appended.append(record)
+        return len(self._appended) == 1
+
+    def flush(self) -> None:
+        """Put what was appended on disk; while that is full, it stays in memory until a later flush."""
+        if not self._appended:
+            return
+        records, self._appended = self._appended, []
+        if self._segment is None or self._homeless or not self._segment.append(records):
+            self._homeless += records
             self._find_room()
 
     def close_segment(self) -> bool:
         """Let the present segment be shipped, if anything is in it; False while records wait for room."""
+        self.flush()
         if self._homeless:
             self._find_room()
-        if self._segment is not None and not self._segment.is_empty:
-            self._segment.close()
-            self._segment = None
+        if self._segment is not None and self._segment.count:
+            self._leave_segment()
         return not self._homeless
 
-    def closed_segments(self) -> list[Path]:
-        """Segments that no living process writes to, oldest first."""
-        return [path for path in sorted(self.directory.glob("*.jsonl")) if owned_files.is_abandoned(path)]
+    def full_segments(self) -> list[Segment]:
+        """This process's segments that wait to be shipped, oldest first."""
+        return list(self._full)
+
+    def shipped(self, segment: Segment) -> None:
+        """What a full segment held is in the store: fill it anew."""
+        self._full.remove(segment)
+        segment.clear()
+        if len(self._empty) < MOST_FULL:
+            self._empty.append(segment)
+        else:
+            segment.discard()
+
+    @property
+    def waiting(self) -> int:
+        """How many segments wait to be shipped."""
+        return len(self._full) + len(self.left_segments())
+
+    def left_segments(self) -> list[Path]:
+        """Segments that no living process has open, oldest first."""
+        return [path for path in sorted(self.directory.glob(f"*{SUFFIX}")) if owned_files.is_abandoned(path)]
 
     def close(self) -> None:
-        """Close the segment for good."""
-        if self._segment is not None:
-            self._segment.close()
-            self._segment = None
+        """Leave what was not shipped to whoever comes next."""
+        self.flush()
+        self._leave_segment()
+        for segment in self._full:
+            segment.close()
+        for segment in self._empty:
+            segment.discard()
+        self._full, self._empty = [], []
+
+    def _leave_segment(self) -> None:
+        segment, self._segment = self._segment, None
+        if segment is None:
+            return
+        if not segment.count:
+            self._empty.append(segment)
+        elif len(self._full) < MOST_FULL:
+            self._full.append(segment)
+        else:
+            segment.close()
 
     def _find_room(self) -> None:
         """Move what is only in memory into new segments."""
         while self._homeless:
-            self.close()
+            self._leave_segment()
             try:
-                segment = self._segment = Segment(self.directory / f"{self._new_name()}.jsonl")
+                segment = self._segment = self._empty.pop() if self._empty else self._new_segment()
             except OSError as error:
                 log.error("the usage spool is full", error=error.strerror, waiting=len(self._homeless))
                 return
-            while self._homeless and segment.append(self._homeless[0]):
+            while self._homeless and segment.append(self._homeless[:1]):
                 self._homeless.pop(0)
+
+    def _new_segment(self) -> Segment:
+        return Segment(self.directory / f"{self._new_name()}{SUFFIX}")
+
+
+class Pace(NamedTuple):
+    """How records go to the store: so many in a transaction, with so many seconds of `pause` between its
+    statements and of `rest` after it."""
+
+    batch: int
+    pause: float
+    rest: float
+
+    @classmethod
+    def of(cls, waiting: int) -> Pace:
+        """A pace for so many records at which they hold no request up, and gather no faster than they go."""
+        if waiting <= SMALLEST_BATCH:
+            return cls(SMALLEST_BATCH, 0.0, 0.0)
+        batch = min(max(waiting // TRANSACTIONS, SMALLEST_BATCH), LARGEST_BATCH)
+        seconds, statements = SPREAD_SECONDS * batch / waiting, batch / usage.ROWS_PER_STATEMENT
+        pause = min(LONGEST_PAUSE, seconds / 2 / statements)
+        return cls(batch, pause, min(LONGEST_REST, seconds - pause * statements))
+
+
+HASTE = Pace(LARGEST_BATCH, 0.0, 0.0)
+"""When nobody waits for anything else."""
 
 
 class Shipper:
-    """Moves closed segments into the store; a store that is down delays and never drops.
+    """Moves what segments hold into the store; a store that is down delays and never drops.
 
     With the records goes what was set aside for them, and the word of thresholds that they reach.
     `currency` is that of accounts which have not chosen another.
@@ -144,12 +279,15 @@ class Shipper:
 
     async def run(self) -> None:
         """Ship every second until cancelled."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
         while True:
-            await asyncio.sleep(SHIP_SECONDS)
+            due = max(due + SHIP_SECONDS, loop.time())
+            await asyncio.sleep(due - loop.time())
             try:
                 await self.ship()
             except (InnoError, OSError) as error:
-                log.warning("usage records wait", why=str(error), segments=len(self._spool.closed_segments()))
+                log.warning("usage records wait", why=str(error), segments=self._spool.waiting)
             except Exception as error:
                 log.error("usage records wait", exc_info=error)
 
@@ -160,49 +298,34 @@ class Shipper:
             InnoError: service_unavailable when the store does not answer; nothing is lost.
             OSError: a segment cannot be read or removed; nothing is lost.
         """
-        # First, so that all that they have left behind is among the closed segments.
+        # First, so that all that they have left behind is among the segments.
         departed = self._budgets.departed()
         if self._spool.close_segment():
             self._budgets.close()
-        for path in self._spool.closed_segments():
-            records = _read(path)
-            for first in records:
-                await self._add(chain((first,), islice(records, BATCH - 1)))
-            path.unlink(missing_ok=True)
+        full = self._spool.full_segments()
+        pace = HASTE if leaving else Pace.of(sum(segment.count for segment in full))
+        for segment in full:
+            await self._add_all(segment.records(), pace)
+            self._spool.shipped(segment)
+        for path in self._spool.left_segments():
+            content = await asyncio.to_thread(_content, path)
+            await self._add_all(records_in(content, path.name), HASTE)
+            await asyncio.to_thread(path.unlink, missing_ok=True)
         await self._budgets.shipped(departed, leaving=leaving)
 
-    async def _add(self, records: Iterable[UsageRecord]) -> None:
-        async with self._database.write() as connection:
-            new = await usage.add(connection, records)
-            await alerts.thresholds(connection, new, self._currency, self._clock())
+    async def _add_all(self, records: Iterator[UsageRecord], pace: Pace) -> None:
+        for first in records:
+            async with self._database.write(aside=True) as connection:
+                batch = chain((first,), islice(records, pace.batch - 1))
+                new = await usage.add(connection, batch, pause=pace.pause)
+                await alerts.thresholds(connection, new, self._currency, self._clock())
+            if pace.rest:
+                await asyncio.sleep(pace.rest)
 
 
-def _read(path: Path) -> Iterator[UsageRecord]:
-    """The records of a segment. A line that a dying machine tore was never acknowledged, and is left out."""
+def _content(path: Path) -> bytes:
+    """What is in a segment that was left; nothing when another process has shipped it first."""
     try:
-        content = path.read_bytes().rstrip(b"\0")
+        return path.read_bytes()
     except FileNotFoundError:
-        # Another process on the same directory shipped it first.
-        return
-    start = 0
-    while start < len(content):
-        # Up to the end of a line; a line that is longer than a piece is one by itself.
-        end = content.rfind(b"\n", start, start + PIECE_BYTES) + 1
-        end = end or content.find(b"\n", start) + 1 or len(content)
-        yield from _decoded(content[start:end], path)
-        start = end
-
-
-def _decoded(lines: bytes, path: Path) -> Sequence[UsageRecord]:
-    try:
-        return _decoder.decode_lines(lines)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return [record for line in lines.splitlines() if (record := _whole(line, path)) is not None]
-
-
-def _whole(line: bytes, path: Path) -> UsageRecord | None:
-    try:
-        return _decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        log.error("a torn line in the usage spool", segment=path.name)
-        return None
+        return b""

@@ -7,6 +7,7 @@ and key.
 
 from __future__ import annotations
 
+import asyncio
 import operator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -41,7 +42,7 @@ _FIRST_FAILURE = 400
 T = TypeVar("T")
 
 
-class UsageRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+class UsageRecord(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
     """One inference request. Instants in Unix seconds, durations in milliseconds.
 
     `outcome` is `complete`, `cancelled` (the caller went away) or `failed` (the upstream did). Token
@@ -107,15 +108,19 @@ _MONTHS = _Sums(
 )
 
 
-async def add(connection: AsyncConnection, records: Iterable[UsageRecord]) -> list[UsageRecord]:
+async def add(
+    connection: AsyncConnection, records: Iterable[UsageRecord], *, pause: float = 0.0
+) -> list[UsageRecord]:
     """Add records and count them in the sums; gives those that are new.
+
+    Between two statements others have `pause` seconds: what they wait for does not pile up meanwhile.
 
     One that is there already, by request id, stays as it is and is not counted again. They are taken from
     `records` as they are needed, so that reading them keeps nobody waiting either. Many rows go in one
     statement: SQLite's driver takes the interpreter's lock anew for each one, and next to a busy event
     loop that alone would make it a few hundred rows a second.
     """
-    added, hours = await _insert(connection, _in_pieces(iter(records)))
+    added, hours = await _insert(connection, _in_pieces(iter(records)), pause)
     await _add_up(connection, _HOURS, _in_order(hours))
     await _add_up(connection, _TOTALS, _in_order(_whole(hours)))
     await _add_up(connection, _MONTHS, _in_order(_by_month(hours)))
@@ -134,7 +139,7 @@ def _in_pieces(rows: Iterator[T]) -> Iterator[list[T]]:
 
 
 async def _insert(
-    connection: AsyncConnection, pieces: Iterator[list[UsageRecord]]
+    connection: AsyncConnection, pieces: Iterator[list[UsageRecord]], pause: float
 ) -> tuple[list[UsageRecord], _Rows]:
     """Insert the pieces; gives the records that are new, which nearly always are all, and their sums by hour.
 
@@ -150,6 +155,8 @@ async def _insert(
             return await _insert_the_new(connection, chain([added, piece], pieces))
         added += piece
         _count(piece, hours)
+        if pause:
+            await asyncio.sleep(pause)
     await attempt.commit()
     return added, hours
 

@@ -1,0 +1,100 @@
+"""A usage record is on disk before the caller has the end of the answer, or at once if nobody waits."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from innoai.metering.spool import SUFFIX, records_in
+from tests.gateway.house import HELLO, STREAM, counted, house_before, said
+from tests.gateway.upstream.peers import answering, closing_after
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.gateway.house import House, Installation
+    from tests.gateway.upstream.peers import Visit
+
+pytestmark = pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning")
+
+JSON = b"content-type: application/json"
+WHOLE = said(counted(1, 2), JSON)
+LARGE = said(b" " * 100_000 + counted(1, 2), JSON)
+EVENTS = said(b"data: {}\n\n" * 10, b"content-type: text/event-stream")
+
+
+async def silent(visit: Visit) -> None:
+    """A model server that never answers."""
+    await visit.request()
+    await asyncio.Event().wait()
+
+
+def on_disk(directory: Path) -> int:
+    """How many records anyone finds in the spool."""
+    return sum(1 for path in directory.glob(f"*{SUFFIX}") for _ in records_in(path.read_bytes(), path.name))
+
+
+@dataclass
+class Watched:
+    """A caller's transport, and how many records were on disk at each write."""
+
+    transport: asyncio.Transport
+    directory: Path
+    writes: list[tuple[bytes, int]] = field(default_factory=list)
+
+    def write(self, data: bytes) -> None:
+        self.writes.append((data, on_disk(self.directory)))
+        self.transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.transport, name)
+
+
+async def watched(house: House) -> Watched:
+    """The transport of the one caller, from now on."""
+    await house.until(lambda: bool(house.connections and house.connections[0].transport))
+    connection = house.connections[0]
+    transport = Watched(connection.transport, house.ledger.directory)
+    connection.transport = transport  # type: ignore[assignment]
+    return transport
+
+
+@pytest.mark.parametrize("body", [HELLO, STREAM])
+@pytest.mark.parametrize("answer", [WHOLE, LARGE, EVENTS])
+async def test_it_is_on_disk_before_the_end_leaves(
+    installed: Installation, body: bytes, answer: bytes
+) -> None:
+    async with (
+        house_before(installed, answering(answer, answer, answer)) as (house, _),
+        house.caller() as caller,
+    ):
+        transport = await watched(house)
+        for number in range(1, 4):
+            assert (await caller.ask(house.post(body))).status == 200
+            assert transport.writes[-1][1] == number
+
+
+async def test_it_is_on_disk_before_the_last_answer_of_a_connection_leaves(installed: Installation) -> None:
+    async with house_before(installed, answering(WHOLE)) as (house, _), house.caller() as caller:
+        transport = await watched(house)
+        assert (await caller.ask(house.post(HELLO, "Connection: close"))).status == 200
+        assert [there for _, there in transport.writes] == [1]
+
+
+async def test_it_is_on_disk_before_a_failure_is_told(installed: Installation) -> None:
+    async with house_before(installed, closing_after(b"")) as (house, _), house.caller() as caller:
+        transport = await watched(house)
+        assert (await caller.ask(house.post())).status == 502
+        assert [there for _, there in transport.writes] == [1]
+
+
+async def test_that_of_a_caller_who_went_away_is_on_disk_at_once(installed: Installation) -> None:
+    async with house_before(installed, silent) as (house, [peer]):
+        async with house.caller() as caller:
+            await caller.send(house.post())
+            await house.until(lambda: bool(peer.requests))
+        assert (await house.ledger.record()).outcome == "cancelled"
+        await house.until(lambda: on_disk(house.ledger.directory) == 1)
