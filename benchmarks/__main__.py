@@ -85,7 +85,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--peers", nargs="+", choices=names, help="these alone; writes no result")
     what.add_argument("--part", nargs="+", choices=PARTS, help="these parts alone; writes no result")
     parser.add_argument("--rounds", type=int, help=f"interleaved rounds ({ROUNDS}; a part has its own)")
-    parser.add_argument("--seconds", type=float, default=4, help="of load in each (default: 4)")
+    parser.add_argument("--seconds", type=int, default=4, help="of load in each (default: 4)")
     return parser.parse_args()
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from benchmarks.upstream import Origins
 
+SYSTEM_PREFIX = "/usr"
 MODEL_ENTRY = """
 [models."{name}"]
 upstreams = [{{ base_url = "{base_url}", model = "{model}", api_key = "upstream-key" }}]
@@ -30,7 +31,8 @@ class Innoai(Peer):
 
     def version(self) -> str:
         """The installed distribution and the Python that runs it."""
-        return f"innoai/{version('innoai')} on Python {sys.version.split()[0]}"
+        whose = "the system's" if sys.base_prefix == SYSTEM_PREFIX else "a local"
+        return f"innoai/{version('innoai')} on {whose} Python {sys.version.split()[0]}"
 
     @contextmanager
     def running(self, folder: Path, upstream: Origins) -> Iterator[Target]:
