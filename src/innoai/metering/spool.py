@@ -63,17 +63,17 @@ _HEADER = struct.Struct("<II")
 class Segment:
     """A file of reserved, zeroed bytes that fills from the front; ours alone for as long as it is open."""
 
-    __slots__ = ("_file", "_memory", "_path", "_used", "count")
+    __slots__ = ("_memory", "_path", "_used", "count")
 
     def __init__(self, path: Path) -> None:
         """Reserve the file. OSError when the disk has no room, which is better learnt here than in a copy."""
         self._path = path
-        self._file = owned_files.create(path, SEGMENT_BYTES)
+        file = owned_files.create(path, SEGMENT_BYTES)
         try:
-            self._memory = mmap.mmap(self._file, SEGMENT_BYTES)
-        except OSError:
-            os.close(self._file)
-            raise
+            # It keeps the file open by itself, and so ours.
+            self._memory = mmap.mmap(file, SEGMENT_BYTES)
+        finally:
+            os.close(file)
         self._used = 0
         self.count = 0
         """How many records are in it."""
@@ -103,7 +103,6 @@ class Segment:
     def close(self) -> None:
         """Leave it to whoever looks into the directory next."""
         self._memory.close()
-        os.close(self._file)
 
     def discard(self) -> None:
         """Remove it."""
