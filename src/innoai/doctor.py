@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from innoai.config import ConfigError, without_password
 from innoai.errors import InnoError
 from innoai.limiter import open_limiter
-from innoai.metering.spool import SUFFIX, is_empty
+from innoai.metering.spool import waiting_in
 from innoai.store import api_keys, signing_keys
 from innoai.store import secrets as store_secrets
 from innoai.store.database import Database
@@ -113,9 +113,10 @@ async def _examine_previous_secret(settings: Settings, database: Database) -> Fi
 def _examine_spool(directory: Path) -> Finding:
     parent = directory if directory.exists() else directory.absolute().parent
     writable = parent.is_dir() and os.access(parent, os.W_OK)
-    waiting = sum(not is_empty(path) for path in directory.glob(f"*{SUFFIX}")) if directory.is_dir() else 0
     remedy = None if writable else f"make {directory} a writable directory"
-    return Finding("usage spool", writable, f"{directory}, {waiting} segments to be shipped", remedy)
+    return Finding(
+        "usage spool", writable, f"{directory}, {waiting_in(directory)} segments to be shipped", remedy
+    )
 
 
 async def _examine_limits(settings: Settings) -> Finding:

@@ -12,7 +12,7 @@ import httpx
 import openai
 import pytest
 
-from innoai.metering.spool import SUFFIX, is_empty
+from innoai.metering.spool import waiting_in
 from innoai.money import NANO, show
 from tests.contract.clients import HELLO, bearer, create_key, mint
 from tests.support.envelope import refused
@@ -64,8 +64,7 @@ def asking(model: str, **members: object) -> dict[str, Any]:
 def spent(server: Server, subject: str) -> int:
     """What the store says once every record has arrived there, in billionths."""
     deadline = time.monotonic() + 20
-    spool = server.directory / "innoai-spool"
-    while not all(map(is_empty, spool.glob(f"*{SUFFIX}"))) and time.monotonic() < deadline:
+    while waiting_in(server.directory / "innoai-spool") and time.monotonic() < deadline:
         time.sleep(0.05)
     with sqlite3.connect(server.store) as store:
         (cost,) = store.execute(

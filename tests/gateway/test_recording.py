@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from innoai.metering.spool import SUFFIX, records_in
 from tests.gateway.house import HELLO, STREAM, counted, house_before, said
 from tests.gateway.upstream.peers import answering, closing_after
+from tests.metering.records import on_disk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,11 +32,6 @@ async def silent(visit: Visit) -> None:
     await asyncio.Event().wait()
 
 
-def on_disk(directory: Path) -> int:
-    """How many records anyone finds in the spool."""
-    return sum(1 for path in directory.glob(f"*{SUFFIX}") for _ in records_in(path.read_bytes(), path.name))
-
-
 @dataclass
 class Watched:
     """A caller's transport, and how many records were on disk at each write."""
@@ -46,7 +41,7 @@ class Watched:
     writes: list[tuple[bytes, int]] = field(default_factory=list)
 
     def write(self, data: bytes) -> None:
-        self.writes.append((data, on_disk(self.directory)))
+        self.writes.append((data, len(on_disk(self.directory))))
         self.transport.write(data)
 
     def __getattr__(self, name: str) -> Any:
@@ -97,4 +92,4 @@ async def test_that_of_a_caller_who_went_away_is_on_disk_at_once(installed: Inst
             await caller.send(house.post())
             await house.until(lambda: bool(peer.requests))
         assert (await house.ledger.record()).outcome == "cancelled"
-        await house.until(lambda: on_disk(house.ledger.directory) == 1)
+        await house.until(lambda: len(on_disk(house.ledger.directory)) == 1)

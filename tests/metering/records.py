@@ -1,4 +1,4 @@
-"""Usage records for tests, and what a store holds of them."""
+"""Usage records for tests, and what a spool and a store hold of them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from sqlalchemy import select
 from innoai.fresh_ids import fresh_id
 from innoai.metering.budgets import Budgets
 from innoai.metering.holders import Holders
-from innoai.metering.spool import Shipper
+from innoai.metering.spool import SUFFIX, Shipper, records_in
 from innoai.store.tables import usage_records
 from innoai.store.usage import UsageRecord
 from tests.support.stores import NOW
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from innoai.metering.spool import Spool
     from innoai.store.database import Database
 
@@ -41,6 +43,18 @@ def new_shipper(spool: Spool, database: Database) -> Shipper:
         database, Holders(spool.directory, fresh_id("hld")), clock=lambda: NOW, monotonic=time.monotonic
     )
     return Shipper(spool, database, budgets, "USD", lambda: NOW)
+
+
+def segments(directory: Path) -> list[Path]:
+    """The spool's files."""
+    return sorted(directory.glob(f"*{SUFFIX}"))
+
+
+def on_disk(directory: Path) -> list[str]:
+    """The request ids that anyone reads in the spool."""
+    return [
+        each.request_id for path in segments(directory) for each in records_in(path.read_bytes(), path.name)
+    ]
 
 
 async def stored(database: Database) -> dict[str, int]:

@@ -35,7 +35,7 @@ from innoai.metering.spool import (
 )
 from innoai.store import usage
 from tests.keyring.replica import Store
-from tests.metering.records import new_shipper, record, stored
+from tests.metering.records import new_shipper, on_disk, record, segments, stored
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -98,17 +98,6 @@ def put(spool: Spool, *records: UsageRecord) -> None:
     for each in records:
         spool.append(each)
     spool.flush()
-
-
-def on_disk(directory: Path) -> list[str]:
-    """The request ids that anyone reads in the directory."""
-    return [
-        each.request_id for path in segments(directory) for each in records_in(path.read_bytes(), path.name)
-    ]
-
-
-def segments(directory: Path) -> list[Path]:
-    return sorted(directory.glob(f"*{SUFFIX}"))
 
 
 def left_by_another(directory: Path, *records: UsageRecord) -> Path:

@@ -142,6 +142,11 @@ def is_empty(path: Path) -> bool:
         return True
 
 
+def waiting_in(directory: Path) -> int:
+    """How many segments there have records that are to be shipped, whosever they are."""
+    return sum(not is_empty(path) for path in directory.glob(f"*{SUFFIX}"))
+
+
 class Spool:
     """Fills this process's segments, and hands over what they hold."""
 

@@ -48,6 +48,7 @@ class UsageRecord(msgspec.Struct, frozen=True, array_like=True, omit_defaults=Tr
     `outcome` is `complete`, `cancelled` (the caller went away) or `failed` (the upstream did). Token
     counts are the upstream's own; None where it gave none. `cost` in billionths of the account's currency,
     None where the model has no price; `estimated` when it had to be worked out without the upstream's counts.
+    The spool's files have them in this order and without names, so a new one comes last and has a default.
     """
 
     request_id: str
