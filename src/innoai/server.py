@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import signal
@@ -19,6 +18,7 @@ import structlog
 import uvicorn
 import uvloop
 
+from innoai import memory
 from innoai.access.networks import parse_networks
 from innoai.activity.counts import Counts
 from innoai.api import expiring
@@ -82,8 +82,6 @@ TIDY_SECONDS = 600.0
 GRACE_SECONDS = 30
 CALLER_WATCH_SECONDS = 1.0
 BACKLOG = 2048
-COLLECTOR_THRESHOLDS = (50_000, 20, 100)
-"""A request leaves no cycles behind, so the collector need not look after every few of them."""
 
 log = structlog.get_logger()
 
@@ -305,10 +303,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
             timeout_keep_alive=int(IDLE_PATIENCE),
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
-        # What is loaded by now lives as long as the process: the collector need not look at it again.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*COLLECTOR_THRESHOLDS)
+        memory.settle()
         started = partial(log.info, "listening", address=_address_of(listener), models=list(settings.models))
         await Server(config, application.stopping, started).serve(sockets=[listener])
 

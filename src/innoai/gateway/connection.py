@@ -53,6 +53,31 @@ log = structlog.get_logger()
 class Connection(HttpToolsProtocol):
     """One caller's connection. At most one visit, or one ASGI cycle, is under way on it."""
 
+    # With uvicorn's they would be more than CPython keeps without a dictionary for each object.
+    __slots__ = (
+        "_chunked",
+        "_content",
+        "_deaf",
+        "_first",
+        "_has_begun",
+        "_in_head",
+        "_inquiry",
+        "_is_between",
+        "_is_http_11",
+        "_is_offer",
+        "_keep_alive",
+        "_known",
+        "_new_heads",
+        "_outgoing",
+        "_overhead",
+        "_read_by",
+        "_repeated",
+        "_unread",
+        "_unsent",
+        "deadline",
+        "visit",
+    )
+
     gateway: Gateway
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
