@@ -8,6 +8,10 @@ class TransportTest < Minitest::Test
   COMPLETION = JSON.generate(id: "c", object: "chat.completion", choices: [])
   CHUNK = "data: #{JSON.generate(choices: [{ index: 0, delta: { content: "Hi" } }])}\n\n".freeze
   ANSWERING = ->(peer, socket, _) { peer.answer(socket, VALID) while peer.read(socket) }
+  SILENT_AT_FIRST = lambda do |peer, socket, connection|
+    peer.read(socket)
+    connection.zero? ? socket.read : peer.answer(socket, VALID)
+  end
 
   def chat(client, **others, &block)
     client.chat.completions.create(model: "m", messages: HELLO, **others, &block)
@@ -121,11 +125,7 @@ class TransportTest < Minitest::Test
   end
 
   def test_what_may_happen_twice_is_sent_again_after_a_timeout
-    serving = lambda do |peer, socket, number|
-      peer.read(socket)
-      number.zero? ? socket.read : peer.answer(socket, VALID)
-    end
-    with_peer(serving, timeout: 0.2) do |peer, client|
+    with_peer(SILENT_AT_FIRST, timeout: 0.2) do |peer, client|
       assert_predicate client.auth.validate, :valid?
       assert_equal 2, peer.requests.size
     end
@@ -199,11 +199,7 @@ class TransportTest < Minitest::Test
   end
 
   def test_an_interrupted_call_leaves_the_client_usable
-    serving = lambda do |peer, socket, number|
-      peer.read(socket)
-      number.zero? ? socket.read : peer.answer(socket, VALID)
-    end
-    with_peer(serving) do |peer, client|
+    with_peer(SILENT_AT_FIRST) do |peer, client|
       assert_raises(Timeout::Error) { Timeout.timeout(0.2) { client.auth.validate } }
       assert_equal 0, peer.wait_until_gone
       assert_predicate client.auth.validate, :valid?
