@@ -21,6 +21,7 @@ HUGE_PAGE_BYTES = 2 * 1024 * 1024
 """Of x86-64, and of ARM with pages of 4 KiB; elsewhere the kernel refuses."""
 
 _MAPPINGS = Path("/proc/self/maps")
+_NO_FILE = "0"
 _MADV_COLLAPSE = 25
 
 
@@ -37,9 +38,9 @@ def use_huge_pages() -> int:
 
     madvise(2), MADV_COLLAPSE: Linux 6.1 and later, whatever its settings say of huge pages.
     """
-    madvise = getattr(ctypes.CDLL(None), "madvise", None)
-    if madvise is None or not _MAPPINGS.exists():
+    if not _MAPPINGS.exists():
         return 0
+    madvise = ctypes.CDLL(None).madvise
     madvise.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
     return sum(
         HUGE_PAGE_BYTES
@@ -51,8 +52,8 @@ def use_huge_pages() -> int:
 def _huge_pages_of_the_heap() -> Iterator[int]:
     """Where a huge page could begin, in memory that is this process' alone and no file's (proc(5))."""
     for line in _MAPPINGS.read_text().splitlines():
-        extent, permissions, _, _, _, *name = line.split(maxsplit=5)
-        if permissions == "rw-p" and name in ([], ["[heap]"]):
+        extent, permissions, _, _, inode = line.split()[:5]
+        if permissions == "rw-p" and inode == _NO_FILE:
             start, end = (int(address, 16) for address in extent.split("-"))
             first = -(-start // HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES
             yield from range(first, end - HUGE_PAGE_BYTES + 1, HUGE_PAGE_BYTES)
