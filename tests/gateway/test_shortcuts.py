@@ -10,7 +10,7 @@ import pytest
 from innoai.gateway import connection as callers
 from innoai.gateway.upstream import connection as upstreams
 from tests.gateway.house import STREAM, counted, house_before, said
-from tests.gateway.test_passage import EVENTS, JSON, repeating, streamed
+from tests.gateway.test_passage import EVENTS, JSON, USAGE, WANTS_USAGE, repeating, streamed
 
 if TYPE_CHECKING:
     from tests.gateway.house import Installation
@@ -50,6 +50,23 @@ async def test_without_shortcuts_each_head_is_parsed(
         assert told == {200}
         assert parsed == {callers.__name__: heads, upstreams.__name__: heads}
         assert [record.outcome for record in house.ledger.records] == ["complete"] * TIMES
+
+
+@pytest.mark.parametrize("asked", [STREAM, WANTS_USAGE], ids=["hidden usage", "asked usage"])
+@pytest.mark.parametrize("shortcuts", [True, False])
+async def test_a_stream_that_comes_at_once_has_its_usage_read_and_hidden(
+    installed: Installation, asked: bytes, shortcuts: bool
+) -> None:
+    events = [b'data: {"choices": [{"index": 0}]}\n\n', USAGE + b"\n\n", b"data: [DONE]\n\n"]
+    script = repeating(streamed(*events, lines=(EVENTS,)) + b"0\r\n\r\n")
+    async with (
+        house_before(installed, script, shortcuts=shortcuts) as (house, _),
+        house.caller() as caller,
+    ):
+        answers = [(await caller.ask(house.post(asked))).body for _ in range(TIMES)]
+        shown = events if asked == WANTS_USAGE else [events[0], events[2]]
+        assert answers == [b"".join(shown)] * TIMES
+        assert [record.completion_tokens for record in house.ledger.records] == [2] * TIMES
 
 
 @pytest.mark.parametrize("shortcuts", [True, False])

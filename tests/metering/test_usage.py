@@ -133,6 +133,28 @@ def test_a_response_streams_usage_is_in_its_last_event() -> None:
     assert read(EVENTS, stream) == Usage(36, 4, 87)
 
 
+@pytest.mark.parametrize("ending", [b"\n\n", b"\r\n\r\n", b"\r\r", b""])
+@pytest.mark.parametrize(
+    "usage",
+    [
+        json.dumps(CHAT),
+        json.dumps(RESPONSE, separators=(",", ":")),
+        '{"completion_tokens": 1, "of": {"a": {"deeper": {}}}}',
+        '{"completion_tokens": -1}',
+        '{"completion_tokens": 1, "note": "}"}',
+        "{}",
+        "null",
+        "7",
+        '{"completion_tokens": 1',
+    ],
+)
+def test_a_usage_that_closes_its_event_counts_as_one_that_does_not(usage: str, ending: bytes) -> None:
+    def event(after: str) -> bytes:
+        return f'data: {{"choices": [], "usage": {usage}{after}}}'.encode() + ending
+
+    assert usage_in_tail(event("")) == usage_in_tail(event(', "id": "x"'))
+
+
 def test_something_else_that_is_called_usage_does_not_hide_the_counts() -> None:
     """A tool's schema, for one, may have a property of that name."""
     tail = answer(CHAT)[:-1] + b', "tools": [{"properties": {"usage": {"type": "string"}}}]}'

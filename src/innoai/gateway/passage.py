@@ -11,7 +11,7 @@ from innoai.access.limits import as_duration
 from innoai.errors import ERRORS, InnoError, refusal
 from innoai.gateway.body import JsonBody
 from innoai.gateway.headers import read_answer, retry_after
-from innoai.gateway.sse import HiddenUsage
+from innoai.gateway.sse import HiddenUsage, without_usage
 from innoai.gateway.transport import NO_CALL
 from innoai.gateway.upstream import FailureKind
 from innoai.metering import estimates
@@ -145,23 +145,27 @@ class Passage:
     # What the upstream says.
 
     def on_whole(self, head: AnswerHead, body: bytes) -> None:
-        """A whole answer: what most requests that do not stream get, so it takes the short way."""
-        connection = self._connection
-        if connection is None or head.status != _OK or head.reading is None or head.reading.is_stream:
+        """A whole answer, which most requests get that do not stream, or quickly. It takes the short way."""
+        connection, reading = self._connection, head.reading
+        if connection is None or head.status != _OK or reading is None:
             self._on_pieces(head, body)
             return
         self._first_byte = self._gateway.monotonic()
         self._target.succeeded()
-        usage = usage_of(body) if head.reading.is_json else None
+        usage = None
+        if reading.is_json:
+            usage = usage_of(body)
+        elif reading.is_stream and self._hides_usage():
+            body, usage = without_usage(body)
         usage = usage or usage_in_tail(body[-TAIL_BYTES:])
         self._status = _OK
         if usage is None:
             # Only what the answer may have cost is left to be read of it.
-            self._reader = UsageReader(head.reading.content_type)
+            self._reader = UsageReader(reading.content_type)
             self._reader.feed(body)
         self._record(_OK, "complete", usage)
         self._over()
-        connection.answer_with(_OK, self._lines(head.reading.lines), body)
+        connection.answer_with(_OK, self._lines(reading.lines), body)
 
     def _on_pieces(self, head: AnswerHead, body: bytes) -> None:
         self.on_head(head)

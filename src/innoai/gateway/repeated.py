@@ -16,7 +16,7 @@ _CONTENT_LENGTH = re.compile(
     rb"\r\ncontent-length:[ \t]*([0-9]{1,%d})[ \t]*(?=\r\n)" % _MOST_DIGITS, re.IGNORECASE
 )
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[ \t]*chunked[ \t]*(?=\r\n)", re.IGNORECASE)
-_is_chunk_size = re.compile(rb"[0-9a-fA-F]{1,7}").fullmatch
+_chunk_size = re.compile(rb"([0-9a-fA-F]{1,7})\r\n").match
 _LAST_CHUNK = b"0\r\n\r\n"
 _MOST_CHUNKS = 8
 _FRAMING = re.compile(rb"\n(?:content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
@@ -128,11 +128,11 @@ class RepeatedChunked:
         chunks: list[bytes] = []
         position, last = self._size, len(data) - len(_LAST_CHUNK)
         while position < last:
-            start = data.find(b"\r\n", position, last) + 2
-            digits = data[position : start - 2]
-            if len(chunks) == _MOST_CHUNKS or _is_chunk_size(digits) is None:
+            size = _chunk_size(data, position, last)
+            if size is None or len(chunks) == _MOST_CHUNKS:
                 return None
-            end = start + int(digits, 16)
+            start = size.end()
+            end = start + int(size[1], 16)
             if end == start or data[end : end + 2] != b"\r\n":
                 return None
             chunks.append(data[start:end])

@@ -14,7 +14,6 @@ from innoai.metering.usage import Usage, usages_from_the_end
 _EVENT_ENDS = (b"\n\n", b"\n\r\n", b"\r\r")
 """An empty line, after a line that ended as it liked: LF, CRLF or CR."""
 _EVENT_END = re.compile(b"|".join(_EVENT_ENDS))
-_USAGE = b'"usage"'
 _NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 
 
@@ -35,8 +34,7 @@ class HiddenUsage:
         else:
             end = _last_event_end(data, len(data))
             data, self._partial = data[:end], data[end:]
-        # The usage stands at the end, and a search from the front would read all that comes before it.
-        return data if data.rfind(_USAGE) == -1 else self._without_usage(data)
+        return self._without_usage(data)
 
     def finish(self) -> bytes:
         """What is left when the stream ends."""
@@ -44,15 +42,23 @@ class HiddenUsage:
         return self._without_usage(rest)
 
     def _without_usage(self, events: bytes) -> bytes:
-        """All but the usage event. Some servers tell the usage beside their last choice: that event stays."""
-        last = None
-        for position, usage in usages_from_the_end(events):
-            last = last or usage
-            begin, end = _last_event_end(events, position), _event_end(events, position)
-            if _NO_CHOICES.search(events, begin, end) is not None:
-                events = events[:begin] + events[end:]
-        self.usage = last or self.usage
+        events, usage = without_usage(events)
+        self.usage = usage or self.usage
         return events
+
+
+def without_usage(events: bytes) -> tuple[bytes, Usage | None]:
+    """All but the usage event, and the usage.
+
+    Some servers tell the usage beside their last choice: that event stays.
+    """
+    last = None
+    for position, usage in usages_from_the_end(events):
+        last = last or usage
+        begin, end = _last_event_end(events, position), _event_end(events, position)
+        if _NO_CHOICES.search(events, begin, end) is not None:
+            events = events[:begin] + events[end:]
+    return events, last
 
 
 def _event_end(data: bytes, position: int) -> int:

@@ -58,6 +58,10 @@ _decode_counts = msgspec.json.Decoder(_Counts).decode
 _USAGE_NAME = b'"usage"'
 _BRACE = re.compile(rb"[{}]")
 _USAGE_MEMBER = re.compile(rb'"usage"\s*:\s*(\{)')
+_CLOSING_USAGE = re.compile(
+    rb'"usage"\s*:\s*(\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})\}(?=\r?\n\r?\n|\r\r)',
+)
+"""A usage that closes its event, as in nearly every stream, so that no brace need be walked."""
 _WHAT_FOLLOWS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}]|\n\r?\n|\r\r')
 _DEEPEST = 2
 """Objects that a usage is in: the answer or event, and in one of the Responses API its response.
@@ -87,26 +91,35 @@ def usages_from_the_end(data: bytes) -> Iterator[tuple[int, Usage]]:
     """
     position = data.rfind(_USAGE_NAME)
     while position != -1:
-        member = _USAGE_MEMBER.match(data, position)
-        usage = None if member is None else _usage_at(data, member.start(1))
+        usage = _usage_at(data, position)
         if usage is not None:
             yield position, usage
         position = data.rfind(_USAGE_NAME, 0, position)
 
 
-def _usage_at(data: bytes, start: int) -> Usage | None:
-    """The usage object that begins at `start`, which has no braces in strings."""
+def _usage_at(data: bytes, position: int) -> Usage | None:
+    """The usage object of a member that begins at `position`, which has no braces in strings."""
+    closing = _CLOSING_USAGE.match(data, position)
+    if closing is not None:
+        return _counted(closing[1])
+    member = _USAGE_MEMBER.match(data, position)
+    if member is None:
+        return None
+    start = member.start(1)
     depth = 0
     for brace in _BRACE.finditer(data, start):
         depth += 1 if brace[0] == b"{" else -1
         if depth == 0:
-            if not 0 < _depth_at(data, brace.end()) <= _DEEPEST:
-                return None
-            try:
-                return _usage(_decode_counts(data[start : brace.end()]))
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                return None
+            is_near = 0 < _depth_at(data, brace.end()) <= _DEEPEST
+            return _counted(data[start : brace.end()]) if is_near else None
     return None
+
+
+def _counted(counts: bytes) -> Usage | None:
+    try:
+        return _usage(_decode_counts(counts))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def _depth_at(data: bytes, position: int) -> int:
