@@ -100,9 +100,10 @@ def test_a_row_of_the_matrix_asks_for_its_scope(
 def test_envoy_asks_by_method_and_path(
     admin: httpx.Client, asker: httpx.Client, method: str, target: str
 ) -> None:
+    """It takes nothing but 200 for a yes."""
     key = create_key(admin, scopes=["billing:read"])["key"]
     answer = asker.request(method, f"/auth/forward{target}", headers=bearer(key))
-    assert answer.status_code == (204 if match(method, target) is None else 403)
+    assert answer.status_code == (200 if match(method, target) is None else 403)
 
 
 def test_the_proxys_operator_may_ask_for_a_scope(admin: httpx.Client, asker: httpx.Client) -> None:
@@ -200,8 +201,10 @@ def test_the_service_behind_hears_who_asks_and_not_the_credential(
 def test_what_a_client_says_of_itself_does_not_reach_the_service(
     admin: httpx.Client, proxy: httpx.Client
 ) -> None:
+    """Nor in another spelling, which many services, such as those in PHP, take for the same name."""
     key = create_key(admin)
-    lies = {f"{prefix}{name}": "a lie" for name in IDENTITY for prefix in ("x-innoai-", "X_Innoai_")}
+    prefixes = ("x-innoai-", "X_Innoai_", "x-innoai_", "x_innoai-", "x.innoai.", "x-innoai.")
+    lies = {f"{prefix}{name}": "a lie" for name in IDENTITY for prefix in prefixes}
     asked = proxy.get("/", headers={**bearer(key["key"]), **lies}).json()
     assert "a lie" not in asked["headers"].values()
     assert asked["headers"]["x-innoai-key"] == key["id"]
@@ -219,13 +222,17 @@ def test_a_client_cannot_describe_another_request_than_it_makes(
     assert proxy.get("/v1/models", headers={**bearer(key["key"]), **lies}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "names",
+    [[f"x-innoai-{name}" for name in IDENTITY], [name for pair in SPELLINGS.values() for name in pair]],
+    ids=["who asks", "what is asked"],
+)
 def test_a_client_cannot_have_the_proxy_drop_what_it_and_innoai_say(
-    admin: httpx.Client, proxy: httpx.Client
+    admin: httpx.Client, proxy: httpx.Client, names: list[str]
 ) -> None:
     """What Connection names ends at the proxy (RFC 9110 §7.6.1); these are not the client's to name."""
     key = create_key(admin)["key"]
     token = mint(admin, key, customer_id="acme", scopes=["inference:read"])["access_token"]
-    names = [f"x-innoai-{name}" for name in IDENTITY] + [name for pair in SPELLINGS.values() for name in pair]
     headers = {**bearer(token), "connection": ", ".join(["keep-alive", *names])}
     asked = proxy.get("/", headers=headers).json()
     assert asked["headers"]["x-innoai-customer"] == "acme"
@@ -279,7 +286,7 @@ def test_a_gateway_that_is_gone_admits_nobody(
     for name, start in PROXIES.items():
         with service() as behind, start(tmp_path_factory.mktemp(name), address, behind) as origin:
             answer = httpx.get(origin, headers=bearer(gone.admin_key))
-            assert answer.status_code in (502, 503)
+            assert answer.is_server_error
 
 
 def test_nginx_says_the_tables_sentences() -> None:

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
+
 from tests.support.local_http import listening
 from tests.support.ports import free_port
 from tests.support.processes import START_SECONDS, STOP_SECONDS
@@ -85,14 +87,12 @@ def nginx(folder: Path, innoai: str, behind: str) -> Iterator[str]:
     """nginx with deploy/nginx/innoai.conf, whose lines marked "yours" are changed; its origin."""
     installed = program("nginx")
     port = free_port()
-    site = (DEPLOY / "nginx" / "innoai.conf").read_text()
-    for theirs, ours in (
+    site = _changed(
+        "nginx/innoai.conf",
         ("server 127.0.0.1:8080;", f"server {innoai};"),
         ("server 127.0.0.1:3000;", f"server {behind};"),
         ("listen 80;", f"listen 127.0.0.1:{port};"),
-    ):
-        assert theirs in site
-        site = site.replace(theirs, ours)
+    )
     # Started by root, its workers would be somebody who may not enter the tests' folders.
     user = "user root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(_NGINX.format(user=user, folder=folder, site=site))
@@ -116,7 +116,60 @@ def caddy(folder: Path, innoai: str, behind: str) -> Iterator[str]:
         yield site
 
 
-PROXIES = {"nginx": nginx, "caddy": caddy}
+@contextmanager
+def envoy(folder: Path, innoai: str, behind: str) -> Iterator[str]:
+    """Envoy with deploy/envoy/envoy.yaml, whose addresses are changed; its origin."""
+    installed = program("envoy")
+    port = free_port()
+    configuration = _changed(
+        "envoy/envoy.yaml",
+        ("address: 0.0.0.0, port_value: 80 ", f"address: 127.0.0.1, port_value: {port} "),
+        ("address: innoai, port_value: 8080 ", _envoys(innoai)),
+        ("address: service, port_value: 3000 ", _envoys(behind)),
+    )
+    (folder / "envoy.yaml").write_text(configuration)
+    command = [installed, "-c", str(folder / "envoy.yaml"), "--disable-hot-restart", "--concurrency", "1"]
+    with _running(command, folder, port):
+        yield f"http://127.0.0.1:{port}"
+
+
+def _envoys(address: str) -> str:
+    host, _, port = address.partition(":")
+    return f"address: {host}, port_value: {port} "
+
+
+@contextmanager
+def traefik(folder: Path, innoai: str, behind: str) -> Iterator[str]:
+    """Traefik with the files of deploy/traefik, whose lines marked "yours" are changed; its origin."""
+    installed = program("traefik")
+    port = free_port()
+    routes = folder / "innoai.yaml"
+    routes.write_text(
+        _changed("traefik/innoai.yaml", ("innoai:8080/", f"{innoai}/"), ("service:3000 ", f"{behind} "))
+    )
+    (folder / "traefik.yaml").write_text(
+        _changed(
+            "traefik/traefik.yaml",
+            ('":80"', f'"127.0.0.1:{port}"'),
+            ("/etc/traefik/innoai.yaml", str(routes)),
+        )
+    )
+    with _running([installed, f"--configFile={folder / 'traefik.yaml'}"], folder, port):
+        origin = f"http://127.0.0.1:{port}"
+        _wait_until_routed(origin)
+        yield origin
+
+
+PROXIES = {"nginx": nginx, "caddy": caddy, "envoy": envoy, "traefik": traefik}
+
+
+def _changed(file: str, *changes: tuple[str, str]) -> str:
+    """A file of deploy/ with what an operator has to change in it."""
+    text = (DEPLOY / file).read_text()
+    for theirs, ours in changes:
+        assert text.count(theirs) == 1, theirs
+        text = text.replace(theirs, ours)
+    return text
 
 
 @contextmanager
@@ -133,6 +186,14 @@ def _running(command: Sequence[str], folder: Path, port: int, **environment: str
         finally:
             process.terminate()
             process.wait(STOP_SECONDS)
+
+
+def _wait_until_routed(origin: str) -> None:
+    """Traefik listens before it has read its routes."""
+    deadline = time.monotonic() + START_SECONDS
+    while httpx.get(origin).status_code == 404:
+        assert time.monotonic() < deadline, "no route"
+        time.sleep(0.02)
 
 
 def _wait_until_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -10,6 +10,7 @@ import importlib.util
 import re
 import shutil
 import subprocess
+import sys
 from collections import Counter
 from functools import cache, partial
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _ROOT = Path(__file__).parents[2]
 _SBIN = "/usr/sbin:/sbin"
+_OWN = str(Path(sys.executable).parent)
 _AND = "; "
 _MISSING = re.compile(r"(?:Skipped: )?(.+?) is not installed")
 
@@ -65,8 +67,8 @@ def _reason(missing: Iterable[str]) -> str:
 
 
 def _program(*names: str) -> str | None:
-    """The first of these; servers are often where only root's PATH leads."""
-    found = (shutil.which(name) or shutil.which(name, path=_SBIN) for name in names)
+    """The first of these; servers are often where only root's PATH leads, or were wheels."""
+    found = (shutil.which(name) or shutil.which(name, path=f"{_SBIN}:{_OWN}") for name in names)
     return next(filter(None, found), None)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from litestar import Response, get
+from litestar import MediaType, Response, get
 
 from innoai.api.admission import (
     ASKS_FOR_ANOTHER,
@@ -19,6 +19,8 @@ from innoai.api.wire import JsonRequest, read_query
 from innoai.auth.forwarded import (
     PATH,
     PREFIX,
+    YES,
+    YES_TO_ENVOY,
     ForwardQuery,
     asked_about,
     described_by_path,
@@ -32,16 +34,25 @@ if TYPE_CHECKING:
     from innoai.door import Admission
 
 
-@get(PATH, opt=ASKS_FOR_ANOTHER, status_code=204)
-async def forward(request: JsonRequest, services: Inside) -> Response[None]:
-    """Decide about the request that the headers describe; 204 says who asks, in headers."""
+_ENVOY = "innoai.asked_by_envoy"
+
+
+@get(PATH, opt=ASKS_FOR_ANOTHER, status_code=YES_TO_ENVOY)
+async def forward(request: JsonRequest, services: Inside) -> Response[bytes | None]:
+    """Decide about the request that the headers describe; a yes says who asks, in headers."""
     try:
         admitted = await _admit(request, services)
     except InnoError as error:
         raise with_code(error) from None
     admit(request, admitted)
     headers = {name.decode(): value.decode() for name, value in identity(admitted.principal)}
-    return Response(None, status_code=204, headers={"cache-control": "no-store", **headers})
+    status, nothing = (YES_TO_ENVOY, b"") if _ENVOY in request.scope else (YES, None)
+    return Response(
+        nothing,
+        status_code=status,
+        media_type=MediaType.TEXT,
+        headers={"cache-control": "no-store", **headers},
+    )
 
 
 async def _admit(request: JsonRequest, services: Inside) -> Admission:
@@ -73,4 +84,5 @@ def as_asked_by_envoy(scope: dict[str, Any]) -> dict[str, Any]:
         "raw_path": PATH.encode(),
         "query_string": b"",
         "headers": [*scope["headers"], *described],
+        _ENVOY: True,
     }

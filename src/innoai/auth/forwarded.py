@@ -30,6 +30,9 @@ PATH = "/v1/auth/forward"
 PREFIX = f"{PATH}/"
 """What Envoy puts before the original path."""
 
+YES, YES_TO_ENVOY = 204, 200
+"""How a request is admitted: of an answer to its ext_authz, Envoy takes every other status for a refusal."""
+
 METHOD_HEADERS = ("x-original-method", "x-forwarded-method")
 URI_HEADERS = ("x-original-uri", "x-original-url", "x-forwarded-uri")
 MODEL_HEADER = "x-innoai-model"

@@ -22,7 +22,15 @@ from innoai.access.principal import Principal
 from innoai.access.routes import route_for
 from innoai.access.scopes import SCOPES
 from innoai.auth import forwarded
-from innoai.auth.forwarded import ForwardQuery, asked_about, described_by_path, identity, with_code
+from innoai.auth.forwarded import (
+    YES,
+    YES_TO_ENVOY,
+    ForwardQuery,
+    asked_about,
+    described_by_path,
+    identity,
+    with_code,
+)
 from innoai.auth.minting import TokenRequest, asks_for_another, enabled, presented
 from innoai.auth.validation import validation
 from innoai.door import admission
@@ -47,6 +55,7 @@ VALIDATE = b"/v1/auth/validate"
 TOKEN = b"/v1/auth/token"
 FORWARD = forwarded.PATH.encode()
 FORWARD_PREFIX = forwarded.PREFIX.encode()
+_EMPTY = b"content-type: text/plain; charset=utf-8\r\ncontent-length: 0\r\n"
 _PATHS = frozenset((VALIDATE, TOKEN, FORWARD))
 _JSON_TYPES = frozenset((b"application/json", b"application/x-www-form-urlencoded"))
 _VALIDATE_ROUTE = route_for("GET", VALIDATE.decode())
@@ -138,6 +147,7 @@ class InquiryDesk:
     ) -> Inquiry | None:
         if method == b"HEAD":
             return None
+        status = YES
         if path != FORWARD:
             target = path + b"?" + query if query else path
             if not _is_plain_target(target):
@@ -145,7 +155,7 @@ class InquiryDesk:
             for name, value in described_by_path(method.decode(), target.decode()):
                 if fields.setdefault(name.encode(), value.encode()) != value.encode():
                     return None
-            query = b""
+            query, status = b"", YES_TO_ENVOY
         elif method != b"GET":
             return None
         asked = _QUERIES.get(query)
@@ -160,7 +170,7 @@ class InquiryDesk:
             request = asked_about(values, asked, from_header.address, self._models)
         except InnoError:
             return None
-        return Inquiry(partial(self._forward, from_header, request))
+        return Inquiry(partial(self._forward, from_header, request, status))
 
     # The three questions.
 
@@ -176,7 +186,9 @@ class InquiryDesk:
         body = msgspec.json.encode(validation(admitted.principal))
         return Reply(200, _json_head(body, request_id) + _rate_lines(admitted), body)
 
-    def _forward(self, from_header: _Presented, request: Request, _content: bytes) -> Reply | None:
+    def _forward(
+        self, from_header: _Presented, request: Request, status: int, _content: bytes
+    ) -> Reply | None:
         request_id = self._new_request_id()
         try:
             admitted = self._admit(from_header.credential, request, from_header.seen, request_id)
@@ -184,10 +196,11 @@ class InquiryDesk:
             return _refusal(with_code(error), request_id)
         if admitted is None:
             return None
-        self._tell(admitted, request_id, FORWARD, 204)
+        self._tell(admitted, request_id, FORWARD, status)
         who = _lines(identity(admitted.principal))
-        head = b"cache-control: no-store\r\n%bx-request-id: %b\r\n" % (who, request_id.encode())
-        return Reply(204, head + _rate_lines(admitted), b"")
+        framing = _EMPTY if status == YES_TO_ENVOY else b""
+        head = b"cache-control: no-store\r\n%b%bx-request-id: %b\r\n" % (who, framing, request_id.encode())
+        return Reply(status, head + _rate_lines(admitted), b"")
 
     def _mint_token(self, from_header: _Presented, content: bytes) -> Reply | None:
         wanted = _token_request(content)
