@@ -15,6 +15,7 @@ import { type RequestOptions, SAFE, withDefault } from './resources/call.js';
 import { Customers } from './resources/customers.js';
 import { Keys } from './resources/keys.js';
 import { Members } from './resources/members.js';
+import { Requests } from './resources/requests.js';
 import type { AccessMatrix, Scope } from './resources/tiers.js';
 import { Webhooks } from './resources/webhooks.js';
 import { ROOT_KEY } from './root-key.js';
@@ -88,6 +89,8 @@ export class InnoAI extends OpenAI {
   readonly billing: Billing = new Billing(this);
   /** Where events are sent, and what became of them. The module `innoai/webhooks` verifies what they bring. */
   override readonly webhooks: Webhooks = new Webhooks(this);
+  /** Requests as they happen, and the last refusals. */
+  readonly requests: Requests = new Requests(this);
   /** The audit log: what was done, by whom, and from where. */
   readonly audit: Audit = new Audit(this);
 

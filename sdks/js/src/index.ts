@@ -43,8 +43,9 @@ export type { Amount, BudgetChanges, Moment, PageParams, RequestOptions } from '
 export type * from './resources/customers.js';
 export type * from './resources/keys.js';
 export type * from './resources/members.js';
+export type * from './resources/requests.js';
 export type * from './resources/tiers.js';
 export type * from './resources/webhooks.js';
-export type { EventFrame, EventStream, Lost } from './streams.js';
+export type { EventFrame, EventStream, Lost, RequestNews, RequestStream } from './streams.js';
 export { VERSION } from './version.js';
 export * as webhooks from './webhooks.js';

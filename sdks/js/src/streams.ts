@@ -5,6 +5,8 @@ import type { APIPromise } from 'openai/core/api-promise';
 
 import { pieces } from './answers.js';
 import { pause } from './repeats.js';
+import type { UsageRecord } from './resources/billing.js';
+import type { DecidedRequest, LostRequests } from './resources/requests.js';
 import type { Event } from './resources/webhooks.js';
 import { type Frame, frames } from './sse.js';
 
@@ -104,6 +106,28 @@ export class EventStream implements AsyncIterable<Event> {
     this.#seen.add(frame.id);
     if (this.#seen.size > REMEMBERED) this.#seen.delete(this.#seen.values().next().value ?? '');
     return true;
+  }
+}
+
+/** What a stream of requests brings; `object` tells which it is. */
+export type RequestNews = DecidedRequest | UsageRecord | LostRequests;
+
+/**
+ * The account's requests as they are decided and finished, from when it is read. It ends as a stream of events does;
+ * what happens while the connection is lost is not told.
+ */
+export class RequestStream implements AsyncIterable<RequestNews> {
+  readonly #events: EventStream;
+
+  constructor(events: EventStream) {
+    this.#events = events;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<RequestNews, void, undefined> {
+    for await (const { event, data } of this.#events.frames()) {
+      const told = JSON.parse(data) as RequestNews;
+      yield event === 'lost' ? ({ ...told, object: 'lost_requests' } as LostRequests) : told;
+    }
   }
 }
 

@@ -104,3 +104,58 @@ test('whoever stops reading ends the connection', async () => {
   await take(client().webhooks.stream(), 1);
   await left;
 });
+
+// Requests as they happen.
+
+const LIVE = 'GET /v1/requests/stream';
+const told = (name, members) => `event: ${name}\ndata: ${JSON.stringify(members)}\n\n`;
+
+async function news(stream, count) {
+  const all = [];
+  for await (const one of stream) {
+    all.push(one);
+    if (all.length === count) break;
+  }
+  return all;
+}
+
+test('requests are told as what they are, and those that come again after a loss are no repetition', async () => {
+  const decided = { object: 'decided_request', request_id: 'req_1', allowed: true, checks: [] };
+  const finished = { object: 'usage_record', request_id: 'req_1', status: 200 };
+  const lost = [];
+  peer.on(LIVE, cut(SOON + told('decided', decided) + told('finished', finished), HEADERS), {
+    headers: HEADERS,
+    text: told('decided', decided) + told('lost', { count: 3 }),
+  });
+  const stream = client().requests.stream({ key_id: 'key_1', only: 'refused', onLost: (s) => lost.push(s) });
+  assert.deepEqual(await news(stream, 4), [
+    decided,
+    finished,
+    decided,
+    { object: 'lost_requests', count: 3 },
+  ]);
+  assert.deepEqual(lost, [0.001]);
+  assert.deepEqual(peer.received[0].query, { key_id: 'key_1', only: 'refused' });
+  assert.equal(peer.received[0].headers.accept, 'text/event-stream');
+});
+
+test('a stream of requests that is refused throws, and ends by its signal', async () => {
+  peer.on(LIVE, refusal(403, 'insufficient_permissions'));
+  await assert.rejects(news(client().requests.stream(), 1), InsufficientPermissions);
+  peer.on(LIVE, silence(told('lost', { count: 1 }), HEADERS));
+  const controller = new AbortController();
+  const all = [];
+  for await (const one of client().requests.stream({}, { signal: controller.signal })) {
+    all.push(one);
+    setTimeout(() => controller.abort(), 50);
+  }
+  assert.equal(all.length, 1);
+});
+
+test('the last refusals come with their checks', async () => {
+  const refused = { object: 'decided_request', code: 'ip_not_allowed', checks: [{ name: 'network' }] };
+  peer.on('GET /v1/requests/refusals', { json: { object: 'list', data: [refused], next_cursor: null } });
+  const page = await client().requests.refusals({ key_id: 'key_1', limit: 2 });
+  assert.deepEqual(page.data, [refused]);
+  assert.deepEqual(peer.received[0].query, { key_id: 'key_1', limit: '2' });
+});

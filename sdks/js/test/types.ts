@@ -4,6 +4,7 @@
 
 import DefaultInnoAI, {
   audit,
+  type Check,
   InnoAI,
   InnoAIError,
   type InnoAIOptions,
@@ -99,6 +100,11 @@ export async function controlPlane(client: InnoAI): Promise<void> {
   same<typeof csv, Response>();
   for await (const event of client.webhooks.stream({ event_types: ['key.*'] }))
     same<typeof event.type, string>();
+  for await (const news of client.requests.stream({ only: 'refused' })) {
+    if (news.object === 'decided_request') same<typeof news.checks, Check[]>();
+    else if (news.object === 'lost_requests') same<typeof news.count, number>();
+    else same<typeof news.cost, string | null>();
+  }
   const endpoint = await client.webhooks.create({ url: 'https://example.com/hook' });
   same<typeof endpoint.secret, string>();
   const verdict = await client.audit.verify();

@@ -320,6 +320,25 @@ describe('a walk against the server', { skip }, () => {
     await new Promise((resolve) => receiver.close(resolve));
   });
 
+  test('refusals are told as they happen, and kept', async () => {
+    const made = await client.keys.create({ name: 'Refused', scopes: ['inference:read'] });
+    const stream = client.requests.stream({ key_id: made.id, only: 'refused' })[Symbol.asyncIterator]();
+    const next = stream.next();
+    let heard;
+    next.then(({ value }) => {
+      heard = value;
+    });
+    while (heard === undefined) {
+      await assert.rejects(as(made.key).keys.list(), innoai.InsufficientPermissions);
+    }
+    await stream.return();
+    const { data } = await client.requests.refusals({ key_id: made.id, limit: 1 });
+    for (const refused of [heard, ...data]) {
+      assert.deepEqual([refused.object, refused.code], ['decided_request', 'insufficient_permissions']);
+      assert.equal(refused.checks.find(({ name }) => name === 'scope').outcome, 'refused');
+    }
+  });
+
   test('events come as a stream', async () => {
     const stream = client.webhooks.stream({ event_types: ['customer.*'] })[Symbol.asyncIterator]();
     const next = stream.next();

@@ -19,6 +19,7 @@ use InnoAI\Resource\Embeddings;
 use InnoAI\Resource\Keys;
 use InnoAI\Resource\Members;
 use InnoAI\Resource\Models;
+use InnoAI\Resource\Requests;
 use InnoAI\Resource\Webhooks;
 
 /**
@@ -38,6 +39,7 @@ final class Client
     public readonly Members $members;
     public readonly Billing $billing;
     public readonly Webhooks $webhooks;
+    public readonly Requests $requests;
     public readonly Audit $audit;
 
     private readonly Options $options;
@@ -86,6 +88,7 @@ final class Client
         $this->members = new Members($sender);
         $this->billing = new Billing($sender);
         $this->webhooks = new Webhooks($sender);
+        $this->requests = new Requests($sender);
         $this->audit = new Audit($sender);
     }
 

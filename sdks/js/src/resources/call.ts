@@ -27,6 +27,9 @@ export interface PageParams {
   cursor?: string;
 }
 
+/** Milliseconds without a byte after which a stream counts as lost; the server says something every 15 s. */
+export const STREAM_SILENCE = 45_000;
+
 /** `__metadata` of a request that may be sent twice although it is a POST. */
 export const SAFE = 'innoaiSafe';
 

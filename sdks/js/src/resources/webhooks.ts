@@ -14,13 +14,11 @@ import {
   once,
   type PageParams,
   type RequestOptions,
+  STREAM_SILENCE,
   secretive,
   segment,
   withHeaders,
 } from './call.js';
-
-/** Milliseconds without a byte after which a stream counts as lost; the server says something every 15 s. */
-const STREAM_SILENCE = 45_000;
 
 /**
  * Where events are sent. `secret` signs them, and is there by create and rotateSecret only. `headers`: their

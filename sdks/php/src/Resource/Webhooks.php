@@ -14,6 +14,7 @@ use InnoAI\Model\WebhookEndpoint;
 use InnoAI\Page\Listing;
 use InnoAI\Page\Page;
 use InnoAI\Stream\EventStream;
+use InnoAI\Stream\Live;
 
 /** Where events are sent, what became of them, and the events themselves. `InnoAI\Webhook` verifies what they bring. */
 final class Webhooks extends Resource
@@ -187,12 +188,14 @@ final class Webhooks extends Resource
      */
     public function stream(array $params = []): EventStream
     {
-        return new EventStream(
+        $types = $params['event_types'] ?? [];
+        return new EventStream(new Live(
             $this->sender,
-            $params['event_types'] ?? [],
+            '/webhooks/stream',
+            ['event_types' => $types === [] ? null : $types],
             $params['last_event_id'] ?? null,
             $params['lost'] ?? null,
-        );
+        ));
     }
 
     private static function endpoint(string $endpointId): string

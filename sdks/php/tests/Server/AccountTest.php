@@ -14,6 +14,7 @@ use InnoAI\Exception\InvalidApiKey;
 use InnoAI\Exception\InvalidRequest;
 use InnoAI\Exception\NotFound;
 use InnoAI\Exception\RateLimitExceeded;
+use InnoAI\Model\DecidedRequest;
 use InnoAI\Tests\Support\InnoaiServer;
 
 /** Keys, customers, members, and what is said of credentials. */
@@ -56,6 +57,38 @@ final class AccountTest extends ServerTestCase
         self::assertSame('revoked', $this->client->keys->get($successor->id)->status);
         $this->expectException(InvalidApiKey::class);
         $new->auth->validate();
+    }
+
+    public function testRefusalsAreToldAsTheyHappenAndKept(): void
+    {
+        $key = $this->client->keys->create(['name' => 'Refused', 'scopes' => ['inference:read']]);
+        $weak = $this->client->with(['api_key' => $key->key]);
+        $heard = null;
+        $this->client->concurrently([
+            function () use ($key, &$heard): void {
+                foreach ($this->client->requests->stream(['key_id' => $key->id, 'only' => 'refused']) as $news) {
+                    $heard = $news;
+                    return;
+                }
+            },
+            static function () use ($weak, &$heard): void {
+                while ($heard === null) {
+                    try {
+                        $weak->keys->list();
+                        self::fail('It was admitted.');
+                    } catch (InsufficientPermissions) {
+                        // As it has to be.
+                    }
+                }
+            },
+        ]);
+        self::assertInstanceOf(DecidedRequest::class, $heard);
+        [$kept] = $this->client->requests->refusals(['key_id' => $key->id, 'limit' => 1])->data;
+        foreach ([$heard, $kept] as $refused) {
+            self::assertSame([false, 'insufficient_permissions'], [$refused->allowed, $refused->code]);
+            $outcomes = array_column($refused->checks, 'outcome', 'name');
+            self::assertSame(['passed', 'refused'], [$outcomes['network'], $outcomes['scope']]);
+        }
     }
 
     public function testAListIsWalkedThroughAllItsPages(): void

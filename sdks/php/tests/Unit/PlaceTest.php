@@ -6,6 +6,9 @@ namespace InnoAI\Tests\Unit;
 
 use InnoAI\Exception\APIConnectionError;
 use InnoAI\Exception\InsufficientPermissions;
+use InnoAI\Model\DecidedRequest;
+use InnoAI\Model\LostRequests;
+use InnoAI\Model\UsageRecord;
 use InnoAI\Stream\Frame;
 use InnoAI\Stream\Place;
 
@@ -75,6 +78,38 @@ final class PlaceTest extends ScriptedTestCase
         ));
         self::assertSame('event_types=key.%2A%2Ccustomer.created', $seen[0]['query']);
         self::assertSame('evt_2', $stream->lastEventId());
+        self::assertSame([0.01, 0.01], $pauses);
+    }
+
+    public function testRequestsAreToldAsWhatTheyAreAndComeAgainAfterALoss(): void
+    {
+        $decided = "event: decided\ndata: {\"checks\":[{\"name\":\"network\"}]}\n\n";
+        $finished = "event: finished\ndata: {\"status\":200}\n\n";
+        $lost = "event: lost\ndata: {\"count\":3}\n\n";
+        $stream = ['headers' => ['content-type' => 'text/event-stream']];
+        self::script(['GET /v1/requests/stream' => [
+            [...$stream, 'text' => "retry: 10\n\n{$decided}{$finished}"],
+            [...$stream, 'text' => $decided . $lost],
+            self::refusal(403, 'insufficient_permissions'),
+        ]]);
+        $heard = $pauses = [];
+        $params = ['key_id' => 'key_1', 'only' => 'refused'];
+        $params['lost'] = static function (float $seconds) use (&$pauses): void {
+            $pauses[] = $seconds;
+        };
+        try {
+            foreach (self::client()->requests->stream($params) as $news) {
+                $heard[] = $news;
+            }
+            self::fail('It ended by itself.');
+        } catch (InsufficientPermissions) {
+            self::assertSame(
+                [DecidedRequest::class, UsageRecord::class, DecidedRequest::class, LostRequests::class],
+                array_map(get_class(...), $heard),
+            );
+        }
+        self::assertSame(['network', 200, 3], [$heard[0]->checks[0]->name, $heard[1]->status, $heard[3]->count]);
+        self::assertSame('key_id=key_1&only=refused', self::seen()[0]['query']);
         self::assertSame([0.01, 0.01], $pauses);
     }
 }
