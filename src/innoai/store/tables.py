@@ -229,7 +229,16 @@ usage_records = Table(
     # Whether the cost was worked out without the upstream's word on tokens.
     Column("estimated", Boolean, nullable=False, server_default=false()),
     Index("usage_by_account", "account_id", "started_at", "request_id"),
-    Index("usage_by_customer", "account_id", "customer_pk", "started_at", "request_id"),
+    # Most requests act for no customer, and are not looked for by it.
+    Index(
+        "usage_by_customer",
+        "account_id",
+        "customer_pk",
+        "started_at",
+        "request_id",
+        sqlite_where=text("customer_pk IS NOT NULL"),
+        postgresql_where=text("customer_pk IS NOT NULL"),
+    ),
     Index("usage_by_key", "account_id", "key_id", "started_at", "request_id"),
     Index("usage_by_model", "account_id", "model", "started_at", "request_id"),
 )
