@@ -236,6 +236,14 @@ class ActivitySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 30
 
 
+class TelemetrySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is sent to an OpenTelemetry collector."""
+
+    traces: Annotated[
+        bool, Meta(description="whether each inference request is told to an OpenTelemetry collector")
+    ] = False
+
+
 class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A model server that serves one model. Times in seconds."""
 
@@ -376,6 +384,7 @@ class Settings(msgspec.Struct, frozen=True):
     billing: BillingSettings = BillingSettings()
     webhooks: WebhookSettings = WebhookSettings()
     dashboard: DashboardSettings = DashboardSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     models: dict[str, Model] = msgspec.field(default_factory=lambda: dict(ECHO_MODELS))
     tiers: dict[str, Tier] = msgspec.field(default_factory=lambda: dict(DEFAULT_TIERS))
     secret: str | None = None
@@ -402,6 +411,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "billing": BillingSettings,
     "webhooks": WebhookSettings,
     "dashboard": DashboardSettings,
+    "telemetry": TelemetrySettings,
 }
 
 

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from structlog.typing import Processor
 
     from innoai.config import Settings
+    from innoai.traces import Traces
 
 USE_FLUSH_SECONDS = 15.0
 EXPIRY_SECONDS = 60.0
@@ -156,6 +158,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
     models = open_models(settings.models, time.time, settings.billing, shortcuts=shortcuts)
     proxies = parse_networks(settings.server.trusted_proxies)
     new_request_id = RequestIds(int(time.time() * 1000), os.urandom(5)).new
+    traces = open_traces(settings)
     gateway = Gateway(
         door=door,
         models=models,
@@ -177,6 +180,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         if shortcuts
         else None,
         shortcuts=shortcuts,
+        traces=traces,
     )
     services = Services(
         settings=settings,
@@ -237,6 +241,8 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             await keyring.flush_use()
             await counts.flush()
         spool.close()
+        if traces is not None:
+            await asyncio.to_thread(traces.close)
         await limiter.close()
         await database.close()
 
@@ -306,6 +312,20 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         memory.settle()
         started = partial(log.info, "listening", address=_address_of(listener), models=list(settings.models))
         await Server(config, application.stopping, started).serve(sockets=[listener])
+
+
+def open_traces(settings: Settings) -> Traces | None:
+    """Where each inference request is told of; ConfigError without the packages that it takes."""
+    if not settings.telemetry.traces:
+        return None
+    try:
+        from innoai.traces import Traces
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"telemetry.traces: {error.name} is not installed; run "
+            f"{sys.executable} -m pip install opentelemetry-exporter-otlp-proto-http, or set it to false"
+        ) from None
+    return Traces()
 
 
 async def _check_accounts(settings: Settings, database: Database) -> None:

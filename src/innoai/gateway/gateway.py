@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from innoai.gateway.inquiry import InquiryDesk
     from innoai.gateway.models import Models
     from innoai.metering.spool import Spool
+    from innoai.traces import Traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Gateway:
     """What answers questions about credentials on the connection; without it the control plane does."""
     shortcuts: bool = True
     """Whether a head that repeats is known again, and a decision that need not wait is made at once."""
+    traces: Traces | None = None
+    """Who is told of each request when it is over, where an operator wants that."""
     departures: Departures = field(default_factory=Departures)
     """Answers on their way to callers."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set)

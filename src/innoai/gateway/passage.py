@@ -394,6 +394,8 @@ class Passage:
             gateway.departures.add(gateway.spool.flush)
         if gateway.door.tail.is_watched:
             gateway.door.tail.finished(record)
+        if gateway.traces is not None:
+            gateway.traces.finished(record, visit.arrival.headers.forwarded)
 
     def _cost(self, tariff: Tariff, usage: Usage | None) -> tuple[int | None, bool]:
         """What the request costs in the account's currency, and whether that had to be estimated."""

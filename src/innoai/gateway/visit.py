@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from innoai.gateway.arrival import Arrival
     from innoai.gateway.connection import Connection
     from innoai.gateway.gateway import Gateway
+    from innoai.traces import Traces
 
 LARGE_BODY = 64 * 1024
 """Bytes above which a body is not read before the request has passed every check but model and rate."""
@@ -189,6 +190,15 @@ class Visit:
         if self._connection is not None:
             self._connection.refuse(error, self.request_id)
             self._connection = None
+            if self._gateway.traces is not None:
+                self._trace(self._gateway.traces, error.refusal)
+
+    def _trace(self, traces: Traces, refused: Refusal) -> None:
+        gateway, arrival = self._gateway, self.arrival
+        seconds = gateway.monotonic() - self.started
+        started_at = gateway.clock() - seconds
+        path, headers = arrival.route.path, arrival.headers.forwarded
+        traces.refused(refused, path, self.request_id, started_at, seconds, headers)
 
     def _fail(self, error: Exception) -> None:
         log.error("unexpected", path=self.arrival.path.decode(), request_id=self.request_id, exc_info=error)
