@@ -9,6 +9,7 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -75,6 +76,28 @@ async def test_a_receiver_that_breaks_off_is_an_error_with_a_reason(
     answer = await send(receiver.url(path))
     assert answer.status is None
     assert any(part in (answer.error or "") for part in said.split("|")), answer.error
+
+
+def test_a_connection_that_is_lost_before_it_is_used_is_an_error_with_a_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On uvloop, as the server runs: it forgets the socket of such a connection."""
+    usual = post_module._Pinned._connect
+
+    async def losing(*arguments: Any) -> Any:
+        stream: Any = await usual(*arguments)
+        stream._stream._stream._transport.abort()
+        await asyncio.sleep(0.01)
+        return stream
+
+    monkeypatch.setattr(post_module._Pinned, "_connect", losing)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        answer = runner.run(send(f"http://127.0.0.1:{listener.getsockname()[1]}/"))
+    assert answer.status is None
+    assert (answer.error or "").startswith("the connection failed: ")
 
 
 async def test_nobody_at_the_port_is_an_error_with_a_reason() -> None:

@@ -199,8 +199,12 @@ class _Bounded(httpcore.AsyncNetworkStream):
         return _Bounded(await self._stream.start_tls(ssl_context, server_hostname, timeout))
 
     def get_extra_info(self, info: str) -> object:
-        """What the connection tells of itself."""
-        return self._stream.get_extra_info(info)
+        """What the connection tells of itself; nothing once it is lost."""
+        try:
+            return self._stream.get_extra_info(info)
+        except AttributeError:
+            # anyio looks at the socket whatever it is asked for, and uvloop has none of a lost connection.
+            return None
 
 
 @lru_cache(maxsize=1)
