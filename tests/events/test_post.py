@@ -97,7 +97,7 @@ def test_a_connection_that_is_lost_before_it_is_used_is_an_error_with_a_reason(
     ):
         answer = runner.run(send(f"http://127.0.0.1:{listener.getsockname()[1]}/"))
     assert answer.status is None
-    assert (answer.error or "").startswith("the connection failed: ")
+    assert "disconnected" in (answer.error or "")
 
 
 async def test_nobody_at_the_port_is_an_error_with_a_reason() -> None:
