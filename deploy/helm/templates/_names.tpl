@@ -18,10 +18,6 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
-{{- define "innoai.secretName" -}}
-{{- .Values.existingSecret | default (include "innoai.name" .) -}}
-{{- end -}}
-
 {{- /* What would start, and then be two installations, or limit nothing together. */ -}}
 {{- define "innoai.refuseWhatCannotWork" -}}
 {{- if and .Values.existingSecret .Values.environment -}}

@@ -205,6 +205,8 @@ signing_keys = Table(
     Column("retires_at", Double),
 )
 
+_FOR_A_CUSTOMER = text("customer_pk IS NOT NULL")
+
 usage_records = Table(
     "usage_records",
     metadata,
@@ -236,8 +238,8 @@ usage_records = Table(
         "customer_pk",
         "started_at",
         "request_id",
-        sqlite_where=text("customer_pk IS NOT NULL"),
-        postgresql_where=text("customer_pk IS NOT NULL"),
+        sqlite_where=_FOR_A_CUSTOMER,
+        postgresql_where=_FOR_A_CUSTOMER,
     ),
     Index("usage_by_key", "account_id", "key_id", "started_at", "request_id"),
     Index("usage_by_model", "account_id", "model", "started_at", "request_id"),
