@@ -6,10 +6,12 @@ import asyncio
 import gzip
 import json
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
 from innoai.config import Upstream
+from innoai.gateway.passage import Passage
 from tests.gateway.house import HELLO, STREAM, House, counted, house_before, open_house, said
 from tests.gateway.upstream.peers import answering, closing_after, forever
 from tests.support.settings import about_shortcuts
@@ -468,3 +470,17 @@ async def test_a_head_that_cannot_be_forwarded_is_refused_and_recorded(installed
         assert answer.status == 400
         assert peer.requests == []
         await house.quiet()
+
+
+async def test_a_passage_that_something_unforeseen_ends_is_traced_once(
+    installed: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    traces = mock.Mock()
+    monkeypatch.setattr(Passage, "_cap_for", broken)
+    async with house_before(installed, repeating(said(b"{}", JSON))) as (house, _), house.caller() as caller:
+        object.__setattr__(house.gateway, "traces", traces)
+        assert (await caller.ask(house.post())).status == 500
+    assert [call[0] for call in traces.method_calls] == ["finished"]

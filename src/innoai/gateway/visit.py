@@ -190,7 +190,8 @@ class Visit:
         if self._connection is not None:
             self._connection.refuse(error, self.request_id)
             self._connection = None
-            if self._gateway.traces is not None:
+            # Of a passage that something unforeseen ends, its record tells.
+            if self._gateway.traces is not None and self.passage is None:
                 self._trace(self._gateway.traces, error.refusal)
 
     def _trace(self, traces: Traces, refused: Refusal) -> None:
