@@ -18,15 +18,14 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace import SpanKind, StatusCode, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from innoai.money import show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from opentelemetry.context import Context
+    from opentelemetry.trace import Span
 
     from innoai.errors import Refusal
     from innoai.store.usage import UsageRecord
@@ -42,13 +41,15 @@ _OPERATIONS = {
 """gen_ai.operation.name of the routes that have one."""
 
 _FIRST_SERVER_ERROR = 500
-_extract = TraceContextTextMapPropagator().extract
+_context = TraceContextTextMapPropagator()
+_extract, _inject = _context.extract, _context.inject
 
 _Attributes = dict[str, str | int | float | None]
+Headers = list[tuple[bytes, bytes]]
 
 
 class Traces:
-    """Makes a span of each inference request when it is over, and has the SDK's thread send it."""
+    """Begins a span for each inference request, and has the SDK's thread send those that are over."""
 
     def __init__(self) -> None:
         own = {"service.version": version(_SERVICE)}
@@ -58,9 +59,52 @@ class Traces:
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer(_SERVICE)
 
-    def finished(self, record: UsageRecord, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        """A request that was admitted, by its record. `headers`: the caller's, which name its trace."""
+    def begin(self, route: str, request_id: str, headers: Headers, started_at: float) -> RequestSpan:
+        """The span of a request that began at `started_at` (Unix seconds), as part of its caller's trace."""
+        span = self._tracer.start_span(
+            f"POST {route}",
+            context=_parent(headers),
+            kind=SpanKind.SERVER,
+            attributes={
+                "http.request.method": "POST",
+                "http.route": route,
+                "innoai.request_id": request_id,
+            },
+            start_time=_nanoseconds(started_at),
+        )
+        return RequestSpan(span, route)
+
+    def close(self) -> None:
+        """Send what waits; blocks until it is sent, or given up after the exporter's timeout."""
+        self._provider.shutdown()
+
+
+class RequestSpan:
+    """A request's span, until `refused` or `finished` says how it went."""
+
+    __slots__ = ("_operation", "_span")
+
+    def __init__(self, span: Span, route: str) -> None:
+        self._span = span
+        self._operation = _OPERATIONS.get(route)
+
+    def continued(self, headers: Headers) -> Headers:
+        """These headers for a model server, whose spans are then this one's children (W3C Trace Context)."""
+        carrier: dict[str, str] = {}
+        _inject(carrier, set_span_in_context(self._span))
+        own = [(name.encode(), value.encode("latin-1")) for name, value in carrier.items()]
+        return [*(header for header in headers if header[0] not in _PARENT), *own]
+
+    def refused(self, refused: Refusal, ended_at: float) -> None:
+        """The request was not admitted; that was at `ended_at` (Unix seconds)."""
+        self._end(refused.kind.status, ended_at, {"error.type": refused.code})
+
+    def finished(self, record: UsageRecord) -> None:
+        """The request was admitted, and this is its record."""
+        if self._operation is not None and record.model is not None:
+            self._span.update_name(f"{self._operation} {record.model}")
         told: _Attributes = {
+            "gen_ai.operation.name": self._operation,
             "gen_ai.request.model": record.model,
             "gen_ai.usage.input_tokens": record.prompt_tokens,
             "gen_ai.usage.output_tokens": record.completion_tokens,
@@ -71,69 +115,24 @@ class Traces:
             "innoai.customer_id": record.customer_id,
             "innoai.cost": None if record.cost is None else show(record.cost),
             "innoai.time_to_first_byte_ms": record.first_byte_ms,
+            "error.type": str(record.status) if record.is_failure else None,
         }
-        if record.is_failure:
-            told["error.type"] = str(record.status)
-        self._tell(
-            record.route,
-            record.model,
-            record.request_id,
-            record.status,
-            record.started_at,
-            record.duration_ms / 1000,
-            told,
-            headers,
-        )
+        if record.outcome == "failed":
+            self._span.set_status(StatusCode.ERROR)
+        self._end(record.status, record.started_at + record.duration_ms / 1000, told)
 
-    def refused(
-        self,
-        refused: Refusal,
-        route: str,
-        request_id: str,
-        started_at: float,
-        seconds: float,
-        headers: Iterable[tuple[bytes, bytes]],
-    ) -> None:
-        """A request that was not admitted; it began at `started_at` (Unix seconds) and took `seconds`."""
-        told: _Attributes = {"error.type": refused.code}
-        self._tell(route, None, request_id, refused.kind.status, started_at, seconds, told, headers)
-
-    def close(self) -> None:
-        """Send what waits; blocks until it is sent, or given up after the exporter's timeout."""
-        self._provider.shutdown()
-
-    def _tell(
-        self,
-        route: str,
-        model: str | None,
-        request_id: str,
-        status: int,
-        started_at: float,
-        seconds: float,
-        told: _Attributes,
-        headers: Iterable[tuple[bytes, bytes]],
-    ) -> None:
-        operation = _OPERATIONS.get(route)
-        attributes: _Attributes = {
-            "http.request.method": "POST",
-            "http.route": route,
-            "http.response.status_code": status,
-            "gen_ai.operation.name": operation,
-            "innoai.request_id": request_id,
-            **told,
-        }
-        span = self._tracer.start_span(
-            f"{operation} {model}" if operation and model else f"POST {route}",
-            context=_parent(headers),
-            kind=SpanKind.SERVER,
-            attributes={name: value for name, value in attributes.items() if value is not None},
-            start_time=int(started_at * 1e9),
-        )
-        if status >= _FIRST_SERVER_ERROR or told.get("innoai.outcome") == "failed":
-            span.set_status(StatusCode.ERROR)
-        span.end(int((started_at + seconds) * 1e9))
+    def _end(self, status: int, ended_at: float, told: _Attributes) -> None:
+        self._span.set_attribute("http.response.status_code", status)
+        self._span.set_attributes({name: value for name, value in told.items() if value is not None})
+        if status >= _FIRST_SERVER_ERROR:
+            self._span.set_status(StatusCode.ERROR)
+        self._span.end(_nanoseconds(ended_at))
 
 
-def _parent(headers: Iterable[tuple[bytes, bytes]]) -> Context:
+def _parent(headers: Headers) -> Context:
     """The trace that the caller says it is part of (W3C Trace Context)."""
     return _extract({name.decode(): value.decode("latin-1") for name, value in headers if name in _PARENT})
+
+
+def _nanoseconds(seconds: float) -> int:
+    return int(seconds * 1e9)

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from tests.support.upstream import Upstream
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
-MARKER = "traced"
-TRACED = {"traceparent": f"00-{TRACE}-{PARENT}-01", "x-marker": MARKER}
+MARKER, BEGINS = "traced", "begins a trace"
+TRACED = {"traceparent": f"00-{TRACE}-{PARENT}-01", "tracestate": "vendor=1", "x-marker": MARKER}
+SAMPLED = 1
 SECRET_WORDS = "what only the model may read"
 BROKEN = "broken"
 CHAT = "/v1/chat/completions"
@@ -81,7 +82,7 @@ def ask(server: Server) -> dict[str, str]:
         body = {"model": MODEL, "messages": [{"role": "user", "content": SECRET_WORDS}]}
         questions: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
             "plain": (TRACED, {}),
-            "streamed": ({}, {"stream": True}),
+            "streamed": ({"x-marker": BEGINS}, {"stream": True}),
             "refused": (bearer(weak), {}),
             "unknown model": ({}, {"model": "none"}),
             "failed": ({}, {"model": BROKEN}),
@@ -155,9 +156,17 @@ def test_nothing_that_was_said_and_no_credential_is_in_them(told: dict[str, Told
         assert b"sk-" not in one.body
 
 
-def test_the_model_server_is_told_the_callers_trace(told: dict[str, Told], upstream: Upstream) -> None:
-    assert "plain" in told
-    assert upstream.request(MARKER).headers["traceparent"] == TRACED["traceparent"]
+def test_the_model_servers_spans_are_children_of_the_gateways(
+    told: dict[str, Told], upstream: Upstream
+) -> None:
+    span = told["plain"].span
+    headers = upstream.request(MARKER).headers
+    assert headers["traceparent"] == f"00-{TRACE}-{span.span_id.hex()}-01"
+    assert headers["tracestate"] == TRACED["tracestate"]
+    began, flags = upstream.request(BEGINS).headers["traceparent"].rsplit("-", 1)
+    alone = told["streamed"].span
+    assert began == f"00-{alone.trace_id.hex()}-{alone.span_id.hex()}"
+    assert int(flags, 16) & SAMPLED
 
 
 def test_a_collector_that_is_gone_holds_nothing_up(

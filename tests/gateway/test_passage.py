@@ -483,4 +483,4 @@ async def test_a_passage_that_something_unforeseen_ends_is_traced_once(
     async with house_before(installed, repeating(said(b"{}", JSON))) as (house, _), house.caller() as caller:
         object.__setattr__(house.gateway, "traces", traces)
         assert (await caller.ask(house.post())).status == 500
-    assert [call[0] for call in traces.method_calls] == ["finished"]
+    assert [call[0] for call in traces.begin.return_value.method_calls] == ["finished"]

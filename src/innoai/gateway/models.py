@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from innoai.gateway.transport import Handle, Transport
     from innoai.gateway.upstream import Listener
     from innoai.metering.prices import Tariff
+    from innoai.traces import RequestSpan
 
 COOL_DOWN = 5.0
 LONGEST_COOL_DOWN = 60.0
@@ -38,22 +39,30 @@ class Target:
     failures: int = 0
     cool_until: float = 0.0
 
-    def send(self, arrival: Arrival, body: bytes, listener: Listener) -> Handle:
+    def send(
+        self, arrival: Arrival, body: bytes, listener: Listener, span: RequestSpan | None = None
+    ) -> Handle:
         """Send the request in this upstream's words: its path prefix, its credential, the mapped body.
+
+        With a span it is told of that, and so gets a head of its own.
 
         Raises:
             ValueError: some part of the head cannot be sent.
         """
+        if span is not None:
+            head = self.transport.prepare(self._head(arrival, span.continued(arrival.headers.forwarded)))
+            return self.transport.send_prepared(head, body, listener)
         head = arrival.upstream_heads.get(id(self))
         if head is None:
-            head = arrival.upstream_heads[id(self)] = self.transport.prepare(self._head(arrival))
+            head = self.transport.prepare(self._head(arrival, arrival.headers.forwarded))
+            arrival.upstream_heads[id(self)] = head
         return self.transport.send_prepared(head, body, listener)
 
-    def _head(self, arrival: Arrival) -> RequestHead:
+    def _head(self, arrival: Arrival, forwarded: Headers) -> RequestHead:
         target = self.prefix + arrival.path.removeprefix(_PUBLIC_ROOT)
         if arrival.query:
             target += b"?" + arrival.query
-        return RequestHead(b"POST", target, [*arrival.headers.forwarded, *self.credential])
+        return RequestHead(b"POST", target, [*forwarded, *self.credential])
 
     def failed(self, now: float, retry_after: float | None = None) -> None:
         """Leave it alone for a while: as long as it asks for, or longer with each failure in a row."""

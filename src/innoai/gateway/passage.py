@@ -254,7 +254,7 @@ class Passage:
         else:
             content = body.encode(target.upstream)
         try:
-            self._call = target.send(arrival, content, self)
+            self._call = target.send(arrival, content, self, self._visit.span)
         except ValueError as error:
             self._refuse(refusal("invalid_request", f"The request cannot be forwarded: {error}."))
         except RuntimeError:
@@ -394,8 +394,8 @@ class Passage:
             gateway.departures.add(gateway.spool.flush)
         if gateway.door.tail.is_watched:
             gateway.door.tail.finished(record)
-        if gateway.traces is not None:
-            gateway.traces.finished(record, visit.arrival.headers.forwarded)
+        if visit.span is not None:
+            visit.span.finished(record)
 
     def _cost(self, tariff: Tariff, usage: Usage | None) -> tuple[int | None, bool]:
         """What the request costs in the account's currency, and whether that had to be estimated."""

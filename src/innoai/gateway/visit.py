@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from innoai.gateway.arrival import Arrival
     from innoai.gateway.connection import Connection
     from innoai.gateway.gateway import Gateway
-    from innoai.traces import Traces
+    from innoai.traces import RequestSpan
 
 LARGE_BODY = 64 * 1024
 """Bytes above which a body is not read before the request has passed every check but model and rate."""
@@ -52,6 +52,7 @@ class Visit:
         "arrival",
         "passage",
         "request_id",
+        "span",
         "started",
     )
 
@@ -60,6 +61,11 @@ class Visit:
         self.request_id = gateway.new_request_id()
         self.started = gateway.monotonic()
         self.passage: Passage | None = None
+        self.span: RequestSpan | None = None
+        if gateway.traces is not None:
+            self.span = gateway.traces.begin(
+                arrival.route.path, self.request_id, arrival.headers.forwarded, gateway.clock()
+            )
         self._gateway = gateway
         self._connection: Connection | None = connection
         self._content: list[bytes] = []
@@ -191,15 +197,8 @@ class Visit:
             self._connection.refuse(error, self.request_id)
             self._connection = None
             # Of a passage that something unforeseen ends, its record tells.
-            if self._gateway.traces is not None and self.passage is None:
-                self._trace(self._gateway.traces, error.refusal)
-
-    def _trace(self, traces: Traces, refused: Refusal) -> None:
-        gateway, arrival = self._gateway, self.arrival
-        seconds = gateway.monotonic() - self.started
-        started_at = gateway.clock() - seconds
-        path, headers = arrival.route.path, arrival.headers.forwarded
-        traces.refused(refused, path, self.request_id, started_at, seconds, headers)
+            if self.span is not None and self.passage is None:
+                self.span.refused(error.refusal, self._gateway.clock())
 
     def _fail(self, error: Exception) -> None:
         log.error("unexpected", path=self.arrival.path.decode(), request_id=self.request_id, exc_info=error)
