@@ -45,6 +45,11 @@ def test_another_payload_another_secret_and_another_signature_do_not_verify() ->
     assert not webhooks.verify(b"payload", signature[:-1] + ("0" if signature[-1] != "0" else "1"), "secret")
 
 
+def test_a_request_without_a_signature_is_answered_and_not_raised() -> None:
+    headers: dict[str, str] = {}
+    assert not webhooks.verify(b"payload", headers.get("x-innoai-signature"), "secret")
+
+
 @pytest.mark.parametrize("signature", ["", "zz", "é" * 64, "\udcff", "0" * 63, "0" * 65, "\x00"])
 def test_a_signature_of_any_shape_is_answered_and_not_raised(signature: str) -> None:
     assert not webhooks.verify(b"payload", signature, "secret")

@@ -24,11 +24,13 @@ final class Webhook
     /**
      * Whether the signature is the lower-case hex HMAC-SHA256 of the payload.
      *
-     * Throws InvalidArgument on an empty secret, with which anyone could sign.
+     * Null, as from a request without the header, is no signature. Throws InvalidArgument on an empty secret, with which
+     * anyone could sign.
      */
-    public static function verify(string $payload, string $signature, #[\SensitiveParameter] string $secret): bool
+    public static function verify(string $payload, ?string $signature, #[\SensitiveParameter] string $secret): bool
     {
-        return hash_equals(self::sign($payload, $secret), $signature);
+        $expected = self::sign($payload, $secret);
+        return $signature !== null && hash_equals($expected, $signature);
     }
 
     /** The payload's `x-innoai-signature`. Throws InvalidArgument on an empty secret. */

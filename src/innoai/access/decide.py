@@ -92,8 +92,11 @@ class Decision(Struct, frozen=True):
         return Decision(self.request, self.principal, reservation=outcome, budget=budget)
 
     def rated(self, rate: RateOutcome) -> Decision:
-        """This decision after the rate limit was asked, which is the last check."""
-        if rate.allowed:
+        """This decision after the rate limit was asked, which is the last check.
+
+        A spent limit keeps no key from ending itself, or who has stolen it could.
+        """
+        if rate.allowed or (self.principal is not None and _ends_itself(self.principal, self.request)):
             return Decision(
                 self.request, self.principal, rate=rate, reservation=self.reservation, budget=self.budget
             )
@@ -200,9 +203,14 @@ def _refuse_scope(principal: Principal, request: Request, _now: float) -> Refusa
         return refusal("insufficient_permissions", required_scope=request.required_scope)
     if route.scope is None or grants(principal.scopes, route.scope):
         return None
-    if route.own_key and principal.token is None and request.target_key == principal.key.id:
+    if _ends_itself(principal, request):
         return None
     return refusal("insufficient_permissions", required_scope=route.scope)
+
+
+def _ends_itself(principal: Principal, request: Request) -> bool:
+    """Whether a key asks for its own end, which it always may."""
+    return request.route.own_key and principal.token is None and request.target_key == principal.key.id
 
 
 def _tell_scope(principal: Principal, request: Request) -> str:

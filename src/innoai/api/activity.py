@@ -211,7 +211,7 @@ class KeyAdvice(msgspec.Struct, frozen=True, kw_only=True):
 class PreviewKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A change to try on what the key did; null removes a restriction. A level is added to the scopes."""
 
-    scopes: Annotated[Scopes, Meta(min_length=1)] | UnsetType = UNSET
+    scopes: Scopes | UnsetType = UNSET
     level: Level | UnsetType = UNSET
     allowed_ips: Networks | UnsetType | None = UNSET
     rate_limit: RateLimit | UnsetType | None = UNSET

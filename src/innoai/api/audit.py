@@ -35,6 +35,7 @@ class AuditQuery(msgspec.Struct, frozen=True):
                 max_length=64,
                 pattern=r"^(\*|[a-z_]+(\.[a-z_]+)*(\.\*)?)$(?!\n)",
                 description="such as key.created or key.*",
+                extra={"expected": "an action such as key.created, or a pattern such as key.*"},
             ),
         ]
         | None
@@ -46,6 +47,7 @@ class AuditQuery(msgspec.Struct, frozen=True):
                 max_length=64,
                 pattern=r"^[0-9A-Za-z_.]+$(?!\n)",
                 description="of a key, whose tokens count as well, a token (its jti), or a member",
+                extra={"expected": "the id of a key, a token or a member"},
             ),
         ]
         | None
@@ -62,7 +64,10 @@ class AuditQuery(msgspec.Struct, frozen=True):
     until: Annotated[Instant, Meta(description="before this instant")] | None = field(default=None, name="to")
     limit: Limit = 20
     cursor: (
-        Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,17}$(?!\n)", description="from next_cursor")] | None
+        Annotated[
+            str, Meta(pattern=r"^[1-9][0-9]{0,17}$(?!\n)", description="the next_cursor of the page before")
+        ]
+        | None
     ) = None
     format: Literal["json", "jsonl"] = "json"
 

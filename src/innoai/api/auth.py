@@ -23,7 +23,7 @@ from innoai.api.admission import (
 )
 from innoai.api.customers import customer_or_create
 from innoai.api.services import Services
-from innoai.api.wire import JsonRequest, answer, read_body
+from innoai.api.wire import JsonRequest, answer, decode_json, json_body, read_body
 from innoai.auth.minting import TokenRequest, asks_for_another, enabled, presented
 from innoai.auth.shapes import Credential
 from innoai.auth.validation import validation
@@ -49,7 +49,7 @@ class RefreshRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @post("/v1/auth/token", opt=CREDENTIAL_IN_BODY, status_code=200)
 async def issue_token(request: JsonRequest, services: Inside) -> Response[bytes]:
     """Mint an access token and a refresh token from an API key, for the account or for one customer."""
-    wanted = await read_body(request, TokenRequest)
+    wanted = decode_json(await json_body(request) or b"{}", TokenRequest)
     credential = presented(header_credential(request), wanted.api_key)
     asked = access_request(request, services, route_for("POST", "/v1/auth/token"))
     caller = admission(await services.door.admit(credential, asked)).principal

@@ -38,7 +38,13 @@ Format = Annotated[
     Literal["json", "csv"], Meta(description="csv is everything in one file, whatever limit and cursor")
 ]
 Currency = Annotated[
-    str, Meta(pattern=r"^[A-Z]{3}$(?!\n)", description="as ISO 4217 writes it", examples=["USD"])
+    str,
+    Meta(
+        pattern=r"^[A-Z]{3}$(?!\n)",
+        description="as ISO 4217 writes it",
+        extra={"expected": "three capital letters of ISO 4217, such as USD"},
+        examples=["USD"],
+    ),
 ]
 Percent = Annotated[int, Meta(ge=1, le=100)]
 

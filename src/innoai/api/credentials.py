@@ -77,7 +77,10 @@ class ExplainRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     key: Credential
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-    path: Annotated[str, Meta(min_length=1, max_length=2048, pattern="^/")]
+    path: Annotated[
+        str,
+        Meta(min_length=1, max_length=2048, pattern="^/", extra={"expected": "a path that begins with /"}),
+    ]
     ip: Address | None = None
     model: Annotated[str, Meta(max_length=200)] | None = None
 

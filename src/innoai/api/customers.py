@@ -49,9 +49,17 @@ if TYPE_CHECKING:
 
 # Receivers of events refuse to read __proto__, since it would change what an object is.
 MetadataKey = Annotated[
-    str, Meta(min_length=1, max_length=64, pattern=PRINTABLE.replace("^", r"^(?!__proto__$)", 1))
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern=PRINTABLE.replace("^", r"^(?!__proto__$)", 1),
+        extra={"expected": "text on one line, without control characters, and not __proto__"},
+    ),
 ]
-MetadataValue = Annotated[str, Meta(max_length=512, pattern=r"^[^\x00]*$")]
+MetadataValue = Annotated[
+    str, Meta(max_length=512, pattern=r"^[^\x00]*$", extra={"expected": "text without NUL"})
+]
 Metadata = Annotated[
     dict[MetadataKey, MetadataValue], Meta(max_length=50, description="the account's own notes, text to text")
 ]
@@ -81,9 +89,12 @@ class CustomerQuery(msgspec.Struct, frozen=True):
     """Which customers to list, newest first."""
 
     limit: Limit = 20
-    cursor: Annotated[str, Meta(pattern="^cus_[0-9A-Za-z]{22}$", description="from next_cursor")] | None = (
-        None
-    )
+    cursor: (
+        Annotated[
+            str, Meta(pattern="^cus_[0-9A-Za-z]{22}$", description="the next_cursor of the page before")
+        ]
+        | None
+    ) = None
     search: Annotated[Search, Meta(description="part of the customer_id or the name, in any case")] | None = (
         None
     )

@@ -57,12 +57,18 @@ class DeliveryQuery(msgspec.Struct, frozen=True):
     """Which deliveries to list, newest first."""
 
     limit: Limit = 20
-    cursor: Annotated[str, Meta(pattern="^dlv_[0-9A-Za-z]{22}$", description="from next_cursor")] | None = (
-        None
-    )
+    cursor: (
+        Annotated[
+            str, Meta(pattern="^dlv_[0-9A-Za-z]{22}$", description="the next_cursor of the page before")
+        ]
+        | None
+    ) = None
     endpoint_id: EndpointId | None = None
     state: State | None = None
-    event_type: Annotated[str, Meta(max_length=64, pattern="^[a-z_.]+$")] | None = None
+    event_type: (
+        Annotated[str, Meta(max_length=64, pattern="^[a-z_.]+$", description="a type such as key.created")]
+        | None
+    ) = None
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):

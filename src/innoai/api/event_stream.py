@@ -59,6 +59,7 @@ class StreamQuery(msgspec.Struct, frozen=True):
             Meta(
                 max_length=1000,
                 pattern=rf"^(?:{_PATTERN})(?:,(?:{_PATTERN}))*$(?!\n)",
+                extra={"expected": "types of events or patterns such as key.*, separated by commas"},
                 description="a comma-separated list such as key.*,customer.created; all without it",
             ),
         ]

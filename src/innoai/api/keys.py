@@ -23,6 +23,7 @@ from innoai.api.objects import Key, Level, Scope, Status, key_now, show_key
 from innoai.api.rates import RateLimit
 from innoai.api.services import Services
 from innoai.api.wire import (
+    IN_WORDS,
     PRINTABLE,
     Instant,
     JsonRequest,
@@ -59,7 +60,7 @@ WITH_OVERLAP = 2
 """How many times the tier's keys may be live while old ones overlap with their successors."""
 
 LAST_INSTANT = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
-Scopes = Annotated[list[Scope], Meta(max_length=64, description="what the key may do")]
+Scopes = Annotated[list[Scope], Meta(min_length=1, max_length=64, description="what the key may do")]
 Network = Annotated[
     str,
     Meta(
@@ -71,7 +72,7 @@ Network = Annotated[
 Networks = Annotated[
     list[Network], Meta(max_length=256, description="where it may be used from; [] is anywhere")
 ]
-ModelName = Annotated[str, Meta(min_length=1, max_length=200, pattern=PRINTABLE)]
+ModelName = Annotated[str, Meta(min_length=1, max_length=200, pattern=PRINTABLE, extra=IN_WORDS)]
 ModelNames = Annotated[list[ModelName], Meta(min_length=1, max_length=256, description="the only models")]
 
 
@@ -93,7 +94,7 @@ class ChangeKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What to change; a member that is left out stays as it is, null removes the restriction."""
 
     name: Name | UnsetType = UNSET
-    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=64)] | UnsetType = UNSET
+    scopes: Scopes | UnsetType = UNSET
     allowed_ips: Networks | UnsetType | None = UNSET
     rate_limit: RateLimit | UnsetType | None = UNSET
     expires_at: Instant | UnsetType | None = UNSET
@@ -112,9 +113,12 @@ class KeyQuery(msgspec.Struct, frozen=True):
     """Which keys to list, newest first."""
 
     limit: Limit = 20
-    cursor: Annotated[str, Meta(pattern="^key_[0-9A-Za-z]{22}$", description="from next_cursor")] | None = (
-        None
-    )
+    cursor: (
+        Annotated[
+            str, Meta(pattern="^key_[0-9A-Za-z]{22}$", description="the next_cursor of the page before")
+        ]
+        | None
+    ) = None
     status: Status | None = None
     customer_id: CustomerId | None = None
     search: (
@@ -291,6 +295,11 @@ async def rotate_key(key_id: str, request: JsonRequest, services: Inside, caller
         old = await own_key(connection, key_id, caller)
         if old.status(now) != "active":
             raise InnoError("conflict", f"The key is {old.status(now)}. Create a new key instead.")
+        rotated_to = await api_keys.successor_of(connection, account.id, key_id)
+        if rotated_to is not None:
+            raise InnoError(
+                "conflict", f"The key has been rotated already. Rotate its successor, {rotated_to}, instead."
+            )
         ends = now + wanted.overlap
         expires_at = ends if old.expires_at is None else min(ends, old.expires_at)
         if wanted.overlap:

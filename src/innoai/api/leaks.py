@@ -14,7 +14,7 @@ from innoai.api import revocations
 from innoai.api.actors import actor_of
 from innoai.api.admission import Caller, Inside
 from innoai.api.objects import Key, key_now
-from innoai.api.wire import PRINTABLE, JsonRequest, answer, read_body
+from innoai.api.wire import IN_WORDS, PRINTABLE, JsonRequest, answer, read_body
 from innoai.events import journal
 from innoai.store import accounts, api_keys
 
@@ -41,6 +41,7 @@ class ReportLeak(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 min_length=1,
                 max_length=500,
                 pattern=PRINTABLE,
+                extra=IN_WORDS,
                 description="where it was found, for the audit log",
             ),
         ]

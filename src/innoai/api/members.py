@@ -50,6 +50,7 @@ Email = Annotated[
         min_length=3,
         max_length=254,
         pattern=r"^ *[!-?A-~]+@[!-?A-~]+ *$(?!\n)",
+        extra={"expected": "an e-mail address such as ana@example.com, in ASCII"},
         description="an email address; case does not matter",
     ),
 ]
@@ -74,9 +75,12 @@ class MemberQuery(msgspec.Struct, frozen=True):
     """Which members to list, newest first."""
 
     limit: Limit = 20
-    cursor: Annotated[str, Meta(pattern="^mem_[0-9A-Za-z]{22}$", description="from next_cursor")] | None = (
-        None
-    )
+    cursor: (
+        Annotated[
+            str, Meta(pattern="^mem_[0-9A-Za-z]{22}$", description="the next_cursor of the page before")
+        ]
+        | None
+    ) = None
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 Amount = Annotated[
-    Annotated[int, Meta(ge=0, le=MAX_AMOUNT // NANO)] | Annotated[str, Meta(pattern=AMOUNT_PATTERN)],
+    Annotated[int, Meta(ge=0, le=MAX_AMOUNT // NANO)]
+    | Annotated[
+        str,
+        Meta(
+            pattern=AMOUNT_PATTERN,
+            extra={"expected": "an amount of at most 1000000000 with a point before decimals, such as 12.50"},
+        ),
+    ],
     Meta(description='decimal text such as "12.50", or a whole number, in the account\'s currency'),
 ]
 """An amount in a request. No floats: 0.1 is none of them."""

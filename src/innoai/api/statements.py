@@ -53,7 +53,7 @@ class StatementQuery(msgspec.Struct, frozen=True):
             Meta(
                 max_length=136,
                 pattern=r"^2[0-9]{3}-(0[1-9]|1[0-2])_[A-Za-z0-9._~:@+=|-]+$(?!\n)",
-                description="from next_cursor",
+                description="the next_cursor of the page before",
             ),
         ]
         | None

@@ -85,7 +85,12 @@ class UsageQuery(msgspec.Struct, frozen=True):
     cursor: (
         Annotated[
             str,
-            Meta(min_length=1, max_length=4096, pattern=r"^[\w-]+$(?!\n)", description="from next_cursor"),
+            Meta(
+                min_length=1,
+                max_length=4096,
+                pattern=r"^[\w-]+$(?!\n)",
+                description="the next_cursor of the page before",
+            ),
         ]
         | None
     ) = None

@@ -18,6 +18,7 @@ from innoai.api.admission import Caller, Inside
 from innoai.api.idempotency import create_once
 from innoai.api.services import Services
 from innoai.api.wire import (
+    IN_WORDS,
     PRINTABLE,
     Instant,
     JsonRequest,
@@ -69,9 +70,25 @@ EventPattern = Annotated[str, Meta(extra_json_schema={"enum": list(PATTERNS)})]
 EventPatterns = Annotated[
     list[EventPattern], Meta(min_length=1, max_length=64, description="such as key.created, key.* or *")
 ]
-Description = Annotated[str, Meta(min_length=1, max_length=500, pattern=PRINTABLE)]
-HeaderName = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[0-9A-Za-z!#$%&'*+.^_`|~-]+$(?!\n)")]
-HeaderValue = Annotated[str, Meta(min_length=1, max_length=1024, pattern=r"^[!-~]([\t -~]*[!-~])?$(?!\n)")]
+Description = Annotated[str, Meta(min_length=1, max_length=500, pattern=PRINTABLE, extra=IN_WORDS)]
+HeaderName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern=r"^[0-9A-Za-z!#$%&'*+.^_`|~-]+$(?!\n)",
+        extra={"expected": "a header's name: letters, digits and ! # $ % & ' * + . ^ _ ` | ~ -"},
+    ),
+]
+HeaderValue = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=1024,
+        pattern=r"^[!-~]([\t -~]*[!-~])?$(?!\n)",
+        extra={"expected": "printable ASCII without a space at either end"},
+    ),
+]
 Headers = Annotated[
     dict[HeaderName, HeaderValue],
     Meta(max_length=20, description="sent with each delivery, such as a credential; never shown again"),
@@ -109,9 +126,12 @@ class EndpointQuery(msgspec.Struct, frozen=True):
     """Which endpoints to list, newest first."""
 
     limit: Limit = 20
-    cursor: Annotated[str, Meta(pattern="^whe_[0-9A-Za-z]{22}$", description="from next_cursor")] | None = (
-        None
-    )
+    cursor: (
+        Annotated[
+            str, Meta(pattern="^whe_[0-9A-Za-z]{22}$", description="the next_cursor of the page before")
+        ]
+        | None
+    ) = None
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from litestar import Request, Response
 from msgspec import Meta
 
 from innoai import json_shapes
+from innoai.api.shape_errors import invalid
 from innoai.errors import InnoError
 
 if TYPE_CHECKING:
@@ -26,12 +27,20 @@ MAX_BODY_BYTES = 1024 * 1024
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 
+_ENDS_EARLY = "Input data was truncated"
+_position = re.compile(r"\(byte ([0-9]+)\)").search
 _is_number = re.compile(r"-?[0-9]{1,9}", re.ASCII).fullmatch
 
 # Python's $ also matches before a line feed at the end.
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$(?!\n)"
-Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=PRINTABLE, description="a name for people")]
-Search = Annotated[str, Meta(min_length=1, max_length=200, pattern=PRINTABLE)]
+IN_WORDS = {"expected": "text on one line, without control characters"}
+"""PRINTABLE as a refusal tells it."""
+
+Name = Annotated[
+    str,
+    Meta(min_length=1, max_length=200, pattern=PRINTABLE, extra=IN_WORDS, description="a name for people"),
+]
+Search = Annotated[str, Meta(min_length=1, max_length=200, pattern=PRINTABLE, extra=IN_WORDS)]
 Instant = Annotated[datetime, Meta(tz=True, description="an RFC 3339 instant with its offset")]
 Limit = Annotated[int, Meta(ge=1, le=100, description="how many to list at most")]
 
@@ -85,17 +94,20 @@ async def json_body(request: JsonRequest) -> bytes:
     Raises:
         InnoError: unsupported_media_type, payload_too_large.
     """
-    if _media_type(request) not in (JSON, FORM):
+    media_type = _media_type(request)
+    if media_type not in (JSON, FORM):
         raise InnoError("unsupported_media_type")
-    return await raw_body(request)
+    content = await raw_body(request)
+    if media_type == FORM and content.lstrip()[:1] not in (b"{", b"[", b""):
+        raise InnoError("unsupported_media_type")
+    return content
 
 
 async def read_body(request: JsonRequest, shape: type[T], *, form: bool = False) -> T:
     """The JSON body as `shape`; `form` says that the route also reads forms (RFC 7009, RFC 7662)."""
-    content = await json_body(request)
     if form and _media_type(request) == FORM:
-        return decode_form(content, shape)
-    return decode_json(content, shape)
+        return decode_form(await raw_body(request), shape)
+    return decode_json(await json_body(request), shape)
 
 
 def decode_json(content: bytes, shape: type[T]) -> T:
@@ -110,10 +122,9 @@ def decode_json(content: bytes, shape: type[T]) -> T:
     except UnicodeDecodeError:
         raise InnoError("invalid_request", "The body is not UTF-8. Send JSON in UTF-8.") from None
     except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from None
+        raise invalid(error, shape) from None
     except (msgspec.DecodeError, RecursionError) as error:
-        message = f"The body is not valid JSON ({error}). Send a JSON object."
-        raise InnoError("invalid_request", message) from None
+        raise InnoError("invalid_request", _no_json(content, str(error))) from None
 
 
 def decode_form(content: bytes, shape: type[T]) -> T:
@@ -162,24 +173,21 @@ def _media_type(request: JsonRequest) -> str:
     return stated.partition(";")[0].strip().lower()
 
 
+def _no_json(content: bytes, problem: str) -> str:
+    if not content.strip():
+        return "The body is empty. Send a JSON object."
+    at = _position(problem)
+    if at is not None and content[int(at[1]) :].lstrip()[:2] in (b"//", b"/*"):
+        return (
+            f"The body is not valid JSON: it has a comment at byte {at[1]}, and JSON has none. Leave it out."
+        )
+    if problem == _ENDS_EARLY:
+        problem = "it ends too early, or has half of a surrogate pair"
+    return f"The body is not valid JSON ({problem}). Send a JSON object."
+
+
 def _convert(values: Mapping[str, str | int], shape: type[T]) -> T:
     try:
         return msgspec.convert(values, shape)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from None
-
-
-def _invalid(error: str) -> InnoError:
-    """msgspec's sentence in front of people: the member first, then what is wrong with it."""
-    problem, _, path = error.replace(" - at `key` in `$", " in a name - at `$").partition(" - at `$")
-    member = path.strip("`.").removesuffix("[...]")
-    # It quotes a pattern as a Python program would write it.
-    problem = (problem[:1].lower() + problem[1:]).replace("\\\\", "\\")
-    if problem.startswith("expected `int | str") and problem.endswith("`float`"):
-        # An amount of money, which no float is exactly.
-        problem += '; write decimals as text, such as "12.50"'
-    elif "datetime" in problem:
-        problem += "; write an instant with its offset, such as 2026-11-24T22:07:02Z"
-    if not member:
-        return InnoError("invalid_request", f"The request is not valid: {problem}.")
-    return InnoError("invalid_request", f"{member}: {problem}.", param=member)
+        raise invalid(error, shape) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
@@ -177,11 +178,15 @@ class Mint:
         """A new access token of the family, beside the refresh token that may be used next.
 
         That is `refresh_token`, or a new one with those claims. The access token lives no longer than the
-        tier allows now, which may be less than when the family began.
+        tier allows now, which may be less than when the family began, and neither outlives the key.
         """
         now = int(self._clock())
         signing = self._keyring.signing.current
         lifetime = min(refresh.lifetime or 0, self._tiers[caller.account.tier].max_token_lifetime)
+        ends = caller.key.expires_at
+        if ends is not None:
+            lifetime = min(lifetime, math.ceil(ends) - now)
+            refresh = msgspec.structs.replace(refresh, exp=min(refresh.exp, math.ceil(ends)))
         access = msgspec.structs.replace(
             refresh,
             jti=fresh_id("jti"),

@@ -15,7 +15,9 @@ CustomerId = Annotated[
         min_length=1,
         max_length=128,
         # Python's $ also matches before a line feed at the end.
-        pattern=r"^[A-Za-z0-9._~:@+=|-]+$(?!\n)",
+        # Neither . nor .., which a URL's path loses.
+        pattern=r"^(?!\.{1,2}$)[A-Za-z0-9._~:@+=|-]+$(?!\n)",
+        extra={"expected": "letters, digits and . _ ~ : @ + = | -, and neither . nor .. alone"},
         description="the account's own id of its customer",
     ),
 ]

@@ -22,12 +22,14 @@ DEFAULT_TOLERANCE = 300
 """Seconds that a delivery's timestamp may differ from the receiver's clock."""
 
 
-def verify(payload: bytes | str, signature: str, secret: str) -> bool:
+def verify(payload: bytes | str, signature: str | None, secret: str) -> bool:
     """Whether `signature` is the lower-case hex HMAC-SHA256 of the payload; compared in constant time.
 
-    Raises ValueError on an empty secret, with which anyone could sign.
+    None, as from a request without the header, is no signature. Raises ValueError on an empty secret, with
+    which anyone could sign.
     """
-    return hmac.compare_digest(_bytes(signature), sign(payload, secret).encode())
+    expected = sign(payload, secret).encode()
+    return signature is not None and hmac.compare_digest(_bytes(signature), expected)
 
 
 def sign(payload: bytes | str, secret: str) -> str:
