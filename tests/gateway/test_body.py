@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -10,9 +11,18 @@ from hypothesis import strategies as st
 
 from innoai.config import Upstream
 from innoai.errors import InnoError
-from innoai.gateway.body import JsonBody, MultipartBody, read_json, read_multipart
+from innoai.gateway.body import (
+    MOST_MEMBERS,
+    MOST_PART_HEAD,
+    MOST_PARTS,
+    JsonBody,
+    MultipartBody,
+    read_json,
+    read_multipart,
+)
 from innoai.inference import MAX_MODEL_NAME
 from innoai.metering.bounds import BOUNDING
+from tests.support.growth import LINEAR, growth
 
 SAME = Upstream("http://models.example/v1")
 MAPPED = Upstream("http://models.example/v1", model="upstream-model")
@@ -446,3 +456,30 @@ def test_a_forms_model_is_a_name(model: bytes) -> None:
 
 def test_what_follows_the_last_delimiter_is_no_part() -> None:
     assert read_multipart(form(NAMED) + b'name="model"\r\n\r\nother', TYPE).model == MODEL
+
+
+# Whoever asks pays with bytes: nothing takes longer than in proportion to them.
+
+
+@pytest.mark.parametrize("padding", [b" ", b"\t", b";", b"; ", b";a=b", b';a="', b'\\"', b" \0"])
+def test_a_form_of_blanks_is_no_more_work_than_its_bytes(padding: bytes) -> None:
+    def take_apart(count: int) -> None:
+        content_type = b"multipart/form-data; boundary=" + BOUNDARY + padding * count
+        with suppress(InnoError):
+            read_multipart(form(NAMED), content_type)
+        disposition = b"name=a" + padding * (count // 16)
+        with suppress(InnoError):
+            read_multipart(form(part(disposition, b"x"), NAMED), TYPE)
+
+    assert growth(take_apart, 4000) < LINEAR
+
+
+def test_what_is_larger_than_any_request_is_refused() -> None:
+    many = [part(b"name=a", b"x")] * MOST_PARTS
+    with pytest.raises(InnoError, match="more than 1000 parts"):
+        read_multipart(form(*many, NAMED), TYPE)
+    with pytest.raises(InnoError, match="no head"):
+        read_multipart(form(part(b"name=" + b"a" * MOST_PART_HEAD, b"x"), NAMED), TYPE)
+    members = {f"member{number}": number for number in range(MOST_MEMBERS)}
+    with pytest.raises(InnoError, match="more than 1000 members"):
+        read_json(json.dumps({"model": MODEL, **members}).encode())

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from innoai.gateway.sse import HiddenUsage
+from innoai.gateway.sse import LONGEST_EVENT, Events
 from innoai.metering.usage import Usage
+from tests.support.growth import LINEAR, growth
 
 USAGE = {"prompt_tokens": 19, "completion_tokens": 10, "total_tokens": 29}
 EXPECTED = Usage(19, 0, 10)
@@ -51,7 +52,7 @@ def stream(server: str, ending: str, *, shown: bool) -> bytes:
 
 
 def through(*chunks: bytes) -> tuple[bytes, Usage | None]:
-    hidden = HiddenUsage()
+    hidden = Events(hides_usage=True)
     passed = b"".join([*(hidden.feed(chunk) for chunk in chunks), hidden.finish()])
     return passed, hidden.usage
 
@@ -107,13 +108,13 @@ def test_bytes_that_are_no_stream_at_all_pass_as_they_are(content: bytes, cuts: 
 def test_an_event_goes_out_as_soon_as_it_is_whole(empty_line: bytes) -> None:
     """Whichever way its lines end, and though they end in different ways."""
     event = b'data: {"choices":[{"delta":{}}]}'
-    hidden = HiddenUsage()
+    hidden = Events(hides_usage=True)
     assert hidden.feed(event + empty_line + b"data: ") == event + empty_line
     assert hidden.feed(b"next" + empty_line) == b"data: next" + empty_line
 
 
 def test_the_beginning_of_an_event_waits_for_its_end() -> None:
-    hidden = HiddenUsage()
+    hidden = Events(hides_usage=True)
     assert hidden.feed(b'data: {"choices"') == b""
     assert hidden.feed(b":[]") == b""
     assert hidden.finish() == b'data: {"choices":[]'
@@ -145,3 +146,30 @@ def test_of_several_usages_the_last_counts() -> None:
         for count in range(11)
     )
     assert through(events) == (events, EXPECTED)
+
+
+def test_a_long_event_is_no_more_work_than_its_bytes() -> None:
+    def pass_one(pieces: int) -> None:
+        events = Events(hides_usage=True)
+        passed = [events.feed(b"data: " + b"x" * 1024) for _ in range(pieces)]
+        assert not any(passed)
+        assert len(events.feed(b"\n\n")) == pieces * 1030 + 2
+
+    assert growth(pass_one, 400) < LINEAR
+
+
+def test_an_event_that_is_too_long_to_wait_for_goes_on_in_pieces() -> None:
+    events = Events(hides_usage=False)
+    piece = b"x" * (LONGEST_EVENT // 2 + 1)
+    assert events.feed(piece) == b""
+    assert (events.feed(piece), events.is_cut) == (piece + piece, True)
+    assert (events.feed(b"rest\n"), events.is_cut) == (b"", True)
+    assert (events.feed(b"\ndata: next"), events.is_cut) == (b"rest\n\n", False)
+    assert events.finish() == b"data: next"
+
+
+def test_where_no_usage_is_hidden_the_usage_event_passes() -> None:
+    events = Events(hides_usage=False)
+    whole = stream("OpenAI", "LF", shown=True)
+    assert events.feed(whole) == whole
+    assert events.usage is None

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from innoai.metering.usage import TAIL_BYTES, WHOLE_BYTES, Usage, UsageReader, usage_in_tail, usage_of
+from tests.support.growth import LINEAR, growth
 
 JSON = b"application/json"
 EVENTS = b"text/event-stream; charset=utf-8"
@@ -217,3 +218,61 @@ def test_a_whole_answer_without_usage_has_none_deeper_in_it() -> None:
     free = {"usage": {"input_tokens": 0, "output_tokens": 0}}
     body = json.dumps({"usage": None, "tools": [{"parameters": {"properties": free}}]}).encode()
     assert read(JSON, body) is None
+
+
+# What servers do differently.
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        ({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 1015}, Usage(10, 0, 1005)),
+        ({"total_tokens": 5000}, Usage(5000, 0, 0)),
+        (
+            {"prompt_tokens": 10, "prompt_cache_hit_tokens": 6, "completion_tokens": 5, "total_tokens": 15},
+            Usage(10, 6, 5),
+        ),
+        ({"prompt_tokens": 10, "cached_tokens": 4, "completion_tokens": 5}, Usage(10, 4, 5)),
+        ({"prompt_tokens": 12.0, "completion_tokens": 3.0}, Usage(12, 0, 3)),
+    ],
+    ids=["thoughts in the total alone", "the total alone", "DeepSeek", "Moonshot", "written as floats"],
+)
+def test_what_other_servers_tell_is_understood(usage: dict[str, Any], expected: Usage) -> None:
+    assert usage_of(answer(usage)) == expected
+    assert usage_in_tail(b"data: " + answer(usage) + b"\n\n") == expected
+
+
+def test_a_usage_in_front_of_a_long_answer_is_read() -> None:
+    """As llama.cpp tells it before the embeddings."""
+    body = b'{"model": "m", "object": "list", "usage": %b, "data": [%b]}'
+    whole = body % (json.dumps({"prompt_tokens": 1000, "total_tokens": 1000}).encode(), b"0.1," * 2_000_000)
+    pieces = [whole[start : start + 65536] for start in range(0, len(whole), 65536)]
+    assert read(JSON, *pieces) == Usage(1000, 0, 0)
+    deeper = whole.replace(b'"usage"', b'"tools": {"usage"', 1)
+    assert read(JSON, *(deeper[start : start + 65536] for start in range(0, len(deeper), 65536))) is None
+
+
+# Nothing takes longer than in proportion to what is read.
+
+
+def tools(count: int) -> bytes:
+    """As an answer of the Responses API repeats the tools of the request."""
+    properties = b",".join([b'{"usage":{"x":{"y":{}}}}'] * count)
+    return b'{"usage": null, "tools": [{"parameters": {"enum": [%b]}}]}' % properties
+
+
+@pytest.mark.parametrize("before", [b"", b"data: "], ids=["JSON", "an event"])
+@pytest.mark.parametrize("cut", [0, 30], ids=["whole", "cut"])
+def test_many_things_called_usage_are_no_more_work_than_their_bytes(before: bytes, cut: int) -> None:
+    def look(count: int) -> None:
+        assert usage_in_tail((before + tools(count) + b"\n\n")[cut:]) is None
+
+    assert growth(look, 250) < LINEAR
+
+
+@pytest.mark.parametrize("shape", ["[", '{"a":'])
+def test_an_answer_of_any_depth_is_one_without_usage(shape: str) -> None:
+    deep = b'{"usage": ' + shape.encode() * 50_000
+    assert usage_of(deep) is None
+    assert usage_in_tail(b"data: " + deep + b"\n\n") is None
+    assert read(JSON, deep) is None

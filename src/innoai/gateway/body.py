@@ -26,18 +26,24 @@ _TRUE, _FALSE, _NULL = b"true", b"false", b"null"
 _split = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _name = msgspec.json.Decoder(str).decode
 _options = msgspec.json.Decoder(dict[str, msgspec.Raw] | None).decode
+MOST_MEMBERS = 1000
+MOST_PARTS = 1000
+MOST_PART_HEAD = 8 * 1024
+"""Members of a JSON object, parts of a form, and bytes of a part's head: more is nobody's request."""
+
 _DECIDED = frozenset(("model", "stream", "stream_options")) | BOUNDING
 """The members that a decision, or the answer's metering, rests on."""
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 # Some servers take a backslash before a quote for an escape and some do not, so there must be none.
 _VALUE = rb"""([^\s;,"\\]+|"[^"\r\n]*(?<!\\)")"""
-_PARAMETER = rb"[ \t]*;[ \t]*(" + _TOKEN + rb")=" + _VALUE
+# Blanks are taken possessively: what is looked at again for each of many is looked at for ever.
+_PARAMETER = rb";[ \t]*+(" + _TOKEN + rb")=" + _VALUE + rb"[ \t]*+"
 _parameters = re.compile(_PARAMETER).findall
-_is_form_type = re.compile(rb"multipart/form-data(" + _PARAMETER + rb")+[ \t]*", re.IGNORECASE).fullmatch
+_is_form_type = re.compile(rb"multipart/form-data[ \t]*+(" + _PARAMETER + rb")+", re.IGNORECASE).fullmatch
 _is_boundary = re.compile(rb"[0-9A-Za-z'()+_,./:=?-]{1,70}").fullmatch
-_header = re.compile(rb"(" + _TOKEN + rb"):[ \t]*([^\r\n\0]*)").fullmatch
-_is_disposition = re.compile(rb"form-data(" + _PARAMETER + rb")+[ \t]*", re.IGNORECASE).fullmatch
+_header = re.compile(rb"(" + _TOKEN + rb"):[ \t]*+([^\r\n\0]*+)").fullmatch
+_is_disposition = re.compile(rb"form-data[ \t]*+(" + _PARAMETER + rb")+", re.IGNORECASE).fullmatch
 _is_field_name = re.compile(rb"[0-9A-Za-z_.\[\]-]{1,100}").fullmatch
 
 
@@ -115,6 +121,8 @@ def read_json(content: bytes) -> JsonBody:
         raise InnoError("invalid_request", "The body must be a JSON object with a model.") from None
     except (msgspec.DecodeError, RecursionError) as error:
         raise InnoError("invalid_request", f"The body is not valid JSON: {error}.") from None
+    if len(members) > MOST_MEMBERS:
+        raise InnoError("invalid_request", f"The body has more than {MOST_MEMBERS} members. Send fewer.")
     names = "".join(members)
     if not (names.isascii() and names.islower()):
         _check_names(members)
@@ -169,13 +177,17 @@ def _parts(content: bytes, delimiter: bytes) -> Iterator[tuple[bytes, int, int]]
     if not content.startswith(delimiter + b"\r\n"):
         raise _no_form("It begins with no delimiter")
     position = len(delimiter)
+    parts = 0
     while content[position : position + 2] == b"\r\n":
+        parts += 1
+        if parts > MOST_PARTS:
+            raise _no_form(f"It has more than {MOST_PARTS} parts")
         following = content.find(delimiter, position)
         if following == -1 or content[following - 2 : following] != b"\r\n":
             raise _no_form("A part ends in no delimiter")
-        head_end = content.find(b"\r\n\r\n", position, following - 2)
+        head_end = content.find(b"\r\n\r\n", position, min(following - 2, position + MOST_PART_HEAD))
         if head_end == -1:
-            raise _no_form("A part has no head")
+            raise _no_form(f"A part has no head, or one of more than {MOST_PART_HEAD} bytes")
         yield _name_of_part(content[position + 2 : head_end]), head_end + 4, following - 2
         position = following + len(delimiter)
     if content[position : position + 2] != b"--" or content.find(delimiter, position) != -1:

@@ -11,7 +11,7 @@ from innoai.access.limits import as_duration
 from innoai.errors import ERRORS, InnoError, refusal
 from innoai.gateway.body import JsonBody
 from innoai.gateway.headers import read_answer, retry_after
-from innoai.gateway.sse import HiddenUsage, without_usage
+from innoai.gateway.sse import Events, without_usage
 from innoai.gateway.transport import NO_CALL
 from innoai.gateway.upstream import FailureKind
 from innoai.metering import estimates
@@ -64,10 +64,10 @@ class Passage:
         "_call",
         "_candidates",
         "_connection",
+        "_events",
         "_first_byte",
         "_gateway",
         "_has_begun",
-        "_hidden",
         "_is_stream",
         "_length",
         "_pending",
@@ -105,7 +105,7 @@ class Passage:
         self._target: Target
         self._call: Handle = NO_CALL
         self._reader: UsageReader
-        self._hidden: HiddenUsage | None = None
+        self._events: Events | None = None
         self._first_byte: float | None = None
         self._status = 0
         self._start = b""
@@ -157,7 +157,8 @@ class Passage:
             usage = usage_of(body)
         elif reading.is_stream and self._hides_usage():
             body, usage = without_usage(body)
-        usage = usage or usage_in_tail(body[-TAIL_BYTES:])
+        if usage is None and not reading.is_json:
+            usage = usage_in_tail(body[-TAIL_BYTES:])
         self._status = _OK
         if usage is None:
             # Only what the answer may have cost is left to be read of it.
@@ -215,8 +216,8 @@ class Passage:
         if connection is None:
             return
         data = self._take()
-        if self._hidden is not None:
-            data += self._hidden.finish()
+        if self._events is not None:
+            data += self._events.finish()
         self._record(self._status, "complete", self._usage())
         if not self._has_begun:
             connection.begin(self._status, self._start, len(data))
@@ -274,7 +275,7 @@ class Passage:
     def _ask_another_or(self, failed: Refusal) -> None:
         # Nothing of an answer that broke before any of it was relayed counts as served.
         self._status = 0
-        self._hidden = self._length = None
+        self._events = self._length = None
         self._pending = []
         if self._candidates:
             self._ask(self._candidates.pop(0))
@@ -290,9 +291,10 @@ class Passage:
         self._status = head.status
         self._reader = UsageReader(reading.content_type)
         self._is_stream = reading.is_stream
-        if reading.is_stream and self._hides_usage():
-            self._hidden = HiddenUsage()
-        else:
+        hides_usage = reading.is_stream and self._hides_usage()
+        if reading.is_stream:
+            self._events = Events(hides_usage=hides_usage)
+        if not hides_usage:
             self._length = reading.content_length
         self._start = self._lines(reading.lines)
 
@@ -315,8 +317,8 @@ class Passage:
         """What has arrived since the last time, as the caller may see it."""
         pending, self._pending = self._pending, []
         data = pending[0] if len(pending) == 1 else b"".join(pending)
-        if self._hidden is not None:
-            data = self._hidden.feed(data)
+        if self._events is not None:
+            data = self._events.feed(data)
         self._reader.feed(data)
         return data
 
@@ -341,8 +343,7 @@ class Passage:
             return
         if self._is_stream and self._length is None:
             event = msgspec.json.encode(failed.envelope(self._visit.request_id))
-            # Where no events are held back until they are whole, the last one may have been cut.
-            ended = b"" if self._hidden is not None else b"\n\n"
+            ended = b"\n\n" if self._events is not None and self._events.is_cut else b""
             connection.end(b"%b%bdata: %b\n\n" % (data, ended, event))
         else:
             connection.break_off()
@@ -350,7 +351,7 @@ class Passage:
     # Metering.
 
     def _usage(self) -> Usage | None:
-        return (self._hidden and self._hidden.usage) or self._reader.usage()
+        return (self._events and self._events.usage) or self._reader.usage()
 
     def _record(self, status: int, outcome: str, usage: Usage | None) -> None:
         gateway, visit, principal = self._gateway, self._visit, self._principal

@@ -2,6 +2,10 @@
 
 Chat completions, completions and embeddings count `prompt_tokens` and `completion_tokens`; the
 Responses API counts `input_tokens` and `output_tokens`, in a stream inside its last event.
+
+What an answer holds may be the caller's own words, such as the parameters of a tool, so nothing here takes
+longer than in proportion to its length: each event is read once, and where the beginning of the JSON is gone,
+a few candidates are looked at.
 """
 
 from __future__ import annotations
@@ -12,7 +16,9 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta
 
+from innoai import json_shapes
 from innoai.metering import estimates
+from innoai.metering.stream_events import event_end, last_event_end, payload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +26,8 @@ if TYPE_CHECKING:
 TAIL_BYTES = 64 * 1024
 """How much of an answer's end is looked at when the whole is too long to keep."""
 
+HEAD_BYTES = 4 * 1024
+"""And of its beginning: llama.cpp tells the usage before the embeddings."""
 
 WHOLE_BYTES = 4 * 1024 * 1024
 """A JSON answer up to this size is kept whole for reading its usage; of a longer one, the end."""
@@ -33,12 +41,17 @@ class _Details(msgspec.Struct, frozen=True):
 
 
 class _Counts(msgspec.Struct, frozen=True):
+    """OpenAI's names, and where DeepSeek and Moonshot put what came from the cache."""
+
     prompt_tokens: Tokens | None = None
     completion_tokens: Tokens | None = None
     prompt_tokens_details: _Details | None = None
     input_tokens: Tokens | None = None
     output_tokens: Tokens | None = None
     input_tokens_details: _Details | None = None
+    total_tokens: Tokens | None = None
+    prompt_cache_hit_tokens: Tokens | None = None
+    cached_tokens: Tokens | None = None
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -55,6 +68,7 @@ class Usage(msgspec.Struct, frozen=True):
 
 _decode_answer = msgspec.json.Decoder(_Answer).decode
 _decode_counts = msgspec.json.Decoder(_Counts).decode
+_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _USAGE_NAME = b'"usage"'
 _BRACE = re.compile(rb"[{}]")
 _USAGE_MEMBER = re.compile(rb'"usage"\s*:\s*(\{)')
@@ -69,14 +83,38 @@ _DEEPEST = 2
 What lies deeper may be the caller's own words, which answers repeat, such as the parameters of a tool.
 """
 
+_MOST_CANDIDATES = 4
+"""Of what may be a usage in text whose beginning is gone: each is looked at to the end of the text."""
+
+_MOST_COUNTS = 4 * 1024
+"""Bytes of a usage object that is read once more where it is oddly written."""
+
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 
 def usage_of(body: bytes) -> Usage | None:
-    """The usage of a whole JSON answer; None when it has none."""
+    """The usage of a whole JSON answer, or of an object right in it; None when it has none."""
+    usage = _own_usage(body)
+    return _usage_of_event(body) if usage is None and _USAGE_NAME in body else usage
+
+
+def _own_usage(body: bytes) -> Usage | None:
     try:
         counts = _decode_answer(body).usage
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None if counts is None else _usage(counts)
+    except msgspec.ValidationError:
+        return _oddly_written(body)
+    except _UNREADABLE:
         return None
-    return None if counts is None else _usage(counts)
+
+
+def _oddly_written(body: bytes) -> Usage | None:
+    """The same of an answer whose counts are written as 12.0, or that is no object."""
+    try:
+        members = _decode_members(body)
+    except _UNREADABLE:
+        return None
+    return _counted(members["usage"]) if "usage" in members else None
 
 
 def usage_in_tail(tail: bytes) -> Usage | None:
@@ -85,40 +123,93 @@ def usage_in_tail(tail: bytes) -> Usage | None:
 
 
 def usages_from_the_end(data: bytes) -> Iterator[tuple[int, Usage]]:
-    """The usage objects in some JSON or events, the last one first, with where the member begins.
+    """The usage of each event that has one, the last one first, with where the member begins.
 
-    Found by a backward search for the name: scanning forward by a pattern takes a hundred times as long.
+    JSON is one event. Found by a backward search for the name: scanning forward by a pattern takes a hundred
+    times as long.
     """
     position = data.rfind(_USAGE_NAME)
     while position != -1:
-        usage = _usage_at(data, position)
+        before = position
+        if _USAGE_MEMBER.match(data, position) is not None:
+            closing = _CLOSING_USAGE.match(data, position)
+            usage = None if closing is None else _counted(closing[1])
+            if usage is None:
+                before = last_event_end(data, position)
+                usage = _usage_of_event(data[before : event_end(data, position)])
+            if usage is not None:
+                yield position, usage
+        position = data.rfind(_USAGE_NAME, 0, before)
+
+
+def _usage_of_event(event: bytes) -> Usage | None:
+    """The usage of an event, or of an object right in it."""
+    try:
+        members = _decode_members(payload(event))
+        own = _counted(members["usage"]) if "usage" in members else None
+        inner = (bytes(value) for value in members.values() if _USAGE_NAME in bytes(value))
+        return own or next(filter(None, map(_own_usage, inner)), None)
+    except _UNREADABLE:
+        return _usage_of_a_rest(event)
+
+
+def _usage_of_a_rest(text: bytes) -> Usage | None:
+    """The last usage in an event, or in JSON, that has no beginning any more."""
+    position = text.rfind(_USAGE_NAME)
+    for _ in range(_MOST_CANDIDATES):
+        if position == -1:
+            break
+        usage = _usage_at(text, position)
         if usage is not None:
-            yield position, usage
-        position = data.rfind(_USAGE_NAME, 0, position)
+            return usage
+        position = text.rfind(_USAGE_NAME, 0, position)
+    return None
 
 
 def _usage_at(data: bytes, position: int) -> Usage | None:
     """The usage object of a member that begins at `position`, which has no braces in strings."""
-    closing = _CLOSING_USAGE.match(data, position)
-    if closing is not None:
-        return _counted(closing[1])
     member = _USAGE_MEMBER.match(data, position)
     if member is None:
         return None
     start = member.start(1)
+    end = _end_of_object(data, start)
+    is_near = end is not None and 0 < _depth_at(data, end) <= _DEEPEST
+    return _counted(data[start:end]) if is_near else None
+
+
+def _end_of_object(data: bytes, start: int) -> int | None:
+    """Where the object that begins at `start` ends; it has no braces in strings."""
     depth = 0
     for brace in _BRACE.finditer(data, start):
         depth += 1 if brace[0] == b"{" else -1
         if depth == 0:
-            is_near = 0 < _depth_at(data, brace.end()) <= _DEEPEST
-            return _counted(data[start : brace.end()]) if is_near else None
+            return brace.end()
     return None
 
 
-def _counted(counts: bytes) -> Usage | None:
+def _usage_in_head(head: bytes) -> Usage | None:
+    """The usage right in an answer of which only the beginning is there."""
+    position = head.find(_USAGE_NAME)
+    member = None if position == -1 else _USAGE_MEMBER.match(head, position)
+    if member is None or head.count(b"{", 0, position) != 1 or b"}" in head[:position]:
+        return None
+    end = _end_of_object(head, member.start(1))
+    return None if end is None else _counted(head[member.start(1) : end])
+
+
+def _counted(counts: bytes | msgspec.Raw) -> Usage | None:
     try:
         return _usage(_decode_counts(counts))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except msgspec.ValidationError:
+        return _usage_of_whole_numbers(bytes(counts))
+    except _UNREADABLE:
+        return None
+
+
+def _usage_of_whole_numbers(counts: bytes) -> Usage | None:
+    try:
+        return _usage(json_shapes.decode(counts, _Counts)) if len(counts) <= _MOST_COUNTS else None
+    except _UNREADABLE:
         return None
 
 
@@ -140,7 +231,7 @@ def _depth_at(data: bytes, position: int) -> int:
 class UsageReader:
     """Sees an answer's bytes pass, and keeps as many as it takes to know the usage."""
 
-    __slots__ = ("_content_type", "_is_json", "_kept", "_let_go", "_size")
+    __slots__ = ("_content_type", "_head", "_is_json", "_kept", "_let_go", "_size")
 
     def __init__(self, content_type: bytes) -> None:
         self._content_type = content_type
@@ -148,6 +239,8 @@ class UsageReader:
         self._kept: list[bytes] = []
         self._size = 0
         self._let_go = 0
+        # The beginning of what was let go.
+        self._head = b""
 
     def feed(self, chunk: bytes) -> None:
         """The next bytes."""
@@ -155,18 +248,19 @@ class UsageReader:
         self._size += len(chunk)
         limit = WHOLE_BYTES if self._is_json else TAIL_BYTES
         while self._size - len(self._kept[0]) >= limit:
-            size = len(self._kept.pop(0))
-            self._size -= size
-            self._let_go += size
+            passed = self._kept.pop(0)
+            if len(self._head) < HEAD_BYTES:
+                self._head += passed[: HEAD_BYTES - len(self._head)]
+            self._size -= len(passed)
+            self._let_go += len(passed)
 
     def usage(self) -> Usage | None:
         """What the answer said, once it is whole."""
         kept = self._joined()
-        if self._is_json:
-            usage = usage_of(kept)
-            if usage is not None:
-                return usage
-        return usage_in_tail(kept[-TAIL_BYTES:])
+        if self._is_json and not self._let_go:
+            return usage_of(kept)
+        usage = usage_in_tail(kept[-TAIL_BYTES:])
+        return _usage_in_head(self._head) if usage is None and self._is_json else usage
 
     def estimated_tokens(self) -> int:
         """About how many tokens have passed, where the answer did not say; none in images and sound."""
@@ -182,8 +276,16 @@ class UsageReader:
 def _usage(counts: _Counts) -> Usage | None:
     prompt = counts.prompt_tokens if counts.prompt_tokens is not None else counts.input_tokens
     completion = counts.completion_tokens if counts.completion_tokens is not None else counts.output_tokens
+    total = counts.total_tokens
     if prompt is None and completion is None:
-        return None
+        # As some answer embeddings.
+        return None if total is None else Usage(total, 0, 0)
+    # Gemini and xAI count what was thought in the total alone.
+    completion = max(completion or 0, (total or 0) - (prompt or 0))
+    return Usage(prompt or 0, _cached(counts), completion)
+
+
+def _cached(counts: _Counts) -> int:
     details = counts.prompt_tokens_details or counts.input_tokens_details
-    cached = 0 if details is None or details.cached_tokens is None else details.cached_tokens
-    return Usage(prompt or 0, cached, completion or 0)
+    told = None if details is None else details.cached_tokens
+    return told or counts.prompt_cache_hit_tokens or counts.cached_tokens or 0
