@@ -95,7 +95,12 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 def usage_of(body: bytes) -> Usage | None:
     """The usage of a whole JSON answer, or of an object right in it; None when it has none."""
     usage = _own_usage(body)
-    return _usage_of_event(body) if usage is None and _USAGE_NAME in body else usage
+    if usage is not None or _USAGE_NAME not in body:
+        return usage
+    try:
+        return _usage_in_object(body)
+    except _UNREADABLE:
+        return None
 
 
 def _own_usage(body: bytes) -> Usage | None:
@@ -143,14 +148,18 @@ def usages_from_the_end(data: bytes) -> Iterator[tuple[int, Usage]]:
 
 
 def _usage_of_event(event: bytes) -> Usage | None:
-    """The usage of an event, or of an object right in it."""
     try:
-        members = _decode_members(payload(event))
-        own = _counted(members["usage"]) if "usage" in members else None
-        inner = (bytes(value) for value in members.values() if _USAGE_NAME in bytes(value))
-        return own or next(filter(None, map(_own_usage, inner)), None)
+        return _usage_in_object(payload(event))
     except _UNREADABLE:
         return _usage_of_a_rest(event)
+
+
+def _usage_in_object(text: bytes) -> Usage | None:
+    """The usage of a JSON object, or of an object right in it; one of _UNREADABLE if it is none."""
+    members = _decode_members(text)
+    own = _counted(members["usage"]) if "usage" in members else None
+    inner = (bytes(value) for value in members.values() if _USAGE_NAME in bytes(value))
+    return own or next(filter(None, map(_own_usage, inner)), None)
 
 
 def _usage_of_a_rest(text: bytes) -> Usage | None:
