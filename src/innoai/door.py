@@ -17,7 +17,7 @@ from innoai.access.principal import Unauthenticated
 from innoai.activity.counts import Counts
 from innoai.activity.tail import Tail
 from innoai.envelope import rate_headers
-from innoai.errors import InnoError, refusal
+from innoai.errors import NO_CREDENTIAL, InnoError, refusal
 from innoai.limiter import Bucket, MemoryLimiter
 from innoai.money import show
 
@@ -38,10 +38,7 @@ PRINCIPAL_KEY = "innoai.principal"
 A server makes the scope of a request anew from bytes, and none of them can become this member of it.
 """
 
-MISSING = Unauthenticated(
-    CREDENTIAL,
-    refusal("invalid_api_key", "No API key was provided. Send it as: Authorization: Bearer YOUR_API_KEY"),
-)
+MISSING = Unauthenticated(CREDENTIAL, NO_CREDENTIAL)
 
 
 class Presenter(Protocol):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from innoai.access.limits import as_duration
+from innoai.errors import NO_CREDENTIAL
 
 if TYPE_CHECKING:
     from innoai.access.limits import RateOutcome
@@ -48,6 +49,9 @@ def rate_headers(rate: RateOutcome) -> list[tuple[bytes, bytes]]:
 
 
 def _challenge(refusal: Refusal) -> str | None:
+    if refusal == NO_CREDENTIAL:
+        # RFC 6750 §3.1: who has sent none made no mistake yet.
+        return f'Bearer realm="{REALM}"'
     if refusal.kind.status == 401:
         return f'Bearer realm="{REALM}", error="invalid_token", error_description="{refusal.message}"'
     if refusal.code == "insufficient_permissions":

@@ -138,6 +138,11 @@ def refusal(code: str, message: str | None = None, **details: str | int) -> Refu
     return Refusal(code, ERRORS[code].message if message is None else message, details)
 
 
+NO_CREDENTIAL = refusal(
+    "invalid_api_key", "No API key was provided. Send it as: Authorization: Bearer YOUR_API_KEY"
+)
+
+
 class InnoError(Exception):
     """Raised where a rule is broken; turned into HTTP in exactly one place per server half.
 

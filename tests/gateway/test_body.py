@@ -483,3 +483,12 @@ def test_what_is_larger_than_any_request_is_refused() -> None:
     members = {f"member{number}": number for number in range(MOST_MEMBERS)}
     with pytest.raises(InnoError, match="more than 1000 members"):
         read_json(json.dumps({"model": MODEL, **members}).encode())
+
+
+@pytest.mark.parametrize(
+    ("background", "waits"), [("false", True), ("null", True), ("true", False), ("1", False)]
+)
+def test_an_answer_in_the_background_is_not_waited_for(background: str, waits: bool) -> None:
+    body = read_json(f'{{"model": "m", "background": {background} }}'.encode())
+    assert body.waits_for_the_answer is waits
+    assert read_json(b'{"model": "m"}').waits_for_the_answer

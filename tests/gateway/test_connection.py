@@ -345,9 +345,9 @@ async def test_a_caller_that_says_nothing_is_let_go(house: House) -> None:
     [
         (b"", HEAD_PATIENCE),
         (b"POST /v1/chat", HEAD_PATIENCE),
-        (b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 9\r\n\r\n", BODY_PATIENCE),
-        (b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 9\r\n\r\nbo", BODY_PATIENCE),
-        (b"POST /v1/keys HTTP/1.1\r\nContent-Length: 9\r\n\r\nbo", BODY_PATIENCE),
+        (b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n", BODY_PATIENCE),
+        (b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nbo", BODY_PATIENCE),
+        (b"POST /v1/keys HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nbo", BODY_PATIENCE),
     ],
 )
 async def test_a_caller_that_stops_in_the_middle_is_let_go(
@@ -521,3 +521,36 @@ def test_a_second_signal_ends_the_server_at_once(
             answer.read()
         assert [status.result() for status in statuses] == [0, 0]
     assert [asked.outcome for asked in upstream.ended(marker)] == ["client gone"]
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET /healthz HTTP/1.1\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n", 400),
+        (b"GET /healthz HTTP/1.0\r\n", 200),
+        (b"OPTIONS * HTTP/1.1\r\nHost: a\r\n", 400),
+        (b"GET http://a/healthz HTTP/1.1\r\nHost: a\r\n", 200),
+        (b"GET http://a?/healthz HTTP/1.1\r\nHost: a\r\n", 404),
+    ],
+)
+async def test_a_request_is_for_one_host_and_for_the_path_that_others_read(
+    house: House, head: bytes, status: int
+) -> None:
+    """RFC 9112 §3.2; behind a host without a path, the query begins at once (RFC 3986 §3.2)."""
+    async with house.caller() as caller:
+        answer = await caller.ask(head + b"\r\n")
+        assert answer.status == status
+
+
+@pytest.mark.parametrize("path", [b"/v1/models", b"/v1/chat/completions"])
+@pytest.mark.parametrize("connection", [b"Connection: Upgrade, close\r\n", b"Connection: Upgrade\r\n"])
+async def test_an_offer_of_another_protocol_is_answered_whatever_becomes_of_the_connection(
+    house: House, path: bytes, connection: bytes
+) -> None:
+    method, body = (b"GET", b"") if path == b"/v1/models" else (b"POST", HELLO)
+    head = b"%b %b HTTP/1.1\r\nHost: a\r\n%bUpgrade: h2c\r\n" % (method, path, connection)
+    if body:
+        head += b"Content-Length: %d\r\n" % len(body)
+    async with house.caller() as caller:
+        assert (await caller.ask(head + b"\r\n" + body)).status == 401

@@ -59,6 +59,8 @@ def test_forwarded_addresses_of_several_headers_are_one_list_in_order() -> None:
 
 # What goes on to a model server.
 
+AS_JSON = (b"content-type", b"application/json")
+
 
 @pytest.mark.parametrize(
     "name",
@@ -67,6 +69,9 @@ def test_forwarded_addresses_of_several_headers_are_one_list_in_order() -> None:
         b"authorization",
         b"api-key",
         b"x-api-key",
+        b"x-goog-api-key",
+        b"x-auth-token",
+        b"ocp-apim-subscription-key",
         b"cookie",
         b"openai-organization",
         b"openai-project",
@@ -75,20 +80,31 @@ def test_forwarded_addresses_of_several_headers_are_one_list_in_order() -> None:
         b"x-forwarded-for",
         b"x-forwarded-host",
         b"x-forwarded-proto",
+        b"x-forwarded-user",
         b"x-real-ip",
+        b"fly-client-ip",
+        b"cf-connecting-ip",
+        b"x-azure-clientip",
+        b"via",
         b"x-request-id",
+        b"x-innoai-key",
+        b"x-portkey-custom-host",
+        b"x_innoai_key",
+        b"origin",
+        b"referer",
+        b"sec-fetch-site",
+        b"access-control-request-method",
         b"host",
         b"content-length",
         b"expect",
     ],
 )
 def test_credentials_addresses_and_framing_do_not_go_on(name: bytes) -> None:
-    assert read_request([(name, b"5")]).forwarded == []
+    assert read_request([(name, b"5")]).forwarded == [AS_JSON]
 
 
 def test_everything_else_goes_on_as_it_came() -> None:
     headers = [
-        (b"content-type", b"application/json"),
         (b"user-agent", b"OpenAI/Python 3.50"),
         (b"x-stainless-lang", b"python"),
         (b"idempotency-key", b"1"),
@@ -96,7 +112,33 @@ def test_everything_else_goes_on_as_it_came() -> None:
         (b"x-twice", b"1"),
         (b"x-twice", b"2"),
     ]
-    assert read_request(headers).forwarded == headers
+    assert read_request(headers).forwarded == [*headers, AS_JSON]
+
+
+@pytest.mark.parametrize("value", [b"application/json", b"application/JSON; charset=utf-7", b""])
+def test_json_is_called_what_it_is_written_as(value: bytes) -> None:
+    assert read_request([(b"content-type", value)]).forwarded == [AS_JSON]
+
+
+def test_a_form_keeps_the_type_that_was_read() -> None:
+    form = (b"content-type", b"multipart/form-data; boundary=B")
+    assert read_request([form]).forwarded == [form]
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ([(b"content-type", b"a/b; boundary=A"), (b"content-type", b"a/b; boundary=B")], "invalid_request"),
+        ([(b"content-encoding", b"gzip")], "unsupported_media_type"),
+    ],
+)
+def test_a_body_that_others_may_read_in_another_way_is_not_read(
+    headers: list[tuple[bytes, bytes]], code: str
+) -> None:
+    problem = read_request(headers).problem
+    assert problem is not None
+    assert problem.code == code
+    assert read_request([(b"content-encoding", b"identity")]).problem is None
 
 
 def test_what_connection_names_stays_here() -> None:
@@ -107,12 +149,12 @@ def test_what_connection_names_stays_here() -> None:
         (b"connection", b"x-two"),
         (b"x-three", b"3"),
     ]
-    assert read_request(headers).forwarded == [(b"x-three", b"3")]
+    assert read_request(headers).forwarded == [(b"x-three", b"3"), AS_JSON]
 
 
 @pytest.mark.parametrize("value", [b"close", b"keep-alive", b"Upgrade", b"TE, close", b""])
 def test_usual_connection_options_take_nothing_away(value: bytes) -> None:
-    assert read_request([(b"connection", value), (b"x-one", b"1")]).forwarded == [(b"x-one", b"1")]
+    assert read_request([(b"connection", value), (b"x-one", b"1")]).forwarded == [(b"x-one", b"1"), AS_JSON]
 
 
 # What comes back to the caller.
@@ -133,6 +175,7 @@ def test_usual_connection_options_take_nothing_away(value: bytes) -> None:
         b"www-authenticate",
         b"x-ratelimit-limit-requests",
         b"x-ratelimit-remaining-tokens",
+        b"access-control-allow-origin",
     ],
 )
 def test_the_upstreams_own_affairs_do_not_come_back(name: bytes) -> None:

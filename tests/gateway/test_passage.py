@@ -78,7 +78,7 @@ async def test_every_whole_answer_is_metered_alike(installed: Installation) -> N
             assert house.pools[0].open == 1
 
 
-@pytest.mark.parametrize("status", [b"400 Bad", b"404 No", b"422 No", b"201 Made", b"302 There", b"599 Odd"])
+@pytest.mark.parametrize("status", [b"400 Bad", b"404 No", b"422 No", b"201 Made", b"501 No"])
 async def test_an_answer_of_any_status_is_relayed_and_metered(installed: Installation, status: bytes) -> None:
     async with house_before(installed, repeating(said(OK, JSON, status=status))) as (house, _):
         for _ in range(3):
@@ -87,7 +87,20 @@ async def test_an_answer_of_any_status_is_relayed_and_metered(installed: Install
         assert outcomes(house) == [(int(status[:3]), "complete", 2)] * 3
 
 
-@pytest.mark.parametrize("status", [b"429 Slow", b"500 No", b"503 No", b"401 Who", b"403 No"])
+@pytest.mark.parametrize(
+    "status",
+    [
+        b"429 Slow",
+        b"500 No",
+        b"503 No",
+        b"529 Full",
+        b"408 Late",
+        b"307 There",
+        b"401 Who",
+        b"402 Pay",
+        b"403 No",
+    ],
+)
 async def test_a_repeated_failure_is_another_upstreams_turn(installed: Installation, status: bytes) -> None:
     failing, sound = repeating(said(b"no", JSON, status=status)), repeating(said(OK, JSON))
     async with house_before(installed, failing, sound) as (house, peers), house.caller() as caller:
@@ -99,7 +112,7 @@ async def test_a_repeated_failure_is_another_upstreams_turn(installed: Installat
         assert outcomes(house) == [(200, "complete", 2)] * 4
 
 
-@pytest.mark.parametrize("status", [500, 401])
+@pytest.mark.parametrize("status", [500, 524, 307, 401, 402])
 async def test_a_repeated_failure_without_another_upstream_is_refused(
     installed: Installation, status: int
 ) -> None:
@@ -109,6 +122,25 @@ async def test_a_repeated_failure_without_another_upstream_is_refused(
             assert answer.code == "upstream_error"
             assert answer.json()["error"]["upstream_status"] == status
         assert outcomes(house) == [(502, "failed", None)] * 4
+
+
+async def test_what_one_request_is_forbidden_rests_no_upstream(installed: Installation) -> None:
+    """It may be what a moderation objects to, which is said in the model server's words."""
+    forbidding = said(b'{"error": {"message": "flagged"}}', JSON, status=b"403 No")
+    async with house_before(installed, repeating(forbidding)) as (house, _), house.caller() as caller:
+        for _ in range(3):
+            relayed = await caller.ask(house.post())
+            assert (relayed.status, relayed.json()["error"]["message"]) == (403, "flagged")
+        (target,) = house.gateway.models.targets["model"]
+        assert target.failures == 0
+
+
+async def test_a_redirect_leads_no_caller_around_the_gateway(installed: Installation) -> None:
+    elsewhere = said(b"", b"location: http://10.0.0.7/v1/chat/completions", status=b"307 There")
+    async with house_before(installed, repeating(elsewhere)) as (house, _):
+        answer = await house.ask()
+        assert (answer.status, answer.code) == (502, "upstream_error")
+        assert b"10.0.0.7" not in answer.head
 
 
 async def test_a_repeated_429_is_relayed_with_its_own_words(installed: Installation) -> None:
@@ -485,3 +517,13 @@ async def test_a_passage_that_something_unforeseen_ends_is_traced_once(
         object.__setattr__(house.gateway, "traces", traces)
         assert (await caller.ask(house.post())).status == 500
     assert [call[0] for call in traces.begin.return_value.method_calls] == ["finished"]
+
+
+async def test_an_answer_in_the_background_is_refused_since_nobody_would_meter_it(
+    installed: Installation,
+) -> None:
+    async with house_before(installed, repeating(said(OK, JSON))) as (house, (peer,)):
+        body = json.dumps({"model": "model", "input": "hi", "background": True}).encode()
+        answer = await house.ask(house.post(body, path="/v1/responses"))
+        assert (answer.status, answer.json()["error"]["param"]) == (400, "background")
+        assert peer.requests == []

@@ -52,6 +52,8 @@ def test_whatever_is_read_counts(values: dict[str, Any], least: int) -> None:
     "values",
     [
         {"previous_response_id": "resp_1"},
+        {"input": [{"type": "item_reference", "id": "msg_1"}]},
+        {"tools": [{"type": {}}]},
         {"conversation": "conv_1"},
         {"prompt": {"id": "pmpt_1"}},
         {"web_search_options": {}},
@@ -163,3 +165,9 @@ def test_the_longest_answer_is_the_models_or_one_that_can_be_asked_for() -> None
 def test_a_cap_has_the_name_that_the_server_knows(path: str, base_url: str, member: str) -> None:
     assert bounds.can_be_capped(path)
     assert bounds.cap_member(path, base_url) == member
+
+
+def test_what_has_too_many_parts_to_count_is_bounded_by_its_bytes() -> None:
+    many: list[list[Any]] = [[]] * (bounds.MOST_CONTAINERS + 1)
+    assert prompt(messages=many) >= 8 * len(many)
+    assert prompt(context_window=1000, messages=many) == 1000

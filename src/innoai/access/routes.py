@@ -119,6 +119,15 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/tiers", None),
 )
 
+_SEGMENT = re.compile(r"\{[a-z_]+\}")
+_MODEL = "{model}"
+"""The one part of a template that may be several segments: names such as meta-llama/Llama-3."""
+
+
+def _pattern(template: str) -> str:
+    return _SEGMENT.sub(lambda part: "(?s:.+)" if part[0] == _MODEL else "[^/]+", template)
+
+
 _BY_TEMPLATE: Mapping[tuple[str, str], Route] = MappingProxyType(
     {(route.method, route.path): route for route in ROUTES}
 )
@@ -126,12 +135,12 @@ _PATHS = frozenset(route.path for route in ROUTES)
 _ROWS: Mapping[str, tuple[Route, ...]] = MappingProxyType(
     {
         method: tuple(route for route in ROUTES if route.method == method)
-        for method in {route.method for route in ROUTES}
+        for method in dict.fromkeys(route.method for route in ROUTES)
     }
 )
 _PATTERNS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
-        method: re.compile("|".join(f"({re.sub(r'{[a-z_]+}', '[^/]+', row.path)})" for row in rows))
+        method: re.compile("|".join(f"({_pattern(row.path)})" for row in rows))
         for method, rows in _ROWS.items()
     }
 )
@@ -155,18 +164,4 @@ def match(method: str, path: str) -> Route | None:
 
 def allowed_methods(path: str) -> tuple[str, ...]:
     """The methods that some row takes on this concrete path, for the Allow header."""
-    segments = path.split("/")
-    return tuple(
-        dict.fromkeys(
-            route.method
-            for route in ROUTES
-            if (route.path == path if path in _PATHS else _fits(route.path.split("/"), segments))
-        )
-    )
-
-
-def _fits(template: list[str], segments: list[str]) -> bool:
-    return len(template) == len(segments) and all(
-        segment != "" if part.startswith("{") else part == segment
-        for part, segment in zip(template, segments, strict=True)
-    )
+    return tuple(method for method in _ROWS if match(method, path) is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -172,7 +173,7 @@ class ControlPlane:
             await self._app(scope, receive, send_with_headers)  # type: ignore[arg-type]
             self._tell(scope, status, began)
         else:
-            await _send_refusal(send, refusal("not_found"), request_id)
+            await _send_refusal(send, _nowhere(scope["path"]), request_id)
 
     def _tell(self, scope: Scope, status: int, began: float) -> None:
         """Tell whoever watches that an admitted request is over."""
@@ -190,6 +191,15 @@ def _is_canonical(path: str) -> bool:
     return path == "/" or not (path.endswith("/") or "//" in path or "\0" in path)
 
 
+def _nowhere(path: str) -> Refusal:
+    """That nothing is at a path, and what may have been meant: a base URL ends in /v1, and in no slash."""
+    plain = re.sub("/+", "/", path)
+    meant = next((one for one in (plain, f"/v1{plain}") if one != path and allowed_methods(one)), None)
+    if meant is None:
+        return refusal("not_found")
+    return refusal("not_found", f"Nothing is here. {meant} may be meant: a base URL ends in /v1.")
+
+
 async def _send_refusal(send: Send, refused: Refusal, request_id: str) -> None:
     body = refusal_body(refused, request_id)
     headers = [*refusal_headers(refused, request_id), (b"content-length", b"%d" % len(body))]
@@ -204,7 +214,7 @@ def _refuse_known(request: Request[Any, Any, Any], error: InnoError) -> Response
 def _refuse_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """Litestar's own refusals, in our words: what the caller sent was not what the route takes."""
     code = _CODES.get(error.status_code, "invalid_request" if error.status_code < 500 else "internal_error")
-    return _envelope(request, refusal(code), [])
+    return _envelope(request, _nowhere(request.url.path) if code == "not_found" else refusal(code), [])
 
 
 def _refuse_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

@@ -69,7 +69,7 @@ def asked_about(
         InnoError: invalid_request for half a description, for two that differ, or an unknown scope.
     """
     methods = {_method(value) for name in METHOD_HEADERS for value in values(name)}
-    targets = {_origin_form(value) for name in URI_HEADERS for value in values(name)}
+    targets = {origin_form(value) for name in URI_HEADERS for value in values(name)}
     if len(methods) > 1 or len(targets) > 1:
         raise InnoError(
             "invalid_request",
@@ -141,11 +141,17 @@ def _method(value: str) -> str:
     return "GET" if method == "HEAD" else method
 
 
-def _origin_form(value: str) -> str:
-    """Path and query of a URI, whether it names a host (RFC 9112 §3.2) or not."""
-    if value.startswith("/") or "://" not in value:
-        return value
-    return "/" + value.partition("://")[2].partition("/")[2]
+def origin_form(target: str) -> str:
+    """Path and query of a request target, be it an absolute URI (RFC 9112 §3.2.2).
+
+    A host ends where the path begins, or without one, where the query does (RFC 3986 §3.2).
+    """
+    if target.startswith("/") or "://" not in target:
+        return target
+    after_scheme = target.partition("://")[2]
+    begin = next((place for place, letter in enumerate(after_scheme) if letter in "/?#"), len(after_scheme))
+    rest = after_scheme[begin:]
+    return rest if rest.startswith("/") else "/" + rest
 
 
 def _only(values: Sequence[str], name: str) -> str | None:

@@ -146,6 +146,9 @@ class Dashboard:
 
     def owns(self, path: str) -> bool:
         """Whether a path is the dashboard's to answer."""
+        if path.startswith("//"):
+            # What a client makes of a base URL with a slash too many.
+            return False
         return path.startswith(PREFIX) or _first_segment(path) in self._rooms
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -31,7 +31,7 @@ MOST_PARTS = 1000
 MOST_PART_HEAD = 8 * 1024
 """Members of a JSON object, parts of a form, and bytes of a part's head: more is nobody's request."""
 
-_DECIDED = frozenset(("model", "stream", "stream_options")) | BOUNDING
+_DECIDED = frozenset(("model", "stream", "stream_options", "background")) | BOUNDING
 """The members that a decision, or the answer's metering, rests on."""
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -60,6 +60,12 @@ class JsonBody(msgspec.Struct, frozen=True):
         """Whether the caller asked a stream for its usage."""
         asked = self.options.get("include_usage")
         return asked is not None and bytes(asked) == _TRUE
+
+    @property
+    def waits_for_the_answer(self) -> bool:
+        """Whether it asks for the answer itself, not for one in the background (Responses API)."""
+        background = self.members.get("background")
+        return background is None or bytes(background).strip() in (_FALSE, _NULL)
 
     def asks_for_hidden_usage(self, upstream: Upstream) -> bool:
         """Whether a stream has to be asked for usage that the caller must not see."""

@@ -17,6 +17,7 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from innoai.access.networks import caller_address
+from innoai.auth.forwarded import origin_form
 from innoai.envelope import refusal_body, refusal_headers
 from innoai.errors import InnoError, refusal
 from innoai.gateway.arrival import ROUTES, Arrival
@@ -162,6 +163,8 @@ class Connection(HttpToolsProtocol):
         lines = b"".join(b"%b: %b\r\n" % header for header in self.headers if header[0] != b"upgrade")
         version = self.parser.get_http_version().encode()
         head = b"%b %b HTTP/%b\r\n%b\r\n" % (self.parser.get_method(), self.url, version, lines)
+        # The one that has read the offer reads no more where the connection is to close.
+        self.parser = httptools.HttpRequestParser(self)
         self._parse(head + rest)
 
     def pause_writing(self) -> None:
@@ -225,8 +228,12 @@ class Connection(HttpToolsProtocol):
         if size > self.gateway.max_header_bytes:
             self._refuse_connection(refusal("headers_too_large"))
             return
+        problem = self._problem_of_head()
+        if problem is not None:
+            self._refuse_connection(refusal("invalid_request", problem))
+            return
         self.deadline = self.loop.time() + BODY_PATIENCE
-        path, _, query = _origin_form(self.url).partition(b"?")
+        path, _, query = _target(self.url).partition(b"?")
         if self._is_busy(is_inference=path in ROUTES):
             self._drop_the_rest()
         elif path in ROUTES:
@@ -271,6 +278,15 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
         if self.deadline == math.inf and self.cycle.response_complete:
             self.deadline = self.loop.time() + IDLE_PATIENCE
+
+    def _problem_of_head(self) -> str | None:
+        """What no server may answer in another way (RFC 9112 §3.2): whose request it is, or for what."""
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
+            return "A request has exactly one Host header. Send one."
+        if not _target(self.url).startswith(b"/"):
+            return "The request target is no path. Send one that begins with /."
+        return None
 
     def _is_busy(self, *, is_inference: bool) -> bool:
         """Whether a request is under way whose answer this one's could overtake."""
@@ -327,6 +343,9 @@ class Connection(HttpToolsProtocol):
         self._begin_asgi()
         if self._deaf:
             return
+        if not self._keep_alive:
+            # The server began to stop while the body came in.
+            self.cycle.keep_alive = False
         if content:
             super().on_body(content)
         super().on_message_complete()
@@ -363,7 +382,7 @@ class Connection(HttpToolsProtocol):
         # uvicorn's keep-alive timer runs after its answers, and only the parsed way stops it.
         self._repeated = None
         self._first = b""
-        url, headers, expects = _origin_form(self.url), self.headers, self.expect_100_continue
+        url, headers, expects = _target(self.url), self.headers, self.expect_100_continue
         super().on_message_begin()
         self.url = url
         self.headers.extend(headers)
@@ -517,9 +536,6 @@ class Connection(HttpToolsProtocol):
         self.transport.abort()
 
 
-def _origin_form(target: bytes) -> bytes:
-    """Path and query of a request target, whose absolute form means the same here (RFC 9112 §3.2.2)."""
-    if target.startswith(b"/") or b"://" not in target:
-        return target
-    rest = target.partition(b"://")[2]
-    return b"/" + rest.partition(b"/")[2]
+def _target(url: bytes) -> bytes:
+    """Path and query, whichever form the request target has."""
+    return url if url.startswith(b"/") else origin_form(url.decode("latin-1")).encode("latin-1")

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from innoai.errors import refusal
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from innoai.errors import Refusal
 
 
 Headers = list[tuple[bytes, bytes]]
@@ -29,12 +33,13 @@ HOP_BY_HOP = frozenset(
 _NOT_FORWARDED = HOP_BY_HOP | {
     b"host",
     b"content-length",
+    b"content-type",
+    b"content-encoding",
     b"expect",
-    # Credentials, in every header where a client may put one.
-    b"authorization",
-    b"api-key",
-    b"x-api-key",
     b"cookie",
+    # What a browser says of the page: a model server may refuse others than its own.
+    b"origin",
+    b"referer",
     # They would name the caller's account at the model server, where the gateway's own is used.
     b"openai-organization",
     b"openai-project",
@@ -42,17 +47,42 @@ _NOT_FORWARDED = HOP_BY_HOP | {
     b"accept-encoding",
     # Where the caller is, is nobody else's business.
     b"forwarded",
-    b"true-client-ip",
-    b"cf-connecting-ip",
-    b"x-client-ip",
-    b"x-cluster-client-ip",
-    b"x-forwarded-for",
-    b"x-forwarded-host",
-    b"x-forwarded-port",
-    b"x-forwarded-proto",
+    b"via",
     b"x-real-ip",
     b"x-request-id",
 }
+_NOT_FORWARDED_PREFIXES = (
+    b"access-control-",
+    b"sec-",
+    # Who a proxy says that the caller is, and where.
+    b"x-innoai-",
+    b"x-forwarded-",
+    b"x-envoy-",
+    b"cf-",
+    b"fly-",
+    b"x-azure-",
+    # Where other gateways would send the request, with the credential of this one.
+    b"x-portkey-",
+    b"helicone-",
+)
+_NOT_FORWARDED_PARTS = (
+    b"authorization",
+    b"x-auth",
+    b"token",
+    b"secret",
+    b"api-key",
+    b"apikey",
+    b"subscription-key",
+    b"client-ip",
+    b"connecting-ip",
+    # Another server reads it as a hyphen (RFC 3875 §4.1.18), and so as one of these.
+    b"_",
+)
+"""Credentials, in every header where a client may put one; the model server gets the gateway's own."""
+
+_COMPRESSED = refusal("unsupported_media_type", "The body is compressed. Send it without Content-Encoding.")
+_SEVERAL_TYPES = refusal("invalid_request", "There are several Content-Type headers. Send one.")
+_JSON_TYPES = (b"", b"application/json")
 
 _NOT_RELAYED = HOP_BY_HOP | {
     # The framing is made anew.
@@ -68,7 +98,7 @@ _NOT_RELAYED = HOP_BY_HOP | {
     b"www-authenticate",
     b"x-request-id",
 }
-_RATE_LIMITS = b"x-ratelimit-"
+_NOT_RELAYED_PREFIXES = (b"x-ratelimit-", b"access-control-")
 
 
 @dataclass(slots=True)
@@ -80,6 +110,8 @@ class RequestHeaders:
     content_length: int | None
     forwarded_for: str
     forwarded: Headers
+    problem: Refusal | None = None
+    """What about them keeps the body from being read."""
 
 
 def read_request(headers: Iterable[tuple[bytes, bytes]]) -> RequestHeaders:
@@ -87,15 +119,19 @@ def read_request(headers: Iterable[tuple[bytes, bytes]]) -> RequestHeaders:
     read = RequestHeaders(None, b"", None, "", [])
     authorized = False
     named_by_connection: set[bytes] = set()
+    types = 0
     for name, value in headers:
-        if name not in _NOT_FORWARDED:
+        if _may_go_on(name):
             read.forwarded.append((name, value))
-            if name == b"content-type":
-                read.content_type = value
         elif name == b"authorization":
             # Two credentials are none: which one would count?
             read.credential = "" if authorized else bearer(value)
             authorized = True
+        elif name == b"content-type":
+            read.content_type = value
+            types += 1
+        elif name == b"content-encoding" and value.strip().lower() != b"identity":
+            read.problem = _COMPRESSED
         elif name == b"content-length":
             read.content_length = int(value) if value.isdigit() else None
         elif name == b"x-forwarded-for":
@@ -105,7 +141,22 @@ def read_request(headers: Iterable[tuple[bytes, bytes]]) -> RequestHeaders:
             named_by_connection |= _options(value)
     if not named_by_connection <= _HARMLESS_OPTIONS:
         read.forwarded = [header for header in read.forwarded if header[0] not in named_by_connection]
+    if types > 1:
+        # The model server may go by another of them.
+        read.problem = _SEVERAL_TYPES
+    # JSON is written anew, in UTF-8 whatever the caller called it.
+    is_json = read.content_type.partition(b";")[0].strip().lower() in _JSON_TYPES
+    read.forwarded.append((b"content-type", b"application/json" if is_json else read.content_type))
     return read
+
+
+def _may_go_on(name: bytes) -> bool:
+    """Whether a header is the model server's business."""
+    return not (
+        name in _NOT_FORWARDED
+        or name.startswith(_NOT_FORWARDED_PREFIXES)
+        or any(part in name for part in _NOT_FORWARDED_PARTS)
+    )
 
 
 _HARMLESS_OPTIONS = frozenset((b"close", b"keep-alive", b"upgrade", b"te", b""))
@@ -149,11 +200,11 @@ def read_answer(headers: Headers) -> AnswerReading:
     content_type, content_length, is_encoded = b"", None, False
     for name, value in headers:
         if name not in _NOT_RELAYED:
-            if name.startswith(_RATE_LIMITS):
+            if name.startswith(_NOT_RELAYED_PREFIXES):
                 continue
             lines.append(b"%b: %b\r\n" % (name, value))
             if name == b"content-type":
-                content_type = value
+                content_type = value.lower()
             elif name == b"content-encoding":
                 is_encoded = value.lower() != b"identity"
         elif name == b"content-length":

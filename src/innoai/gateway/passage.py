@@ -39,10 +39,17 @@ CLIENT_CLOSED_REQUEST = 499
 """What a record says of a request whose caller went away, as nginx does."""
 
 _OK = 200
-_FIRST_REDIRECT = 300
-_TOO_MANY_REQUESTS = 429
-_FAIL_OVER_STATUSES = frozenset((_TOO_MANY_REQUESTS, 500, 502, 503, 504))
-_CREDENTIAL_STATUSES = frozenset((401, 403))
+_FIRST_REDIRECT, _FIRST_CLIENT_ERROR, _FIRST_SERVER_ERROR = 300, 400, 500
+_UNAUTHORIZED, _PAYMENT_REQUIRED, _FORBIDDEN, _TOO_MANY_REQUESTS = 401, 402, 403, 429
+_PASSING = frozenset((408, _TOO_MANY_REQUESTS))
+_LASTING = frozenset((501, 505))
+"""Client errors that are the model server's, and server errors that are the request's."""
+
+_OPERATORS = {
+    _UNAUTHORIZED: "The model server refused the gateway's credential. The operator must check its api_key.",
+    _PAYMENT_REQUIRED: "The gateway's account at the model server has no credit. The operator must add some.",
+}
+"""Relayed, they would tell the caller that its own key is wrong, or its own budget used up."""
 _START = (
     b"%bx-request-id: %b\r\nx-ratelimit-limit-requests: %d\r\nx-ratelimit-remaining-requests: %d\r\n"
     b"x-ratelimit-reset-requests: %b\r\n"
@@ -185,9 +192,11 @@ class Passage:
             self._prepare(head)
             return
         log.warning("an upstream failed", upstream=self._target.upstream.base_url, why=failed.message)
-        self._target.failed(now, retry_after(head.headers))
-        if not self._candidates and status == _TOO_MANY_REQUESTS:
-            # That the model server has had enough is said in its own words, with its own Retry-After.
+        if status != _FORBIDDEN:
+            # That may be this request's fault alone, such as what a moderation objects to.
+            self._target.failed(now, retry_after(head.headers))
+        if not self._candidates and status in (_TOO_MANY_REQUESTS, _FORBIDDEN):
+            # Why not is said in the model server's own words, with its own Retry-After.
             self._prepare(head)
             return
         self._call.cancel()
@@ -418,12 +427,15 @@ class Passage:
 
 def _refused_by(status: int) -> Refusal | None:
     """What the caller is told when the upstream's answer is not one to relay."""
-    if status in _FAIL_OVER_STATUSES:
-        message = f"The model server answered with status {status}. Try again shortly."
+    if status in _OPERATORS:
+        return refusal("upstream_error", _OPERATORS[status], upstream_status=status)
+    if _FIRST_REDIRECT <= status < _FIRST_CLIENT_ERROR:
+        # Followed, it would lead the caller around the gateway.
+        message = "The model server redirects elsewhere. The operator must correct its base_url."
         return refusal("upstream_error", message, upstream_status=status)
-    if status in _CREDENTIAL_STATUSES:
-        # Relayed, it would tell the caller that its own key is wrong.
-        message = "The model server refused the gateway's credential. The operator must check its api_key."
+    is_down = status >= _FIRST_SERVER_ERROR and status not in _LASTING
+    if is_down or status in _PASSING or status == _FORBIDDEN:
+        message = f"The model server answered with status {status}. Try again shortly."
         return refusal("upstream_error", message, upstream_status=status)
     return None
 

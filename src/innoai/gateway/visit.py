@@ -225,11 +225,21 @@ class Visit:
 
 
 def _take_apart(content: bytes, arrival: Arrival) -> JsonBody | MultipartBody:
+    if arrival.headers.problem is not None:
+        raise InnoError.of(arrival.headers.problem)
     if arrival.media_type == JSON:
-        return read_json(content)
+        return _without_background(read_json(content))
     if arrival.media_type == MULTIPART:
         return read_multipart(content, arrival.headers.content_type)
     raise InnoError("unsupported_media_type")
+
+
+def _without_background(body: JsonBody) -> JsonBody:
+    """Refuse what nobody would meter: an answer that the model server keeps until it is asked for."""
+    if not body.waits_for_the_answer:
+        message = "background is not offered here. Leave it out, and read the answer as a stream."
+        raise InnoError("invalid_request", message, param="background")
+    return body
 
 
 def _method_not_allowed(path: str) -> InnoError:

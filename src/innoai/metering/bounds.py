@@ -25,6 +25,9 @@ UNKNOWN_PROMPT = 200_000
 UNKNOWN_ANSWER = 4096
 """For the longest answer, where nobody knows; what is sent on then asks for no more."""
 
+MOST_CONTAINERS = 100_000
+"""Lists and objects in a request whose tokens are counted; of what has more, the bytes are."""
+
 _ITEM = 8
 """Tokens that a message, a part or a tool takes beside its text."""
 
@@ -59,6 +62,9 @@ _SETTINGS = frozenset(
     ("model", "stream", "stream_options", "n", "best_of", "temperature", "top_p", "user", "metadata")
 )
 _FILES = frozenset(("image_url", "input_audio", "input_image", "audio_url"))
+_ITEM_REFERENCE = "item_reference"
+"""The type of an item of the Responses API that stands for one which the model server keeps."""
+
 _DOCUMENTS = frozenset(("file", "file_id", "file_url", "file_data", "video_url"))
 
 
@@ -82,9 +88,14 @@ def prompt_tokens(members: Mapping[str, msgspec.Raw], context_window: int | None
         InnoError: invalid_request for a member that is no JSON below the top level.
     """
     most = context_window or UNKNOWN_PROMPT
-    values = {name: _read(value) for name, value in members.items() if name not in _SETTINGS}
+    read = {name: value for name, value in members.items() if name not in _SETTINGS}
+    if sum(map(_containers, read.values())) > MOST_CONTAINERS:
+        # Each has two bytes at least.
+        return context_window or _ITEM * sum(len(bytes(value)) for value in read.values())
+    values = {name: _read(value) for name, value in read.items()}
     # A text where a completion is asked for, but an object where a stored prompt is meant.
     refers = isinstance(values.get("prompt"), dict) or _has_hosted_tool(values.get("tools"))
+    refers = refers or _has_reference(values.get("input"))
     if refers or any(values[name] is not None for name in _REFERRING.intersection(values)):
         return most
     tokens = _ITEM + _tokens(list(values.values()), most)
@@ -161,8 +172,19 @@ def _prompts(members: Mapping[str, msgspec.Raw]) -> int:
 
 def _has_hosted_tool(tools: object) -> bool:
     return isinstance(tools, list) and any(
-        isinstance(tool, dict) and tool.get("type", "function") not in _OWN_TOOLS for tool in tools
+        isinstance(tool, dict) and str(tool.get("type", "function")) not in _OWN_TOOLS for tool in tools
     )
+
+
+def _has_reference(items: object) -> bool:
+    return isinstance(items, list) and any(
+        isinstance(item, dict) and item.get("type") == _ITEM_REFERENCE for item in items
+    )
+
+
+def _containers(value: msgspec.Raw) -> int:
+    text = bytes(value)
+    return text.count(b"[") + text.count(b"{")
 
 
 def _read(value: msgspec.Raw) -> object:
