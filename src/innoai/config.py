@@ -21,6 +21,7 @@ from innoai.access.budgets import DEFAULT_CURRENCY
 from innoai.access.networks import parse_networks
 from innoai.access.tiers import DEFAULT_TIERS, FEATURES, MAX_RATE_LIMIT, Tier
 from innoai.access.tokens import MAX_LIFETIME, MIN_LIFETIME
+from innoai.cors import Cors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,6 +62,9 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     public_url: Annotated[
         str | None, Meta(description="the address that people use, where it is not http://bind")
     ] = None
+    cors_origins: Annotated[
+        tuple[str, ...], Meta(description="origins of web pages that may call the API; * is every origin")
+    ] = ("*",)
     max_body_bytes: Annotated[int, Meta(ge=1024, description="largest request body, bytes")] = 32 * MIB
     max_header_bytes: Annotated[int, Meta(ge=1024, description="largest request head, bytes")] = 32 * 1024
     shortcuts: Annotated[
@@ -76,6 +80,10 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             parse_networks(self.trusted_proxies)
         except ValueError as error:
             raise ValueError(f"trusted_proxies: {error}") from None
+        try:
+            Cors(self.cors_origins)
+        except ValueError as error:
+            raise ValueError(f"cors_origins: {error}") from None
 
     @property
     def url(self) -> str:

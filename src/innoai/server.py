@@ -28,6 +28,7 @@ from innoai.api.metrics import open_registry
 from innoai.api.services import Services
 from innoai.auth.minting import Mint
 from innoai.config import ConfigError, split_bind
+from innoai.cors import Cors
 from innoai.dashboard.app import Dashboard
 from innoai.dashboard.assets import Assets
 from innoai.dashboard.inside import Inside
@@ -157,6 +158,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
     shortcuts = settings.server.shortcuts
     models = open_models(settings.models, time.time, settings.billing, shortcuts=shortcuts)
     proxies = parse_networks(settings.server.trusted_proxies)
+    cors = Cors(settings.server.cors_origins)
     new_request_id = RequestIds(int(time.time() * 1000), os.urandom(5)).new
     traces = open_traces(settings)
     gateway = Gateway(
@@ -180,6 +182,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         if shortcuts
         else None,
         shortcuts=shortcuts,
+        cors=cors,
         traces=traces,
     )
     services = Services(
@@ -196,7 +199,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         registry=open_registry(door, feed, models.connections),
         clock=time.time,
     )
-    control_plane = ControlPlane(services, new_request_id)
+    control_plane = ControlPlane(services, new_request_id, cors)
     assets = Assets()
     inside = Inside(
         settings=settings,

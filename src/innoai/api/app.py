@@ -41,8 +41,9 @@ from innoai.envelope import REQUEST_ID_KEY, rate_headers, refusal_body, refusal_
 from innoai.errors import InnoError, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
+    from innoai.cors import Cors
     from innoai.door import Admission
     from innoai.errors import Refusal
 
@@ -125,8 +126,9 @@ log = structlog.get_logger()
 class ControlPlane:
     """Litestar, with a request id on every answer and the rate limit's state on every admitted one."""
 
-    def __init__(self, services: Services, new_request_id: Callable[[], str]) -> None:
+    def __init__(self, services: Services, new_request_id: Callable[[], str], cors: Cors) -> None:
         self._new_request_id = new_request_id
+        self._cors = cors
         self._app = Litestar(
             route_handlers=list(HANDLERS),
             guards=[guard],
@@ -167,13 +169,28 @@ class ControlPlane:
                 admitted = scope.get(ADMISSION_KEY)
                 if admitted is not None:
                     headers.extend(rate_headers(admitted.rate))
+                headers.extend(self._cors.headers(_origin(scope)))
             await send(message)
 
-        if _is_canonical(scope["path"]):
+        if scope["method"] == "OPTIONS" and allowed_methods(scope["path"]):
+            await self._answer_options(scope, send, request_id)
+        elif _is_canonical(scope["path"]):
             await self._app(scope, receive, send_with_headers)  # type: ignore[arg-type]
             self._tell(scope, status, began)
         else:
-            await _send_refusal(send, _nowhere(scope["path"]), request_id)
+            await _send_refusal(send_with_headers, _nowhere(scope["path"]), request_id)
+
+    async def _answer_options(self, scope: Scope, send: Send, request_id: str) -> None:
+        """Say what a web page may send to a path; nobody else has a use for OPTIONS."""
+        wanted = _header(scope, b"access-control-request-headers")
+        allowed = self._cors.preflight(_origin(scope), _methods(scope["path"]), wanted)
+        if allowed is None or _header(scope, b"access-control-request-method") is None:
+            allow = ", ".join(_methods(scope["path"])).encode()
+            await _send_refusal(send, refusal("method_not_allowed"), request_id, [(b"allow", allow)])
+            return
+        headers = [*allowed, (b"x-request-id", request_id.encode())]
+        await send({"type": "http.response.start", "status": 204, "headers": headers})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _tell(self, scope: Scope, status: int, began: float) -> None:
         """Tell whoever watches that an admitted request is over."""
@@ -200,9 +217,20 @@ def _nowhere(path: str) -> Refusal:
     return refusal("not_found", f"Nothing is here. {meant} may be meant: a base URL ends in /v1.")
 
 
-async def _send_refusal(send: Send, refused: Refusal, request_id: str) -> None:
+def _origin(scope: Scope) -> bytes | None:
+    """Where the page is from that asks for a path of the API."""
+    return _header(scope, b"origin") if scope["path"].startswith("/v1/") else None
+
+
+def _header(scope: Scope, name: bytes) -> bytes | None:
+    return next((value for one, value in scope["headers"] if one == name), None)
+
+
+async def _send_refusal(
+    send: Send, refused: Refusal, request_id: str, added: Iterable[tuple[bytes, bytes]] = ()
+) -> None:
     body = refusal_body(refused, request_id)
-    headers = [*refusal_headers(refused, request_id), (b"content-length", b"%d" % len(body))]
+    headers = [*refusal_headers(refused, request_id), *added, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": refused.kind.status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 

@@ -58,6 +58,7 @@ class Connection(HttpToolsProtocol):
     __slots__ = (
         "_chunked",
         "_content",
+        "_cors",
         "_deaf",
         "_first",
         "_has_begun",
@@ -98,6 +99,8 @@ class Connection(HttpToolsProtocol):
         # A question about a credential whose body is still coming in.
         self._inquiry: Inquiry | None = None
         self._content = b""
+        # Lines of the answer that let the page which asks read it.
+        self._cors = b""
         self._new_heads = 0
         self._deaf = False
         self._keep_alive = True
@@ -233,10 +236,13 @@ class Connection(HttpToolsProtocol):
             self._refuse_connection(refusal("invalid_request", problem))
             return
         self.deadline = self.loop.time() + BODY_PATIENCE
+        origin = next((value for name, value in self.headers if name == b"origin"), None)
+        self._cors = b"".join(b"%b: %b\r\n" % line for line in self.gateway.cors.headers(origin))
         path, _, query = _target(self.url).partition(b"?")
-        if self._is_busy(is_inference=path in ROUTES):
+        is_inference = path in ROUTES and self.parser.get_method() != b"OPTIONS"
+        if self._is_busy(is_inference=is_inference):
             self._drop_the_rest()
-        elif path in ROUTES:
+        elif is_inference:
             self._begin_visit(path, query)
         else:
             self._inquiry = self._begin_inquiry(path, query)
@@ -457,7 +463,9 @@ class Connection(HttpToolsProtocol):
         ((name, date),) = self.server_state.default_headers
         status, lines, body = reply
         close = b"" if self._keep_alive else b"connection: close\r\n"
-        self._send(b"%b%b: %b\r\n%b%b\r\n%b" % (STATUS_LINE[status], name, date, lines, close, body))
+        self._send(
+            b"%b%b: %b\r\n%b%b%b\r\n%b" % (STATUS_LINE[status], name, date, lines, self._cors, close, body)
+        )
         self._ended()
 
     def answer_with(self, status: int, fields: bytes, body: bytes) -> None:
@@ -465,8 +473,8 @@ class Connection(HttpToolsProtocol):
         ((name, date),) = self.server_state.default_headers
         close = b"" if self._keep_alive else b"connection: close\r\n"
         self._send(
-            b"%b%b: %b\r\n%bcontent-length: %d\r\n%b\r\n%b"
-            % (STATUS_LINE[status], name, date, fields, len(body), close, body)
+            b"%b%b: %b\r\n%b%bcontent-length: %d\r\n%b\r\n%b"
+            % (STATUS_LINE[status], name, date, fields, self._cors, len(body), close, body)
         )
         self._ended()
 
@@ -488,7 +496,8 @@ class Connection(HttpToolsProtocol):
             framing += b"connection: close\r\n"
         # uvicorn makes a new list with the new date each second.
         ((name, date),) = self.server_state.default_headers
-        self._unsent = b"%b%b: %b\r\n%b%b\r\n" % (STATUS_LINE[status], name, date, fields, framing)
+        status_line = STATUS_LINE[status]
+        self._unsent = b"%b%b: %b\r\n%b%b%b\r\n" % (status_line, name, date, fields, self._cors, framing)
 
     def send_head(self) -> None:
         """Let the head go out by itself, where the body takes its time."""

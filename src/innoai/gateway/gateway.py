@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from innoai.cors import NOWHERE
 from innoai.gateway.departures import Departures
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from innoai.access.networks import Networks
+    from innoai.cors import Cors
     from innoai.door import Door
     from innoai.gateway.inquiry import InquiryDesk
     from innoai.gateway.models import Models
@@ -41,6 +43,8 @@ class Gateway:
     """What answers questions about credentials on the connection; without it the control plane does."""
     shortcuts: bool = True
     """Whether a head that repeats is known again, and a decision that need not wait is made at once."""
+    cors: Cors = NOWHERE
+    """Which web pages may read the answers."""
     traces: Traces | None = None
     """Who is told of each request when it is over, where an operator wants that."""
     departures: Departures = field(default_factory=Departures)
