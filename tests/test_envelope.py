@@ -6,7 +6,7 @@ import pytest
 
 from innoai.access.limits import take
 from innoai.envelope import rate_headers, refusal_body, refusal_headers
-from innoai.errors import ERRORS, refusal
+from innoai.errors import ERRORS, NO_CREDENTIAL, refusal
 
 REQUEST_ID = "req_0123456789abcdefABCDEF"
 
@@ -44,6 +44,11 @@ def test_a_challenge_says_what_is_wrong_with_the_credential() -> None:
     assert challenge.startswith(
         b'Bearer realm="innoai", error="invalid_token", error_description="The access'
     )
+
+
+def test_who_sent_no_credential_is_only_asked_for_one() -> None:
+    """RFC 6750 §3.1."""
+    assert dict(refusal_headers(NO_CREDENTIAL, REQUEST_ID))[b"www-authenticate"] == b'Bearer realm="innoai"'
 
 
 def test_a_challenge_names_the_scope_that_is_missing() -> None:

@@ -496,6 +496,15 @@ def test_a_decision_with_an_empty_bucket_is_refused_by_rate_and_says_when_to_com
     assert decision.checks[-1] == Check("rate", "refused", ERRORS["rate_limit_exceeded"].message)
 
 
+def test_a_spent_limit_keeps_no_key_from_ending_itself():
+    """Else who has stolen it could keep it alive by using it."""
+    spent = take(take(0, 0, 1).tat, 0, 1)
+    own, other = (Request(DELETE_KEY, INSIDE, target_key=key_id) for key_id in ("key_1", "key_2"))
+    assert decide(KEY_PRINCIPAL, own, NOW).rated(spent).allowed
+    assert not decide(KEY_PRINCIPAL, other, NOW).rated(spent).allowed
+    assert not decide(TOKEN_PRINCIPAL, own, NOW).rated(spent).allowed
+
+
 # Routes of the whole account, and what a tier includes
 
 

@@ -135,7 +135,7 @@ def test_rotating_again_and_again_makes_no_more_than_one_key_beside_each(small: 
     key = create_key(small)
     most = 2 * int(SMALL["max_keys"])
     while live_keys(small) < most:
-        small.post(f"/keys/{key['id']}/rotate", json={"overlap": MONTH}).raise_for_status()
+        key = small.post(f"/keys/{key['id']}/rotate", json={"overlap": MONTH}).json()
     refused(small.post(f"/keys/{key['id']}/rotate", json={"overlap": MONTH}), "conflict")
     assert live_keys(small) == most
 
@@ -155,6 +155,58 @@ def test_a_rotated_key_is_kept_beyond_its_overlap_only_where_there_is_room(small
     small.patch(f"/keys/{key['id']}", json={"name": "Still leaving"}).raise_for_status()
     small.delete(f"/keys/{successor['id']}").raise_for_status()
     small.patch(f"/keys/{key['id']}", json={"expires_at": None}).raise_for_status()
+
+
+# What is asked for with care gives no more than was asked for.
+
+
+def test_a_key_is_rotated_once_and_its_successor_lives_as_long_as_it_would_have(admin: httpx.Client) -> None:
+    """A second successor would have the end that the first rotation set."""
+    key = create_key(admin)
+    successor = admin.post(f"/keys/{key['id']}/rotate", json={"overlap": 5}).json()
+    assert successor["expires_at"] is None
+    again = refused(admin.post(f"/keys/{key['id']}/rotate", json={}), "conflict")
+    assert successor["id"] in again["message"]
+    assert admin.post(f"/keys/{successor['id']}/rotate", json={}).json()["expires_at"] is None
+
+
+def test_who_asks_for_no_rights_gets_no_key(admin: httpx.Client) -> None:
+    assert (
+        refused(admin.post("/keys", json={"name": "x", "scopes": []}), "invalid_request")["param"] == "scopes"
+    )
+
+
+def test_a_key_whose_limit_is_spent_still_ends_itself(admin: httpx.Client, anyone: httpx.Client) -> None:
+    key = create_key(admin, rate_limit=1)
+    headers = bearer(key["key"])
+    assert anyone.get("/auth/validate", headers=headers).status_code == 200
+    refused(anyone.get("/auth/validate", headers=headers), "rate_limit_exceeded")
+    assert anyone.delete(f"/keys/{key['id']}", headers=headers).status_code == 204
+    refused(anyone.get("/auth/validate", headers=headers), "invalid_api_key")
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [("//v1/chat/completions", "/v1/chat/completions"), ("/keys", "/v1/keys"), ("//keys", "/v1/keys")],
+)
+def test_a_base_url_that_is_a_little_wrong_is_told(server: Server, path: str, meant: str) -> None:
+    answer = httpx.post(server.base_url.removesuffix("/v1") + path, json={}, headers=bearer(server.admin_key))
+    assert f"{meant} may be meant" in refused(answer, "not_found")["message"]
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=B"]
+)
+def test_a_body_that_is_no_json_is_told_apart_from_broken_json(
+    anyone: httpx.Client, content_type: str
+) -> None:
+    headers = {"content-type": content_type}
+    answer = anyone.post("/auth/token", content=b"api_key=x&customer_id=c", headers=headers)
+    assert "Send application/json" in refused(answer, "unsupported_media_type")["message"]
+
+
+def test_a_token_is_minted_with_the_key_in_the_header_and_no_body(admin: httpx.Client) -> None:
+    assert admin.post("/auth/token").json()["token_type"] == "Bearer"
 
 
 # What hides in a name.

@@ -7,6 +7,7 @@ import hmac
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -206,6 +207,17 @@ def test_a_token_dies_with_its_expired_key(
     pair = mint(anyone, key["key"])
     assert admin.patch(f"/keys/{key['id']}", json={"expires_at": "2020-01-01T00:00:00Z"}).status_code == 200
     assert alive(anyone, pair) == [401, 401, 401]
+
+
+def test_a_token_says_no_later_end_than_its_keys(anyone: httpx.Client, admin: httpx.Client) -> None:
+    """Who verifies it elsewhere, by the public keys, sees signature and expiry alone."""
+    ends = int(time.time()) + 600
+    key = create_key(admin, expires_at=datetime.fromtimestamp(ends, UTC).isoformat())
+    pair = mint(anyone, key["key"], rotate=True)
+    for tokens in (pair, anyone.post("/auth/refresh", json={"refresh_token": pair["refresh_token"]}).json()):
+        assert 500 < tokens["expires_in"] <= 600
+        assert payload_of(tokens["access_token"])["exp"] == ends
+        assert payload_of(tokens["refresh_token"])["exp"] == ends
 
 
 def test_a_token_sleeps_while_its_customer_is_disabled(
