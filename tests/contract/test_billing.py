@@ -474,6 +474,19 @@ def test_a_summary_tells_how_budgets_stand(tenant: Tenant) -> None:
         assert customer.get("/billing/summary").json()["budgets"] == [of_customer]
 
 
+def test_settings_are_replaced_as_a_whole_by_what_a_get_gives(tenant: Tenant) -> None:
+    fresh = tenant.get("settings")
+    changed = {**fresh, "budgets": {"monthly": "7", "total": None}, "alert_thresholds": [10]}
+    assert tenant.client.put("/billing/settings", json=changed).json() == changed == tenant.get("settings")
+    assert tenant.client.put("/billing/settings", json={"currency": "USD"}).json() == fresh
+    entries = tenant.client.get("/audit", params={"action": "billing.settings_updated"}).json()["data"]
+    assert len(entries) == 2
+    reader = create_key(tenant.client, scopes=["billing:read"])["key"]
+    refused(
+        tenant.client.put("/billing/settings", json=fresh, headers=bearer(reader)), "insufficient_permissions"
+    )
+
+
 def test_settings_are_changed_member_by_member_and_on_record(tenant: Tenant) -> None:
     assert tenant.get("settings") == {
         "object": "billing_settings",
@@ -514,7 +527,7 @@ def test_settings_are_changed_member_by_member_and_on_record(tenant: Tenant) -> 
         ({"budgets": {"monthly": "0.0000000001"}}, "budgets.monthly"),
         ({"budgets": {"total": -1}}, "budgets.total"),
         ({"budgets": {"total": "1000000000.000000001"}}, "budgets.total"),
-        ({"budgets": {"weekly": "1"}}, "budgets"),
+        ({"budgets": {"weekly": "1"}}, "budgets.weekly"),
         ({"alert_thresholds": [0]}, "alert_thresholds[0]"),
         ({"alert_thresholds": [50, 101]}, "alert_thresholds[1]"),
         ({"alert_thresholds": list(range(1, 12))}, "alert_thresholds"),

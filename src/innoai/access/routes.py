@@ -100,6 +100,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/billing/top", BILLING_READ, account_only=True),
     Route("GET", "/v1/billing/settings", BILLING_READ, account_only=True),
     Route("PATCH", "/v1/billing/settings", BILLING_WRITE, account_only=True),
+    Route("PUT", "/v1/billing/settings", BILLING_WRITE, account_only=True),
     Route("GET", "/v1/billing/statements", BILLING_READ, feature=STATEMENTS),
     Route("GET", "/v1/billing/statements/{month}/{customer_id}", BILLING_READ, feature=STATEMENTS),
     Route("GET", "/v1/audit", ADMIN_FULL, account_only=True, feature=AUDIT),

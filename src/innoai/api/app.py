@@ -100,6 +100,7 @@ HANDLERS = (
     top.show_top,
     billing.show_settings,
     billing.change_settings,
+    billing.replace_settings,
     statements.list_statements,
     statements.get_statement,
     tiers.show_matrix,

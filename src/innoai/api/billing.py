@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
-from litestar import Response, get, patch
+from litestar import Response, get, patch, put
 from msgspec import UNSET, Meta, UnsetType
 
 from innoai import money
@@ -47,6 +47,10 @@ Currency = Annotated[
     ),
 ]
 Percent = Annotated[int, Meta(ge=1, le=100)]
+Thresholds = Annotated[
+    list[Percent],
+    Meta(max_length=MAX_THRESHOLDS, description="percent of a budget at which an event is sent"),
+]
 
 
 class Sums(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,14 +107,25 @@ class ChangeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     currency: Currency | UnsetType = UNSET
     budgets: SetBudgets | UnsetType = UNSET
-    alert_thresholds: (
-        Annotated[
-            list[Percent],
-            Meta(max_length=MAX_THRESHOLDS, description="percent of a budget at which an event is sent"),
-        ]
-        | UnsetType
-        | None
-    ) = UNSET
+    alert_thresholds: Thresholds | UnsetType | None = UNSET
+
+
+class ReplaceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All settings, as GET gives them; what is left out is as it was for a new account, but the currency."""
+
+    currency: Currency | UnsetType = UNSET
+    budgets: SetBudgets = SetBudgets()
+    alert_thresholds: Thresholds | None = None
+    object: Literal["billing_settings"] = "billing_settings"
+    currencies: Annotated[list[Currency], Meta(description="what may be chosen; it is not changed")] = []
+
+    def as_change(self) -> ChangeSettings:
+        """The same as a change of every setting."""
+        budgets = SetBudgets(
+            None if self.budgets.monthly is UNSET else self.budgets.monthly,
+            None if self.budgets.total is UNSET else self.budgets.total,
+        )
+        return ChangeSettings(self.currency, budgets, self.alert_thresholds)
 
 
 class BillingSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,7 +177,19 @@ async def show_settings(services: Inside, caller: Caller) -> Response[bytes]:
 @patch("/v1/billing/settings")
 async def change_settings(request: JsonRequest, services: Inside, caller: Caller) -> Response[bytes]:
     """Change the account's currency, budgets or alert thresholds."""
-    wanted = await read_body(request, ChangeSettings)
+    return await _change(await read_body(request, ChangeSettings), request, services, caller)
+
+
+@put("/v1/billing/settings")
+async def replace_settings(request: JsonRequest, services: Inside, caller: Caller) -> Response[bytes]:
+    """Set all of them at once."""
+    wanted = await read_body(request, ReplaceSettings)
+    return await _change(wanted.as_change(), request, services, caller)
+
+
+async def _change(
+    wanted: ChangeSettings, request: JsonRequest, services: Services, caller: Admission
+) -> Response[bytes]:
     account_id, now = caller.principal.account.id, services.clock()
     values: dict[str, Any] = {}
     if wanted.currency is not UNSET:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from innoai.door import Door
     from innoai.keyring.feed import ChangeFeed
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+CONTENT_TYPE = "text/plain; version=0.0.4"
+"""To which Litestar adds the charset."""
 
 
 class Collector:

@@ -150,6 +150,19 @@ BILLING: tuple[Operation, ...] = (
         errors=("conflict",),
     ),
     Operation(
+        "PUT",
+        "/v1/billing/settings",
+        "replace_billing_settings",
+        "billing",
+        "Set the account's currency, budgets and alert thresholds as a whole",
+        json(billing.BillingSettings, _SETTINGS),
+        body=json(
+            billing.ReplaceSettings,
+            {"currency": "USD", "budgets": {"monthly": "500"}, "alert_thresholds": [80, 100]},
+        ),
+        errors=("conflict",),
+    ),
+    Operation(
         "GET",
         "/v1/billing/statements",
         "list_statements",
