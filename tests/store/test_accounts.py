@@ -27,6 +27,19 @@ async def test_the_first_account_stays_the_first(database: Database) -> None:
         assert await accounts.find(connection, "acc_nobody") is None
 
 
+async def test_the_first_account_is_the_oldest_in_whatever_order_a_language_has_letters(
+    database: Database,
+) -> None:
+    older = AccountRecord("acc_0Z", "Older", "free", disabled=False, created_at=NOW - 2)
+    newer = AccountRecord("acc_0a", "Newer", "free", disabled=False, created_at=NOW - 1)
+    async with database.write() as connection:
+        await accounts.create(connection, newer)
+        await accounts.create(connection, older)
+    async with database.read() as connection:
+        assert await accounts.first(connection) == older
+        assert await accounts.everyone(connection) == [older, newer, ACCOUNT]
+
+
 async def test_an_account_that_no_row_could_refer_to_is_an_error(database: Database) -> None:
     with pytest.raises(NoResultFound):
         async with database.read() as connection:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from innoai.ids import RANDOM_BYTES, new_id
 from innoai.store import accounts, api_keys, changes
 from innoai.store.accounts import AccountRecord
 from innoai.store.secrets import Secrets
@@ -114,6 +115,18 @@ async def test_pages_go_from_new_to_old_without_missing_or_repeating_one(databas
     assert seen == [key_record(number).id for number in reversed(range(7))]
 
 
+async def test_keys_are_paged_by_age_in_whatever_order_a_language_has_letters(database: Database) -> None:
+    ids = [new_id("key", made_at, bytes(RANDOM_BYTES)) for made_at in range(0, 30_000_000_000, 1_000_000_000)]
+    assert sorted(ids, key=str.lower) != ids
+    async with database.write() as connection:
+        for number, key_id in enumerate(ids):
+            await add_key(connection, number, id=key_id)
+    seen: list[str] = []
+    while page := await listed(database, limit=7, before=seen[-1] if seen else None):
+        seen += page
+    assert seen == ids[::-1]
+
+
 async def test_a_list_by_status_holds_those_and_only_those(database: Database) -> None:
     async with database.write() as connection:
         await add_key(connection, 1)
@@ -192,6 +205,18 @@ async def test_a_customers_live_keys_are_revoked_together_and_each_is_told(datab
     assert {change.subject for change in (await news(database))[before:]} == {"key_0001", "key_0002"}
     revoked = [await stored(database, f"key_{number:04}") for number in (1, 2, 3, 4)]
     assert [record and record.revoked_at for record in revoked] == [NOW, NOW, NOW - 10, None]
+
+
+async def test_a_customers_keys_are_locked_in_the_order_in_which_their_use_is_noted(
+    database: Database,
+) -> None:
+    ids = ["key_B", "key_a", "key_A", "key_b"]
+    async with database.write() as connection:
+        customer = await add_customer(connection, 1)
+        for number, key_id in enumerate(ids):
+            await add_key(connection, number, id=key_id, customer_pk=customer.id)
+        revoked = await api_keys.revoke_of_customer(connection, customer.id, NOW)
+    assert [key.id for key in revoked] == sorted(ids)
 
 
 async def test_noting_use_tells_nobody(database: Database) -> None:

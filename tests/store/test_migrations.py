@@ -51,7 +51,24 @@ def differences(connection: Connection) -> list[Any]:
     context = MigrationContext.configure(
         connection, opts={"compare_type": True, "compare_server_default": True}
     )
-    return compare_metadata(context, metadata)
+    return compare_metadata(context, metadata) + other_collations(connection)
+
+
+def other_collations(connection: Connection) -> list[Any]:
+    """What tables.py has sorted otherwise than a Postgres has it, which Alembic does not compare."""
+    if connection.dialect.name == "sqlite":
+        return []
+    query = text(
+        "SELECT table_name, column_name, collation_name FROM information_schema.columns "
+        "WHERE table_schema = current_schema()"
+    )
+    found = {(table, column): collation for table, column, collation in connection.execute(query)}
+    said = {
+        (table.name, column.name): getattr(column.type.dialect_impl(connection.dialect), "collation", None)
+        for table in metadata.sorted_tables
+        for column in table.columns
+    }
+    return sorted(said.items() - found.items())
 
 
 def migrations(connection: Connection) -> Config:

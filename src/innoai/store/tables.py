@@ -28,16 +28,27 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
+
+def _plain(length: int) -> String:
+    """Ids, models, months, codes: what is sorted. Postgres compares it by its bytes, as SQLite does anyway.
+
+    In the order of a language, as most databases of Postgres have it, ids sort neither by time nor as Python
+    sorts them. What people write stays a String: it is not sorted, but searched in any case, and what the
+    capitals are outside of ASCII only a language knows.
+    """
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
 accounts = Table(
     "accounts",
     metadata,
-    Column("id", String(32), primary_key=True),
+    Column("id", _plain(32), primary_key=True),
     Column("name", String(200), nullable=False),
-    Column("tier", String(64), nullable=False),
+    Column("tier", _plain(64), nullable=False),
     Column("disabled", Boolean, nullable=False),
     Column("created_at", Double, nullable=False),
     # None: the installation's.
-    Column("currency", String(3)),
+    Column("currency", _plain(3)),
     # Percent of a budget at which an event is sent; None: the usual ones.
     Column("alert_thresholds", JSON(none_as_null=True)),
 )
@@ -45,12 +56,12 @@ accounts = Table(
 members = Table(
     "members",
     metadata,
-    Column("id", String(32), primary_key=True),
-    Column("account_id", String(32), ForeignKey("accounts.id"), nullable=False, index=True),
-    Column("email", String(254), unique=True),
+    Column("id", _plain(32), primary_key=True),
+    Column("account_id", _plain(32), ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("email", _plain(254), unique=True),
     Column("name", String(200)),
-    Column("role", String(16), nullable=False),
-    Column("password_hash", String(255)),
+    Column("role", _plain(16), nullable=False),
+    Column("password_hash", _plain(255)),
     Column("invite_digest", LargeBinary, unique=True),
     Column("invite_expires_at", Double),
     # When the invitation was taken up; None: not yet.
@@ -66,10 +77,10 @@ sessions = Table(
     metadata,
     # Of what the browser's cookie holds, under the installation's pepper.
     Column("digest", LargeBinary, primary_key=True),
-    Column("id", String(32), nullable=False, unique=True),
-    Column("member_id", String(32), ForeignKey("members.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("method", String(16), nullable=False),
-    Column("address", String(64)),
+    Column("id", _plain(32), nullable=False, unique=True),
+    Column("member_id", _plain(32), ForeignKey("members.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("method", _plain(16), nullable=False),
+    Column("address", _plain(64)),
     Column("user_agent", String(300)),
     Column("created_at", Double, nullable=False),
     Column("seen_at", Double, nullable=False),
@@ -81,8 +92,8 @@ sessions = Table(
 passkeys = Table(
     "passkeys",
     metadata,
-    Column("id", String(32), primary_key=True),
-    Column("member_id", String(32), ForeignKey("members.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("id", _plain(32), primary_key=True),
+    Column("member_id", _plain(32), ForeignKey("members.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("credential_id", LargeBinary, nullable=False, unique=True),
     Column("public_key", LargeBinary, nullable=False),
     Column("sign_count", BigInteger, nullable=False),
@@ -96,7 +107,7 @@ authenticators = Table(
     "authenticators",
     metadata,
     # An app that shows a code which changes every half minute (RFC 6238); a member has one at most.
-    Column("member_id", String(32), ForeignKey("members.id", ondelete="CASCADE"), primary_key=True),
+    Column("member_id", _plain(32), ForeignKey("members.id", ondelete="CASCADE"), primary_key=True),
     Column("sealed_secret", LargeBinary, nullable=False),
     # The half minute of the code that was taken last: none is taken twice.
     Column("last_step", BigInteger, nullable=False),
@@ -106,7 +117,7 @@ authenticators = Table(
 recovery_codes = Table(
     "recovery_codes",
     metadata,
-    Column("member_id", String(32), ForeignKey("members.id", ondelete="CASCADE"), primary_key=True),
+    Column("member_id", _plain(32), ForeignKey("members.id", ondelete="CASCADE"), primary_key=True),
     Column("digest", LargeBinary, primary_key=True),
     Column("used_at", Double),
 )
@@ -115,9 +126,9 @@ identities = Table(
     "identities",
     metadata,
     # Who a member is to an OpenID Connect provider.
-    Column("issuer", String(255), primary_key=True),
-    Column("subject", String(255), primary_key=True),
-    Column("member_id", String(32), ForeignKey("members.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("issuer", _plain(255), primary_key=True),
+    Column("subject", _plain(255), primary_key=True),
+    Column("member_id", _plain(32), ForeignKey("members.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("created_at", Double, nullable=False),
 )
 
@@ -126,7 +137,7 @@ ceremonies = Table(
     metadata,
     # Of the cookie of the browser in which it was begun; one of a kind at a time.
     Column("holder", LargeBinary, primary_key=True),
-    Column("kind", String(16), primary_key=True),
+    Column("kind", _plain(16), primary_key=True),
     Column("sealed", LargeBinary, nullable=False),
     Column("expires_at", Double, nullable=False, index=True),
 )
@@ -134,9 +145,9 @@ ceremonies = Table(
 customers = Table(
     "customers",
     metadata,
-    Column("id", String(32), primary_key=True),
-    Column("account_id", String(32), ForeignKey("accounts.id"), nullable=False),
-    Column("customer_id", String(128), nullable=False),
+    Column("id", _plain(32), primary_key=True),
+    Column("account_id", _plain(32), ForeignKey("accounts.id"), nullable=False),
+    Column("customer_id", _plain(128), nullable=False),
     Column("name", String(200)),
     Column("metadata", JSON, nullable=False),
     # Requests a minute of all its credentials together; None: no limit beside the keys' own.
@@ -151,15 +162,15 @@ customers = Table(
 api_keys = Table(
     "api_keys",
     metadata,
-    Column("id", String(32), primary_key=True),
-    Column("account_id", String(32), ForeignKey("accounts.id"), nullable=False),
+    Column("id", _plain(32), primary_key=True),
+    Column("account_id", _plain(32), ForeignKey("accounts.id"), nullable=False),
     # No foreign key: a key outlives the customer that it was bound to, as a revoked row.
-    Column("customer_pk", String(32), index=True),
-    Column("customer_id", String(128)),
+    Column("customer_pk", _plain(32), index=True),
+    Column("customer_id", _plain(128)),
     Column("name", String(200), nullable=False),
-    Column("pepper", String(16), nullable=False),
+    Column("pepper", _plain(16), nullable=False),
     Column("digest", LargeBinary, nullable=False, unique=True),
-    Column("last4", String(4), nullable=False),
+    Column("last4", _plain(4), nullable=False),
     Column("scopes", JSON, nullable=False),
     Column("allowed_ips", JSON, nullable=False),
     Column("rate_limit", Integer),
@@ -168,7 +179,7 @@ api_keys = Table(
     Column("expires_at", Double),
     Column("revoked_at", Double),
     Column("last_used_at", Double),
-    Column("rotated_from", String(32)),
+    Column("rotated_from", _plain(32)),
     Index("api_keys_by_account", "account_id", "id"),
     Index("api_keys_by_customer", "account_id", "customer_id", "id"),
     Index("api_keys_by_expiry", "expires_at"),
@@ -177,8 +188,8 @@ api_keys = Table(
 token_families = Table(
     "token_families",
     metadata,
-    Column("id", String(32), primary_key=True),
-    Column("account_id", String(32), ForeignKey("accounts.id"), nullable=False),
+    Column("id", _plain(32), primary_key=True),
+    Column("account_id", _plain(32), ForeignKey("accounts.id"), nullable=False),
     Column("generation", Integer, nullable=False),
     Column("rotated_at", Double, nullable=False),
     Column("expires_at", Double, nullable=False, index=True),
@@ -188,9 +199,9 @@ revocations = Table(
     "revocations",
     metadata,
     # The jti of one token, or the sid of a whole family.
-    Column("subject", String(64), primary_key=True),
-    Column("account_id", String(32), ForeignKey("accounts.id"), nullable=False),
-    Column("reason", String(64), nullable=False),
+    Column("subject", _plain(64), primary_key=True),
+    Column("account_id", _plain(32), ForeignKey("accounts.id"), nullable=False),
+    Column("reason", _plain(64), nullable=False),
     Column("revoked_at", Double, nullable=False),
     Column("expires_at", Double, nullable=False, index=True),
 )
@@ -198,8 +209,8 @@ revocations = Table(
 signing_keys = Table(
     "signing_keys",
     metadata,
-    Column("kid", String(32), primary_key=True),
-    Column("algorithm", String(16), nullable=False),
+    Column("kid", _plain(32), primary_key=True),
+    Column("algorithm", _plain(16), nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("retires_at", Double),
@@ -210,16 +221,16 @@ _FOR_A_CUSTOMER = text("customer_pk IS NOT NULL")
 usage_records = Table(
     "usage_records",
     metadata,
-    Column("request_id", String(32), primary_key=True),
-    Column("account_id", String(32), nullable=False),
-    Column("key_id", String(32), nullable=False),
-    Column("customer_pk", String(32)),
-    Column("customer_id", String(128)),
-    Column("route", String(64), nullable=False),
-    Column("model", String(200)),
-    Column("upstream", String(255)),
+    Column("request_id", _plain(32), primary_key=True),
+    Column("account_id", _plain(32), nullable=False),
+    Column("key_id", _plain(32), nullable=False),
+    Column("customer_pk", _plain(32)),
+    Column("customer_id", _plain(128)),
+    Column("route", _plain(64), nullable=False),
+    Column("model", _plain(200)),
+    Column("upstream", _plain(255)),
     Column("status", Integer, nullable=False),
-    Column("outcome", String(16), nullable=False),
+    Column("outcome", _plain(16), nullable=False),
     Column("prompt_tokens", Integer),
     Column("cached_tokens", Integer),
     Column("completion_tokens", Integer),
@@ -248,8 +259,8 @@ usage_records = Table(
 idempotency = Table(
     "idempotency",
     metadata,
-    Column("account_id", String(32), primary_key=True),
-    Column("idempotency_key", String(255), primary_key=True),
+    Column("account_id", _plain(32), primary_key=True),
+    Column("idempotency_key", _plain(255), primary_key=True),
     Column("fingerprint", LargeBinary, nullable=False),
     Column("sealed_answer", LargeBinary, nullable=False),
     Column("created_at", Double, nullable=False, index=True),
@@ -259,8 +270,8 @@ changes = Table(
     "changes",
     metadata,
     Column("sequence", Integer, primary_key=True, autoincrement=False),
-    Column("kind", String(32), nullable=False),
-    Column("subject", String(64), nullable=False),
+    Column("kind", _plain(32), nullable=False),
+    Column("subject", _plain(64), nullable=False),
     Column("at", Double, nullable=False, index=True),
 )
 
@@ -277,9 +288,9 @@ budgets = Table(
     "budgets",
     metadata,
     # The id of an account, a customer or a key: what the budget is for.
-    Column("subject", String(32), primary_key=True),
-    Column("period", String(8), primary_key=True),
-    Column("account_id", String(32), ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("subject", _plain(32), primary_key=True),
+    Column("period", _plain(8), primary_key=True),
+    Column("account_id", _plain(32), ForeignKey("accounts.id"), nullable=False, index=True),
     Column("amount", BigInteger, nullable=False),
     Column("updated_at", Double, nullable=False),
     CheckConstraint("period IN ('monthly', 'total')", name="budgets_period"),
@@ -288,11 +299,11 @@ budgets = Table(
 budget_holds = Table(
     "budget_holds",
     metadata,
-    Column("subject", String(32), primary_key=True),
+    Column("subject", _plain(32), primary_key=True),
     # A month such as 2026-11, or total.
-    Column("period", String(8), primary_key=True),
+    Column("period", _plain(8), primary_key=True),
     # The process that may spend this without asking again.
-    Column("holder", String(32), primary_key=True),
+    Column("holder", _plain(32), primary_key=True),
     Column("amount", BigInteger, nullable=False),
     Column("updated_at", Double, nullable=False),
     Index("budget_holds_by_holder", "holder"),
@@ -302,11 +313,11 @@ spending = Table(
     "spending",
     metadata,
     # The id of an account, a customer or a key, as in budgets.
-    Column("subject", String(32), primary_key=True),
-    Column("month", String(7), primary_key=True),
-    Column("account_id", String(32), nullable=False),
+    Column("subject", _plain(32), primary_key=True),
+    Column("month", _plain(7), primary_key=True),
+    Column("account_id", _plain(32), nullable=False),
     # Of a customer alone, and there for as long as the account, though the customer may be deleted.
-    Column("customer_id", String(128)),
+    Column("customer_id", _plain(128)),
     Column("requests", BigInteger, nullable=False),
     Column("prompt_tokens", BigInteger, nullable=False),
     Column("cached_tokens", BigInteger, nullable=False),
@@ -335,14 +346,14 @@ spending = Table(
 usage_hours = Table(
     "usage_hours",
     metadata,
-    Column("account_id", String(32), primary_key=True),
+    Column("account_id", _plain(32), primary_key=True),
     # Whole hours since the epoch.
     Column("hour", Integer, primary_key=True, autoincrement=False),
-    Column("key_id", String(32), primary_key=True),
+    Column("key_id", _plain(32), primary_key=True),
     # Empty where there is none: a part of a primary key is never null.
-    Column("customer_pk", String(32), primary_key=True),
-    Column("model", String(200), primary_key=True),
-    Column("customer_id", String(128)),
+    Column("customer_pk", _plain(32), primary_key=True),
+    Column("model", _plain(200), primary_key=True),
+    Column("customer_id", _plain(128)),
     Column("requests", BigInteger, nullable=False),
     Column("failures", BigInteger, nullable=False),
     Column("prompt_tokens", BigInteger, nullable=False),
@@ -357,9 +368,9 @@ usage_totals = Table(
     "usage_totals",
     metadata,
     # The same whatever the key and the customer: what an account as a whole is shown from.
-    Column("account_id", String(32), primary_key=True),
+    Column("account_id", _plain(32), primary_key=True),
     Column("hour", Integer, primary_key=True, autoincrement=False),
-    Column("model", String(200), primary_key=True),
+    Column("model", _plain(200), primary_key=True),
     Column("requests", BigInteger, nullable=False),
     Column("failures", BigInteger, nullable=False),
     Column("prompt_tokens", BigInteger, nullable=False),
@@ -374,21 +385,21 @@ usage_totals = Table(
 activity_hours = Table(
     "activity_hours",
     metadata,
-    Column("account_id", String(32), primary_key=True),
-    Column("key_id", String(32), primary_key=True),
+    Column("account_id", _plain(32), primary_key=True),
+    Column("key_id", _plain(32), primary_key=True),
     # Whole hours since the epoch.
     Column("hour", Integer, primary_key=True, autoincrement=False),
     # The row of the matrix; what follows is empty where there is none.
-    Column("method", String(8), primary_key=True),
-    Column("path", String(80), primary_key=True),
+    Column("method", _plain(8), primary_key=True),
+    Column("path", _plain(80), primary_key=True),
     # Beside the route's, by whoever asked on behalf of another service.
-    Column("required_scope", String(32), primary_key=True),
-    Column("bearer", String(8), primary_key=True),
+    Column("required_scope", _plain(32), primary_key=True),
+    Column("bearer", _plain(8), primary_key=True),
     # An address, a network, or other.
-    Column("place", String(64), primary_key=True),
-    Column("model", String(200), primary_key=True),
+    Column("place", _plain(64), primary_key=True),
+    Column("model", _plain(200), primary_key=True),
     # Of the refusal, or allowed.
-    Column("code", String(32), primary_key=True),
+    Column("code", _plain(32), primary_key=True),
     Column("requests", BigInteger, nullable=False),
     Column("last_at", Double, nullable=False),
     Index("activity_hours_by_hour", "hour"),
@@ -398,8 +409,8 @@ activity_hours = Table(
 activity_minutes = Table(
     "activity_minutes",
     metadata,
-    Column("account_id", String(32), primary_key=True),
-    Column("key_id", String(32), primary_key=True),
+    Column("account_id", _plain(32), primary_key=True),
+    Column("key_id", _plain(32), primary_key=True),
     Column("hour", Integer, primary_key=True, autoincrement=False),
     # The last minute, since the epoch, in which the key was used, and its requests so far.
     Column("minute", Integer, nullable=False),
@@ -416,7 +427,7 @@ announced = Table(
     "announced",
     metadata,
     # Such as budget/key_…/2026-11/80: whoever inserts it first says it.
-    Column("name", String(160), primary_key=True),
+    Column("name", _plain(160), primary_key=True),
     Column("at", Double, nullable=False),
 )
 
@@ -425,19 +436,19 @@ announced = Table(
 audit_entries = Table(
     "audit_entries",
     metadata,
-    Column("account_id", String(32), ForeignKey("accounts.id"), primary_key=True),
+    Column("account_id", _plain(32), ForeignKey("accounts.id"), primary_key=True),
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
-    Column("id", String(32), nullable=False, unique=True),
+    Column("id", _plain(32), nullable=False, unique=True),
     Column("at", Double, nullable=False),
-    Column("actor_id", String(64)),
+    Column("actor_id", _plain(64)),
     # The key that acted, or that the token which acted came from.
-    Column("key_id", String(32)),
-    Column("action", String(64), nullable=False),
-    Column("target_id", String(160)),
+    Column("key_id", _plain(32)),
+    Column("action", _plain(64), nullable=False),
+    Column("target_id", _plain(160)),
     # The entry as JSON, in the very bytes that were hashed.
     Column("content", Text, nullable=False),
-    Column("previous_hash", String(64), nullable=False),
-    Column("hash", String(64), nullable=False),
+    Column("previous_hash", _plain(64), nullable=False),
+    Column("hash", _plain(64), nullable=False),
     Index("audit_by_time", "account_id", "at"),
     Index("audit_by_action", "account_id", "action", "sequence"),
     Index("audit_by_actor", "account_id", "actor_id", "sequence"),
@@ -448,9 +459,9 @@ audit_entries = Table(
 audit_heads = Table(
     "audit_heads",
     metadata,
-    Column("account_id", String(32), ForeignKey("accounts.id"), primary_key=True),
+    Column("account_id", _plain(32), ForeignKey("accounts.id"), primary_key=True),
     Column("sequence", BigInteger, nullable=False),
-    Column("hash", String(64), nullable=False),
+    Column("hash", _plain(64), nullable=False),
 )
 
 # Events and webhooks.
@@ -458,9 +469,9 @@ audit_heads = Table(
 events = Table(
     "events",
     metadata,
-    Column("id", String(32), primary_key=True),
-    Column("account_id", String(32), ForeignKey("accounts.id"), nullable=False),
-    Column("type", String(64), nullable=False),
+    Column("id", _plain(32), primary_key=True),
+    Column("account_id", _plain(32), ForeignKey("accounts.id"), nullable=False),
+    Column("type", _plain(64), nullable=False),
     # The body in the very text that is signed and sent.
     Column("body", Text, nullable=False),
     Column("created_at", Double, nullable=False, index=True),
@@ -470,8 +481,8 @@ events = Table(
 webhook_endpoints = Table(
     "webhook_endpoints",
     metadata,
-    Column("id", String(32), primary_key=True),
-    Column("account_id", String(32), ForeignKey("accounts.id"), nullable=False),
+    Column("id", _plain(32), primary_key=True),
+    Column("account_id", _plain(32), ForeignKey("accounts.id"), nullable=False),
     Column("url", String(2048), nullable=False),
     Column("event_types", JSON, nullable=False),
     Column("description", String(500)),
@@ -482,7 +493,7 @@ webhook_endpoints = Table(
     Column("previous_secret_ends_at", Double),
     Column("disabled", Boolean, nullable=False),
     # Why it was disabled when nobody asked for it: gone or failing.
-    Column("disabled_because", String(16)),
+    Column("disabled_because", _plain(16)),
     Column("failing_since", Double),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
@@ -492,14 +503,14 @@ webhook_endpoints = Table(
 deliveries = Table(
     "deliveries",
     metadata,
-    Column("id", String(32), primary_key=True),
-    Column("account_id", String(32), ForeignKey("accounts.id"), nullable=False),
-    Column("endpoint_id", String(32), ForeignKey("webhook_endpoints.id", ondelete="CASCADE"), nullable=False),
-    Column("event_id", String(32), ForeignKey("events.id"), nullable=False, index=True),
-    Column("state", String(16), nullable=False),
+    Column("id", _plain(32), primary_key=True),
+    Column("account_id", _plain(32), ForeignKey("accounts.id"), nullable=False),
+    Column("endpoint_id", _plain(32), ForeignKey("webhook_endpoints.id", ondelete="CASCADE"), nullable=False),
+    Column("event_id", _plain(32), ForeignKey("events.id"), nullable=False, index=True),
+    Column("state", _plain(16), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("next_attempt_at", Double),
-    Column("leased_by", String(32)),
+    Column("leased_by", _plain(32)),
     Column("lease_ends_at", Double),
     Column("created_at", Double, nullable=False),
     Column("finished_at", Double),
@@ -519,7 +530,7 @@ deliveries = Table(
 delivery_attempts = Table(
     "delivery_attempts",
     metadata,
-    Column("delivery_id", String(32), ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True),
+    Column("delivery_id", _plain(32), ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("at", Double, nullable=False),
     Column("duration_ms", Double, nullable=False),
