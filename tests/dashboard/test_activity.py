@@ -38,6 +38,31 @@ def test_the_overview_and_usage_show_what_was_used(owner: Person, key: dict[str,
     assert owner.get("/usage?from=nonsense").status_code == 400
 
 
+def test_a_page_of_usage_has_400_days_at_most_and_says_so(owner: Person, key: dict[str, Any]) -> None:
+    cut = owner.get("/usage?from=1000-01-01&to=2026-11-30").text
+    assert "the last 400 are shown" in cut
+    assert 'value="2025-10-27"' in cut
+    assert "/usage/export?from=2025-10-27" in cut
+    whole = owner.get("/usage?from=2025-10-27&to=2026-11-30").text
+    assert "are shown" not in whole
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+@pytest.mark.parametrize("page", ["/usage", "/audit", "/audit/export"])
+def test_the_first_and_the_last_day_of_the_calendar_are_days(owner: Person, page: str, day: str) -> None:
+    for end in ("from", "to"):
+        assert owner.get(f"{page}?{end}={day}").status_code == 200
+
+
+def test_usage_of_all_time_is_exported(owner: Person) -> None:
+    answer = owner.get("/usage/export?group_by=model&from=0001-01-01&to=9999-12-31")
+    assert answer.text.startswith("model,requests")
+
+
+def test_the_week_before_a_day_is_shown_where_no_first_day_is_chosen(owner: Person) -> None:
+    assert 'value="2026-01-04"' in owner.get("/usage?to=2026-01-10").text
+
+
 def test_a_viewer_sees_usage_and_no_requests(viewer: Person) -> None:
     assert viewer.get("/usage").status_code == 200
     assert viewer.get("/requests").status_code == 403

@@ -6,9 +6,17 @@ from datetime import UTC, date, datetime, timedelta
 
 from innoai.errors import InnoError
 
+FIRST_DAY = date(1970, 1, 1)
+"""The API's first."""
+LAST_DAY = date(9999, 12, 30)
+"""The last that has a next one, and so an end."""
+
 
 def start_of(day: str) -> str:
-    """The instant at which a day such as 2026-11-29 begins; empty for none. InnoError for no day at all."""
+    """The instant at which a day such as 2026-11-29 begins; empty for none. InnoError for no day at all.
+
+    Days before the first and after the last count as these.
+    """
     return "" if not day else _instant(_date(day))
 
 
@@ -29,9 +37,10 @@ def as_text(at: datetime) -> str:
 
 def _date(day: str) -> date:
     try:
-        return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).date()
+        written = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).date()
     except ValueError:
         raise InnoError("invalid_request", "Write a day as 2027-01-31.") from None
+    return min(max(written, FIRST_DAY), LAST_DAY)
 
 
 def _instant(day: date) -> str:

@@ -17,9 +17,11 @@ from innoai.dashboard.visit import Here, Visit
 ROOM = "/usage"
 RANGES = {"today": "Today", "7d": "7 days", "30d": "30 days"}
 DEFAULT_RANGE = "7d"
+MOST_DAYS = 400
+"""What a page shows of a time: each day is a column of four plots."""
 PER_PAGE = 100
 MOST_PAGES = 8
-"""Pages of sums that a plot is made of: of more than 800 days, the first."""
+"""Pages of sums that a plot or a table is made of: all days, and of more than 800 models the first."""
 _SUMMED = ("requests", "failures", "prompt_tokens", "completion_tokens")
 
 
@@ -30,6 +32,8 @@ class Span:
     since: datetime
     until: datetime
     by: str
+    is_cut: bool = False
+    """Whether it is the end of a longer time that was chosen."""
 
     @property
     def query(self) -> dict[str, str]:
@@ -54,7 +58,7 @@ async def show(here: Here) -> Response[bytes]:
     span = _span(here, which, first, last)
     model = here.query("model")[:200]
     month = here.query("month")[:7]
-    filters = {name: value for name, value in (("from", first), ("to", last), ("model", model)) if value}
+    days = _days(span)
     by_model = await _all(here, {**span.query, "group_by": "model", "model": model})
     return here.page(
         "usage/usage.html",
@@ -65,17 +69,17 @@ async def show(here: Here) -> Response[bytes]:
         customers=await here.get("/v1/billing/top", by="customer", month=month, limit=20),
         ranges=RANGES,
         chosen="" if first or last else (which if which in RANGES else DEFAULT_RANGE),
-        first=first or f"{span.since:%Y-%m-%d}",
-        last=last or f"{span.until - timedelta(seconds=1):%Y-%m-%d}",
+        first=days["from"],
+        last=days["to"],
+        cut_to=MOST_DAYS if span.is_cut else None,
         model=model,
         month=month,
         exports={
-            "by day and model": here.link(f"{ROOM}/export", **_days(span), group_by="day,model", model=model),
-            "by key": here.link(f"{ROOM}/export", **_days(span), group_by="key", model=model),
-            "by customer": here.link(f"{ROOM}/export", **_days(span), group_by="customer", model=model),
-            "request by request": here.link(f"{ROOM}/export", **_days(span), model=model),
+            "by day and model": here.link(f"{ROOM}/export", **days, group_by="day,model", model=model),
+            "by key": here.link(f"{ROOM}/export", **days, group_by="key", model=model),
+            "by customer": here.link(f"{ROOM}/export", **days, group_by="customer", model=model),
+            "request by request": here.link(f"{ROOM}/export", **days, model=model),
         },
-        filters=filters,
     )
 
 
@@ -158,13 +162,15 @@ async def _all(here: Visit, query: dict[str, str]) -> list[dict[str, Any]]:
 
 
 def _span(here: Visit, which: str, first: str, last: str) -> Span:
-    """Two days, or else a range up to now."""
+    """Between two days, or else a range up to now."""
     today = midnight(here.inside.clock())
     if first or last:
-        since = _instant(start_of(first)) if first else today - timedelta(days=6)
         until = _instant(end_of(last)) if last else today + timedelta(days=1)
+        since = _instant(start_of(first)) if first else until - timedelta(days=7)
         until = max(until, since + timedelta(days=1))
-        return Span(since, until, "hour" if until - since <= timedelta(days=1) else "day")
+        shown = max(since, until - timedelta(days=MOST_DAYS))
+        by = "hour" if until - shown <= timedelta(days=1) else "day"
+        return Span(shown, until, by, is_cut=since < shown)
     if which == "today":
         return Span(today, today + timedelta(days=1), "hour")
     days = 30 if which == "30d" else 7
