@@ -7,7 +7,6 @@ signed in, and its door decides.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
@@ -32,6 +31,7 @@ _PASSED_ON = (b"x-forwarded-for",)
 """Headers of the visitor's that the control plane needs, to see the same address."""
 
 _QUEUED = 4
+"""Messages of an answer that wait for their reader."""
 _SEGMENT = re.compile(r"\{(\w+)\}")
 
 
@@ -76,46 +76,77 @@ async def ask(app: ASGIApp, outer: Scope, presenter: Presenter, asked: Asked) ->
 async def stream(app: ASGIApp, outer: Scope, presenter: Presenter, asked: Asked) -> Streamed:
     """The answer as it comes: a file to keep, or events without an end.
 
+    What ends the control plane, before the answer or within it, is raised where the answer would go on.
+
     Raises:
         InnoError: what the API refused.
     """
-    scope, body = _request(outer, presenter, asked)
-    messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue(_QUEUED)
-    gone = asyncio.Event()
-
-    async def receive() -> dict[str, Any]:
-        if scope.pop("innoai.unread", False):
-            return {"type": "http.request", "body": body, "more_body": False}
-        await gone.wait()
-        return {"type": "http.disconnect"}
-
-    scope["innoai.unread"] = True
-    work = asyncio.ensure_future(app(scope, receive, messages.put))
-    work.add_done_callback(lambda done: None if done.cancelled() else done.exception())
-    start = await messages.get()
+    answering = _Answering(app, *_request(outer, presenter, asked))
+    try:
+        start = await answering.next()
+    except BaseException:
+        await answering.end()
+        raise
     headers = {
         name.decode(): value.decode()
         for name, value in start["headers"]
         if name in (b"content-type", b"content-disposition", b"cache-control", b"x-accel-buffering")
     }
-
-    async def content() -> AsyncIterator[bytes]:
-        try:
-            while True:
-                message = await messages.get()
-                if message.get("body"):
-                    yield message["body"]
-                if not message.get("more_body", False):
-                    return
-        finally:
-            gone.set()
-            work.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await work
-
+    content = _content(answering)
     if start["status"] >= 400:
-        raise refused(b"".join([piece async for piece in content()]))
-    return Streamed(start["status"], headers, content())
+        raise refused(b"".join([piece async for piece in content]))
+    return Streamed(start["status"], headers, content)
+
+
+async def _content(answering: _Answering) -> AsyncIterator[bytes]:
+    try:
+        more = True
+        while more:
+            message = await answering.next()
+            if message.get("body"):
+                yield message["body"]
+            more = message.get("more_body", False)
+    finally:
+        await answering.end()
+
+
+class _Answering:
+    """The control plane at work on an answer, no further ahead of its reader than a few messages."""
+
+    def __init__(self, app: ASGIApp, scope: Scope, body: bytes) -> None:
+        self._body: bytes | None = body
+        self._messages: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue(_QUEUED)
+        self._gone = asyncio.Event()
+        self._work = asyncio.ensure_future(self._run(app, scope))
+
+    async def next(self) -> dict[str, Any]:
+        """The next message of the answer; where there is none, what ended the control plane is raised."""
+        message = await self._messages.get()
+        if message is None:
+            await self._work
+            raise InnoError("internal_error")
+        return message
+
+    async def end(self) -> None:
+        """Nobody reads any more."""
+        self._gone.set()
+        self._work.cancel()
+        await asyncio.wait([self._work])
+
+    async def _run(self, app: ASGIApp, scope: Scope) -> None:
+        try:
+            await app(scope, self._receive, self._messages.put)
+        finally:
+            # Nobody takes anything out of a queue that may be full, once the reader has gone.
+            if not self._gone.is_set():
+                await self._messages.put(None)
+
+    async def _receive(self) -> dict[str, Any]:
+        if self._body is not None:
+            body, self._body = self._body, None
+            return {"type": "http.request", "body": body, "more_body": False}
+        await self._gone.wait()
+        return {"type": "http.disconnect"}
 
 
 def refused(body: bytes) -> InnoError:
