@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -368,6 +369,18 @@ def test_an_account_has_so_many_streams_and_closed_ones_make_room(caller: httpx.
     while not has_room(caller):
         assert time.monotonic() < until, "streams that were closed are still counted"
         time.sleep(0.1)
+
+
+async def test_streams_that_are_asked_for_at_once_are_no_more_than_there_may_be(own: Server) -> None:
+    headers = {**bearer(own.admin_key), "x-forwarded-for": HOME}
+    async with httpx.AsyncClient(base_url=own.base_url, headers=headers, timeout=60) as client:
+        requests = [client.build_request("GET", "/requests/stream") for _ in range(3 * MOST_WATCHERS)]
+        answers = await asyncio.gather(*(client.send(request, stream=True) for request in requests))
+        statuses = [answer.status_code for answer in answers]
+        for answer in answers:
+            await answer.aclose()
+    assert set(statuses) <= {200, 409}
+    assert statuses.count(200) <= MOST_WATCHERS
 
 
 def has_room(caller: httpx.Client) -> bool:

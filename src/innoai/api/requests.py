@@ -105,9 +105,10 @@ async def stream_requests(request: JsonRequest, services: Inside, caller: Caller
             f"The account has {MOST_WATCHERS} of these streams open at this server, as many as there may be. "
             "Close one.",
         )
-    return Stream(
-        _stream(request, services, caller, watcher), media_type="text/event-stream", headers=headers
-    )
+    told = _stream(request, services, caller, watcher)
+    # It watches from now on, not from when the answer begins: until then others would find room as well.
+    await anext(told)
+    return Stream(told, media_type="text/event-stream", headers=headers)
 
 
 @get("/v1/requests/refusals")
@@ -130,10 +131,14 @@ async def _nothing() -> AsyncIterator[str]:
 async def _stream(
     request: JsonRequest, services: Services, caller: Admission, watcher: Watcher
 ) -> AsyncIterator[str]:
-    """What is sent until the credential is refused, the server stops, or nobody reads any more."""
+    """What is sent until the credential is refused, the server stops, or nobody reads any more.
+
+    First comes nothing: whoever takes that has begun to watch.
+    """
     row = route_for("GET", PATH)
     services.door.tail.watch(watcher)
     try:
+        yield ""
         yield _BEGUN
         said_at = time.monotonic()
         with contextlib.suppress(InnoError):
