@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from tests.support.dashboard import join
+from tests.contract.clients import bearer, create_key
+from tests.support.dashboard import join, member_of
+from tests.support.envelope import refused
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -89,3 +91,32 @@ def test_only_admins_see_members(viewer: Person, developer: Person) -> None:
     for person in (viewer, developer):
         assert person.get(LIST).status_code == 403
         assert LIST not in person.get("/").text
+
+
+def made_key(shown: httpx.Response) -> dict[str, str]:
+    """The header that presents the key on a page."""
+    found = re.search(r'id="secret">(sk-inno-[0-9A-Za-z]{49})<', shown.text)
+    assert found is not None, shown.text
+    return bearer(found[1])
+
+
+def test_an_admins_keys_are_no_way_to_become_an_owner(house: Server, owner: Person) -> None:
+    """Neither those that an admin or such a key makes, nor an owner's that an admin rotates."""
+    assert owner.session is not None
+    admin = member_of(house, "admin", "alma@example.com", name="Alma")
+    with httpx.Client(base_url=house.base_url, headers=bearer(house.admin_key)) as api:
+        ours = create_key(api, level="admin")
+        member = id_of(house, "alma@example.com")
+        made = made_key(admin.post("/settings/api-keys", {"name": "Alma's", "level": "admin"}))
+        rotated = made_key(admin.post(f"/settings/api-keys/{ours['id']}/rotate", {"overlap": "3600"}))
+        again = bearer(api.post("/keys", json={"name": "x", "level": "admin"}, headers=made).json()["key"])
+        for key in (made, rotated, again):
+            assert api.get("/members", headers=key).status_code == 200
+            refused(
+                api.patch(f"/members/{member}", json={"role": "owner"}, headers=key),
+                "insufficient_permissions",
+            )
+            invited = {"email": "puppet@example.com", "role": "owner"}
+            refused(api.post("/members", json=invited, headers=key), "insufficient_permissions")
+        change = api.patch(f"/members/{member}", json={"role": "owner"}, headers=bearer(ours["key"]))
+        assert change.json()["role"] == "owner"

@@ -47,7 +47,10 @@ class Customer(Struct, frozen=True, gc=False):
 
 
 class ApiKey(Struct, frozen=True, gc=False):
-    """What a decision needs of a key. Times in Unix seconds; `rate_limit` in requests a minute."""
+    """What a decision needs of a key. Times in Unix seconds; `rate_limit` in requests a minute.
+
+    `by_owner`: whether an owner or the operator made it, or a key of theirs.
+    """
 
     id: str
     scopes: frozenset[str]
@@ -57,6 +60,7 @@ class ApiKey(Struct, frozen=True, gc=False):
     expires_at: float | None
     revoked_at: float | None
     budgets: tuple[Budget, ...] = ()
+    by_owner: bool = True
 
 
 class Member(Struct, frozen=True):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from innoai.access.networks import Networks
 from innoai.access.principal import ApiKey, Member, Principal
-from innoai.access.scopes import ADMIN_FULL, LEVELS
+from innoai.access.scopes import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,13 +51,15 @@ def member_principal(
         models=models,
         expires_at=expires_at,
         revoked_at=None,
+        by_owner=member.role == OWNER,
     )
     return Principal(account, bounds, None, member=member)
 
 
-def may_appoint(member: Member | None, *roles: str) -> bool:
-    """Whether a caller may make, change or remove members of these roles; only owners touch owners.
+def may_appoint(caller: Principal, *roles: str) -> bool:
+    """Whether a caller with admin:full may make, change or remove members of these roles.
 
-    None is a key with admin:full, which is the account's own.
+    Only owners touch owners, and keys that an owner or the operator has made. An admin makes keys, too, and
+    these are to be no way around that.
     """
-    return member is None or member.role == OWNER or (ADMIN_FULL in ROLES[member.role] and OWNER not in roles)
+    return caller.key.by_owner or OWNER not in roles

@@ -173,6 +173,7 @@ async def create_key(request: JsonRequest, services: Inside, caller: Caller) -> 
         models=None if wanted.models is None else tuple(wanted.models),
         created_at=services.clock(),
         expires_at=_future(wanted.expires_at, services.clock()),
+        by_owner=caller.principal.key.by_owner,
     )
 
     async def create(connection: AsyncConnection) -> bytes:
@@ -313,6 +314,7 @@ async def rotate_key(key_id: str, request: JsonRequest, services: Inside, caller
             created_at=now,
             last_used_at=None,
             rotated_from=old.id,
+            by_owner=old.by_owner and caller.principal.key.by_owner,
         )
         made = await _issue(services, connection, successor, tier, await _inherited(connection, key_id))
         after = await key_now(connection, replace(old, expires_at=expires_at), tier, now)

@@ -250,10 +250,11 @@ async def _own(connection: AsyncConnection, member_id: str, caller: Admission) -
 
 
 def _check_rank(caller: Admission, *roles: str) -> None:
-    """Refuse a member who is no owner what concerns owners; a key with admin:full is the account's own."""
-    if not may_appoint(caller.principal.member, *roles):
+    """Refuse what concerns owners to a member who is none, and to a key that no owner has made."""
+    if not may_appoint(caller.principal, *roles):
         raise InnoError(
-            "insufficient_permissions", "Only an owner makes, changes or removes owners. Ask one."
+            "insufficient_permissions",
+            "Only an owner, or a key of one, makes, changes or removes owners. Ask one.",
         )
 
 

@@ -432,6 +432,7 @@ class Keyring:
                 expires_at=record.expires_at,
                 revoked_at=record.revoked_at,
                 budgets=_of(applying, record.id),
+                by_owner=record.by_owner,
             ),
             customer,
         )

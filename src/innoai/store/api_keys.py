@@ -40,6 +40,7 @@ class KeyRecord:
     revoked_at: float | None = None
     last_used_at: float | None = None
     rotated_from: str | None = None
+    by_owner: bool = True
 
     def status(self, now: float) -> str:
         """`active`, `expired` or `revoked`."""

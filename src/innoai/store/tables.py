@@ -24,6 +24,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     text,
+    true,
 )
 
 metadata = MetaData()
@@ -180,6 +181,8 @@ api_keys = Table(
     Column("revoked_at", Double),
     Column("last_used_at", Double),
     Column("rotated_from", _plain(32)),
+    # Whether an owner made it, the operator, or a key of theirs: only such keys touch owners.
+    Column("by_owner", Boolean, nullable=False, server_default=true()),
     Index("api_keys_by_account", "account_id", "id"),
     Index("api_keys_by_customer", "account_id", "customer_id", "id"),
     Index("api_keys_by_expiry", "expires_at"),
