@@ -527,3 +527,44 @@ async def test_an_answer_in_the_background_is_refused_since_nobody_would_meter_i
         answer = await house.ask(house.post(body, path="/v1/responses"))
         assert (answer.status, answer.json()["error"]["param"]) == (400, "background")
         assert peer.requests == []
+
+
+@pytest.mark.parametrize("body", [HELLO, STREAM], ids=["plain", "stream"])
+async def test_an_answer_that_trips_the_gateway_up_is_still_an_answer_and_a_record(
+    installed: Installation, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    answer = said(OK, JSON) if body == HELLO else said(b"data: " + OK + b"\n\n", EVENTS)
+    async with house_before(installed, repeating(answer)) as (house, _), house.caller() as caller:
+        assert (await caller.ask(house.post(body))).status == 200
+        monkeypatch.setattr("innoai.gateway.passage.usage_of", broken)
+        monkeypatch.setattr("innoai.gateway.passage.without_usage", broken)
+        refused = await caller.ask(house.post(body))
+        assert (refused.status, refused.code) == (500, "internal_error")
+        assert outcomes(house) == [(200, "complete", 2), (500, "failed", None)]
+        monkeypatch.undo()
+        assert (await caller.ask(house.post(body))).status == 200
+
+
+async def test_a_stream_whose_end_trips_the_gateway_up_is_cut(
+    installed: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async def script(visit: Visit) -> None:
+        await visit.request()
+        await visit.say(streamed(b"data: {}\n\n"))
+        await begun.wait()
+        await visit.say(b"0\r\n\r\n")
+
+    begun = asyncio.Event()
+    async with house_before(installed, script) as (house, _), house.caller() as caller:
+        await caller.send(house.post(STREAM))
+        await caller.head()
+        monkeypatch.setattr(Passage, "_usage", broken)
+        begun.set()
+        assert not (await caller.closed()).endswith(b"0\r\n\r\n")
+        assert outcomes(house) == [(500, "failed", None)]

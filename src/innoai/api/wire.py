@@ -24,6 +24,9 @@ R = TypeVar("R")
 JsonRequest = Request[Any, Any, Any]
 
 MAX_BODY_BYTES = 1024 * 1024
+MAX_AUTH_BODY_BYTES = 64 * 1024
+"""Of what is read before anybody knows who asks: a credential, and a few words about it."""
+
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 
@@ -71,19 +74,18 @@ def instant(seconds: float | None) -> datetime | None:
 
 
 async def raw_body(request: JsonRequest) -> bytes:
-    """The body, at most MAX_BODY_BYTES.
+    """The body, at most MAX_BODY_BYTES, or MAX_AUTH_BODY_BYTES of a question about a credential.
 
     Raises:
         InnoError: payload_too_large.
     """
+    most = MAX_AUTH_BODY_BYTES if request.url.path.startswith("/v1/auth/") else MAX_BODY_BYTES
     pieces = []
     size = 0
     async for piece in request.stream():
         size += len(piece)
-        if size > MAX_BODY_BYTES:
-            raise InnoError(
-                "payload_too_large", f"The body is larger than {MAX_BODY_BYTES} bytes. Send less."
-            )
+        if size > most:
+            raise InnoError("payload_too_large", f"The body is larger than {most} bytes. Send less.")
         pieces.append(piece)
     return b"".join(pieces)
 

@@ -138,6 +138,8 @@ class Passage:
     def give_up(self) -> None:
         """Something ended it that nobody foresaw. What was set aside is free again; the visit answers."""
         self._call.cancel()
+        # Nothing counts as served, so nothing is read of it once more.
+        self._status = 0
         self._record(ERRORS["internal_error"].status, "failed", None)
         self._over()
 
@@ -153,6 +155,12 @@ class Passage:
 
     def on_whole(self, head: AnswerHead, body: bytes) -> None:
         """A whole answer, which most requests get that do not stream, or quickly. It takes the short way."""
+        try:
+            self._relay_whole(head, body)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
+            self._fail(error)
+
+    def _relay_whole(self, head: AnswerHead, body: bytes) -> None:
         connection, reading = self._connection, head.reading
         if connection is None or head.status != _OK or reading is None:
             self._on_pieces(head, body)
@@ -179,7 +187,7 @@ class Passage:
         self.on_head(head)
         if self._status:
             self._pending.append(body)
-            self.on_end()
+            self._relay_end()
 
     def on_head(self, head: AnswerHead) -> None:
         """An answer begins; whether it is one to relay shows at once."""
@@ -221,6 +229,12 @@ class Passage:
 
     def on_end(self) -> None:
         """The answer is whole. What it cost is on record before the caller has the end of it."""
+        try:
+            self._relay_end()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
+            self._fail(error)
+
+    def _relay_end(self) -> None:
         connection = self._connection
         if connection is None:
             return
@@ -245,6 +259,16 @@ class Passage:
             self._refuse(failed)
         else:
             self._ask_another_or(failed)
+
+    def _fail(self, error: Exception) -> None:
+        """End what nobody foresaw would; behind an answer that has begun, the connection goes, too."""
+        connection, has_begun = self._connection, self._has_begun
+        if connection is None or not has_begun:
+            self._visit.fail(error)
+            return
+        log.error("unexpected", request_id=self._visit.request_id, exc_info=error)
+        self.give_up()
+        connection.break_off()
 
     def _over(self) -> None:
         """Let go of whatever refers back here, so that all of it is freed at once."""

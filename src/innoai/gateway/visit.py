@@ -169,7 +169,7 @@ class Visit:
         except InnoError as error:
             self._refuse(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
-            self._fail(error)
+            self.fail(error)
 
     async def _decide_later(self, body: Body, request: Request, quoting: Quoting | None) -> None:
         """The same, where the store or shared limits have to be asked."""
@@ -200,7 +200,8 @@ class Visit:
             if self.span is not None and self.passage is None:
                 self.span.refused(error.refusal, self._gateway.clock())
 
-    def _fail(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
+        """Something went wrong that nobody foresaw: say so, and let what was set aside go."""
         log.error("unexpected", path=self.arrival.path.decode(), request_id=self.request_id, exc_info=error)
         self._refuse(InnoError("internal_error"))
         if self.passage is not None:
@@ -221,7 +222,7 @@ class Visit:
         except InnoError as error:
             self._refuse(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
-            self._fail(error)
+            self.fail(error)
 
 
 def _take_apart(content: bytes, arrival: Arrival) -> JsonBody | MultipartBody:
