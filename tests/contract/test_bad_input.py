@@ -38,8 +38,8 @@ NOT_JSON_OBJECTS = {
     "not UTF-8": b'{"name":"\xff\xfe"}',
     "an overlong encoding": b'{"name":"\xc0\x80"}',
     "half a surrogate": b'{"name":"\xed\xa0\x80"}',
-    "deep lists": b'{"name":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-    "deep objects": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+    "deep lists": b'{"name":' + b"[" * 30_000 + b"]" * 30_000 + b"}",
+    "deep objects": b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
     "a number beyond doubles": b'{"name":1e999999}',
     "NaN": b'{"name":NaN}',
     "a comment": b'{"name":"a" /* b */}',
@@ -61,7 +61,7 @@ WRITES = [
 ]
 
 KEY_FAULTS: list[tuple[dict[str, Any], str | None]] = [
-    ({}, None),
+    ({}, "name"),
     ({"name": None}, "name"),
     ({"name": 7}, "name"),
     ({"name": ""}, "name"),
@@ -97,7 +97,7 @@ KEY_FAULTS: list[tuple[dict[str, Any], str | None]] = [
     ({"name": "a", "customer_id": "with space"}, "customer_id"),
     ({"name": "a", "customer_id": "../admin"}, "customer_id"),
     ({"name": "a", "customer_id": "x" * 129}, "customer_id"),
-    ({"name": "a", "owner": "me"}, None),
+    ({"name": "a", "owner": "me"}, "owner"),
 ]
 TOKEN_FAULTS: list[tuple[dict[str, Any], str | None]] = [
     ({"expires_in": 59}, "expires_in"),
@@ -115,10 +115,10 @@ TOKEN_FAULTS: list[tuple[dict[str, Any], str | None]] = [
     ({"rotate": "yes"}, "rotate"),
     ({"api_key": 7}, "api_key"),
     ({"api_key": ""}, "api_key"),
-    ({"apikey": "x"}, None),
+    ({"apikey": "x"}, "apikey"),
 ]
 CUSTOMER_FAULTS: list[tuple[dict[str, Any], str | None]] = [
-    ({}, None),
+    ({}, "customer_id"),
     ({"customer_id": ""}, "customer_id"),
     ({"customer_id": "a b"}, "customer_id"),
     ({"customer_id": "é"}, "customer_id"),
@@ -129,7 +129,7 @@ CUSTOMER_FAULTS: list[tuple[dict[str, Any], str | None]] = [
     ({"customer_id": "a", "metadata": {"a": "\u0000"}}, "metadata"),
     ({"customer_id": "a", "metadata": {"a": "x" * 513}}, "metadata"),
     ({"customer_id": "a", "metadata": {str(n): "x" for n in range(51)}}, "metadata"),
-    ({"customer_id": "a", "disabled": True}, None),
+    ({"customer_id": "a", "disabled": True}, "disabled"),
 ]
 INFERENCE_FAULTS: list[tuple[dict[str, Any], str | None]] = [
     ({"messages": []}, "model"),
@@ -159,7 +159,17 @@ def test_a_body_that_is_no_json_object_is_refused(
     admin: httpx.Client, key: dict[str, Any], method: str, path: str, body: bytes
 ) -> None:
     answer = admin.request(method, path.replace("KEY", key["id"]), content=body, headers=JSON)
-    refused(answer, "invalid_request")
+    if not body and path == "/auth/token":
+        # With the key in the header nothing more need be said.
+        assert answer.status_code == 200
+    else:
+        refused(answer, "invalid_request")
+
+
+@pytest.mark.parametrize("path", ["/auth/token", "/auth/refresh", "/auth/revoke", "/auth/introspect"])
+def test_a_question_about_a_credential_is_short(admin: httpx.Client, path: str) -> None:
+    answer = admin.post(path, content=b" " * 65537, headers=JSON)
+    assert "65536" in refused(answer, "payload_too_large")["message"]
 
 
 @pytest.mark.parametrize(
@@ -169,7 +179,7 @@ def test_a_body_that_is_no_json_object_is_refused(
         *(("/auth/token", *fault) for fault in TOKEN_FAULTS),
         *(("/customers", *fault) for fault in CUSTOMER_FAULTS),
         *(("/chat/completions", *fault) for fault in INFERENCE_FAULTS),
-        ("/auth/refresh", {}, None),
+        ("/auth/refresh", {}, "refresh_token"),
         ("/auth/refresh", {"refresh_token": None}, "refresh_token"),
         ("/auth/refresh", {"refresh_token": "x" * 9000}, "refresh_token"),
         ("/auth/revoke", {"token": ["x"]}, "token"),

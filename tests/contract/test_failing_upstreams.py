@@ -139,12 +139,15 @@ def test_when_every_upstream_fails_the_caller_gets_the_envelope(
     assert asked_upstreams(upstream, marker) == ["first", "second"]
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_refused_upstream_key_is_the_operators_fault_and_no_401(client: httpx.Client, status: int) -> None:
-    _, headers = marked(status=status, headers={"www-authenticate": "Bearer"})
+@pytest.mark.parametrize(("status", "remedy"), [(401, "api_key"), (402, "credit"), (308, "base_url")])
+def test_what_the_operator_has_to_mend_is_no_fault_of_the_callers(
+    client: httpx.Client, status: int, remedy: str
+) -> None:
+    told = {"www-authenticate": "Bearer", "location": "http://10.0.0.7/"}
+    _, headers = marked(status=status, headers=told)
     answer = client.post("/chat/completions", json=chat("alone"), headers=headers)
-    assert "api_key" in refused(answer, "upstream_error")["message"]
-    assert "www-authenticate" not in answer.headers
+    assert remedy in refused(answer, "upstream_error")["message"]
+    assert not told.keys() & answer.headers.keys()
 
 
 def test_an_upstreams_rate_limit_is_relayed_with_its_retry_after(client: httpx.Client) -> None:

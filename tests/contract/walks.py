@@ -73,6 +73,9 @@ CALLS: dict[tuple[str, str], Call] = {
     ("PATCH", "/v1/billing/settings"): Call(
         200, {"alert_thresholds": "{thresholds}"}, ("billing.settings_updated",)
     ),
+    ("PUT", "/v1/billing/settings"): Call(
+        200, {"currency": "USD", "alert_thresholds": "{thresholds}"}, ("billing.settings_updated",)
+    ),
     ("GET", "/v1/billing/statements"): Call(200),
     ("GET", "/v1/billing/statements/{month}/{customer_id}"): Call(200),
     ("POST", "/v1/webhooks"): Call(201, HOOK, ("webhook.created",)),
