@@ -1,25 +1,31 @@
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
 from msgspec import structs
 
+from innoai.access.budgets import Quote
 from innoai.access.decide import CHECKS, Decision, Request
 from innoai.access.networks import parse_address
-from innoai.access.principal import Member, Principal
+from innoai.access.principal import Member, Principal, Unauthenticated
 from innoai.access.routes import route_for
 from innoai.activity.counts import Counts
 from innoai.activity.tail import Decided, Watcher
 from innoai.door import Admission, Door, admission
 from innoai.errors import InnoError, refusal
 from innoai.limiter import MemoryLimiter
-from innoai.store import activity, api_keys, signing_keys
+from innoai.metering.budgets import Budgets
+from innoai.metering.holders import Holders
+from innoai.store import activity, api_keys, changes, customers, signing_keys
+from innoai.store import budgets as store_budgets
 from tests.keyring.replica import MAX_STALE, Clock, Replica, open_replica
-from tests.support.stores import NOW, SECRETS, new_key
+from tests.support.stores import ACCOUNT, NOW, SECRETS, new_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
     from innoai.access.limits import RateOutcome
     from innoai.limiter import Bucket, Limiter
@@ -30,6 +36,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.parametrize("kind", ["sqlite"])
 
 FAILED_AUTH = 3
+COST = 100
+GONE = Unauthenticated("standing", refusal("invalid_api_key"))
 MODELS = route_for("GET", "/v1/models")
 CHAT = route_for("POST", "/v1/chat/completions")
 HOME, AWAY = parse_address("203.0.113.7"), parse_address("198.51.100.9")
@@ -45,6 +53,18 @@ class Far(MemoryLimiter):
 
     async def take(self, bucket: str, limit: int, outer: Bucket | None = None) -> RateOutcome:
         return super().take_now(bucket, limit, outer)
+
+
+class Slow(Far):
+    """Limits that take so long that something happens meanwhile."""
+
+    def __init__(self, meanwhile: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(lambda: 10**18)
+        self._meanwhile = meanwhile
+
+    async def take(self, bucket: str, limit: int, outer: Bucket | None = None) -> RateOutcome:
+        await self._meanwhile()
+        return await super().take(bucket, limit, outer)
 
 
 @pytest.fixture
@@ -66,6 +86,7 @@ def door_of(
     limiter: Limiter | None = None,
     on_burst: OnBurst | None = None,
     counts: Counts | None = None,
+    budgets: Budgets | None = None,
 ) -> Door:
     def clock_ns() -> int:
         return int(here.clock.monotonic * 1e9)
@@ -78,12 +99,24 @@ def door_of(
         clock_ns=clock_ns,
         on_burst=on_burst,
         counts=counts,
+        budgets=budgets,
     )
 
 
 @pytest.fixture
 def door(here: Replica) -> Door:
     return door_of(here)
+
+
+@pytest.fixture
+def budgets(here: Replica, tmp_path: Path) -> Budgets:
+    (tmp_path / "spool").mkdir()
+    return Budgets(
+        here.database,
+        Holders(tmp_path / "spool", "hld_1"),
+        clock=lambda: here.clock.now,
+        monotonic=lambda: here.clock.monotonic,
+    )
 
 
 def request(address: int | None = HOME, **asked: str) -> Request:
@@ -191,6 +224,141 @@ async def test_checks_come_in_their_order(here: Replica, door: Door) -> None:
         "budget",
         "rate",
     ]
+
+
+# What happens while a request waits.
+
+
+async def test_a_request_that_waits_for_its_limits_is_refused_once_its_key_is_revoked(here: Replica) -> None:
+    record = await here.add_key(1)
+
+    async def revoke() -> None:
+        await here.revoke_key(record.id)
+        await here.heed()
+
+    door = door_of(here, Slow(revoke))
+    decision = await door.admit(new_key(1), request())
+    assert (code(decision), decision.refused_by) == ("invalid_api_key", "standing")
+    assert door.decisions == {"invalid_api_key": 1}
+
+
+async def test_a_request_that_waits_for_its_limits_is_refused_once_its_token_is_revoked(
+    here: Replica,
+) -> None:
+    record = await here.add_key(1)
+
+    async def revoke() -> None:
+        await here.revoke_token("jti_1")
+        await here.heed()
+
+    decision = await door_of(here, Slow(revoke)).admit(here.mint(record), request())
+    assert (code(decision), decision.refused_by) == ("invalid_api_key", "standing")
+
+
+async def test_a_request_that_waits_for_its_limits_is_refused_once_its_customer_is_disabled(
+    here: Replica,
+) -> None:
+    customer = await here.add_customer(1)
+    record = await here.add_key(1)
+
+    async def disable() -> None:
+        async with here.database.write() as connection:
+            await customers.change(connection, customer.id, {"disabled": True}, NOW)
+        await here.heed()
+
+    decision = await door_of(here, Slow(disable)).admit(here.mint(record, customer), request())
+    assert (code(decision), decision.refused_by) == ("invalid_api_key", "tenancy")
+
+
+async def test_a_request_that_waits_for_its_limits_is_refused_once_its_key_has_expired(here: Replica) -> None:
+    await here.add_key(1, expires_at=NOW + 1)
+
+    async def expire() -> None:
+        here.clock.pass_time(1)
+
+    assert code(await door_of(here, Slow(expire)).admit(new_key(1), request())) == "invalid_api_key"
+
+
+async def test_a_request_that_waited_is_admitted_for_whom_its_credential_stands_then(here: Replica) -> None:
+    record = await here.add_key(1)
+
+    async def change() -> None:
+        async with here.database.write() as connection:
+            await api_keys.change(connection, record.id, {"rate_limit": 7}, NOW)
+        await here.heed()
+
+    admitted = admission(await door_of(here, Slow(change)).admit(new_key(1), request()))
+    assert admitted.principal.key.rate_limit == 7
+
+
+async def test_whoever_presents_a_caller_is_asked_again_only_after_a_wait(here: Replica) -> None:
+    await here.add_key(1)
+    live = await here.keyring.resolve(new_key(1))
+
+    async def wait() -> None:
+        pass
+
+    for limiter, answers in ((None, [live]), (Slow(wait), [live, GONE])):
+        asked: list[Principal | Unauthenticated] = []
+
+        async def present(
+            asked: list[Principal | Unauthenticated] = asked,
+            answers: list[Principal | Unauthenticated] = answers,
+        ) -> Principal | Unauthenticated:
+            asked.append(answers[len(asked)])
+            return asked[-1]
+
+        decision = await door_of(here, limiter).admit_presented(present, request())
+        assert (asked, decision.allowed) == (answers, answers[-1] is live)
+
+
+async def paid(here: Replica, budgets: Budgets) -> tuple[Door, Request, Admission]:
+    """A door, a request of key 1 that costs all of its budget, and one that has been admitted."""
+    record = await here.add_key(1)
+    async with here.database.write() as connection:
+        await store_budgets.set_amount(connection, ACCOUNT.id, record.id, "monthly", COST, NOW)
+        await changes.announce(connection, changes.KEY, record.id, NOW)
+    await here.heed()
+    door = door_of(here, budgets=budgets)
+    asked = Request(CHAT, HOME, quote=lambda _: Quote(COST, COST))
+    return door, asked, admission(await door.admit(new_key(1), asked))
+
+
+def left(budgets: Budgets) -> int:
+    """What nobody has reserved of what was taken from the store."""
+    return sum(holding.available for holding in budgets._holdings.values())
+
+
+async def test_a_request_that_waits_for_a_budget_is_refused_once_its_key_is_revoked(
+    here: Replica, budgets: Budgets
+) -> None:
+    door, asked, first = await paid(here, budgets)
+    waiting = asyncio.create_task(door.admit(new_key(1), asked))
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    await here.revoke_key(first.principal.key.id)
+    await here.heed()
+    door.let_go(first.reservation)
+    decision = await waiting
+    assert (code(decision), decision.refused_by, decision.reservation) == (
+        "invalid_api_key",
+        "standing",
+        None,
+    )
+    assert left(budgets) == COST
+
+
+async def test_a_request_that_waited_for_a_budget_gives_it_back_when_nothing_can_be_decided(
+    here: Replica, budgets: Budgets
+) -> None:
+    door, asked, first = await paid(here, budgets)
+    waiting = asyncio.create_task(door.admit(new_key(1), asked))
+    await asyncio.sleep(0.05)
+    here.clock.pass_time(MAX_STALE + 1)
+    door.let_go(first.reservation)
+    with pytest.raises(InnoError):
+        await waiting
+    assert left(budgets) == COST
 
 
 # Failed authentications.
@@ -458,7 +626,11 @@ async def test_a_member_is_no_key(here: Replica, door: Door) -> None:
     assert isinstance(principal, Principal)
     member = structs.replace(principal, member=Member("mem_1", "owner"))
     door.tail.watch(watcher := Watcher(record.account_id))
-    assert code(await door.admit_principal(member, request())) is None
+
+    async def present() -> Principal:
+        return member
+
+    assert code(await door.admit_presented(present, request())) is None
     assert watcher.take() == ([], 0)
     await here.keyring.flush_use()
     async with here.database.read() as connection:

@@ -7,7 +7,10 @@ comes through `admit`, and so does each explanation, which takes nothing from a 
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from msgspec.structs import replace
 
 from innoai.access.activity import ALLOWED
 from innoai.access.budgets import Shortfall
@@ -149,25 +152,32 @@ class Door:
         Raises:
             InnoError: service_unavailable when nothing can be decided.
         """
-        return await self.admit_principal(await self._authenticate(credential, request), request)
+        return await self.admit_presented(partial(self._authenticate, credential, request), request)
 
-    async def admit_principal(self, principal: Principal | Unauthenticated, request: Request) -> Decision:
-        """The same for a credential that was read from elsewhere than the header."""
+    async def admit_presented(self, presenter: Presenter, request: Request) -> Decision:
+        """The same for whom a presenter names: by a credential that was read from elsewhere than the header.
+
+        What has to wait, for a budget or for limits that are elsewhere, is decided once more after the wait:
+        the credential may have been revoked meanwhile.
+        """
+        principal = await presenter()
         now = self._clock()
         decision = decide(principal, request, now)
-        if not decision.allowed or isinstance(principal, Unauthenticated):
+        if decision.refusal is not None or decision.principal is None:
             return self._refused(decision)
-        decision = await self._budgeted(decision, principal, now)
-        if not decision.allowed:
-            return self._concluded(decision, now)
+        at_once = self._admit_bounded_now(decision, decision.principal, now)
+        if at_once is not None:
+            return at_once
+        waited = await self._waited(decision, decision.principal, now)
         try:
-            rate = await self._limiter.take(*_buckets(principal))
+            again = decide(await presenter(), request, self._clock())
         except BaseException:
-            self.let_go(decision.reservation)
+            self.let_go(waited.reservation)
             raise
-        if not rate.allowed:
-            self.let_go(decision.reservation)
-        return self._concluded(decision.rated(rate), now)
+        if not again.allowed:
+            self.let_go(waited.reservation)
+            return self._refused(again)
+        return self._concluded(replace(waited, principal=again.principal), self._clock())
 
     def settle(self, reservation: Reservation, cost: int) -> None:
         """An admitted request is over, and its record says that it costs this much (billionths)."""
@@ -189,7 +199,7 @@ class Door:
         return decision if decision.allowed else self._refused(decision)
 
     async def explain(self, principal: Principal | Unauthenticated, request: Request) -> Decision:
-        """What `admit_principal` would say, without taking from any limit or counting anything."""
+        """What the door would say to the principal, without taking from any limit or counting anything."""
         decision = decide(principal, request, self._clock())
         if not decision.allowed or isinstance(principal, Unauthenticated):
             return decision
@@ -204,7 +214,7 @@ class Door:
         return None if rate.allowed else _too_many_failures(rate)
 
     def _admit_bounded_now(self, decision: Decision, principal: Principal, now: float) -> Decision | None:
-        """The same for a principal with budgets, or whose customer has a limit of its own."""
+        """The same where budgets or a limit of the customer may apply; None when one has to be awaited."""
         quote = _quote(decision, principal)
         if quote is not None and self._budgets is not None:
             reservation = self._budgets.reserve_now(principal, quote, now)
@@ -216,11 +226,21 @@ class Door:
             self.let_go(decision.reservation)
         return None if rate is None else self._concluded(decision.rated(rate), now)
 
-    async def _budgeted(self, decision: Decision, principal: Principal, now: float) -> Decision:
+    async def _waited(self, decision: Decision, principal: Principal, now: float) -> Decision:
+        """The decision after budget and limit were asked, however long that took."""
         quote = _quote(decision, principal)
-        if quote is None or self._budgets is None:
-            return decision
-        return decision.budgeted(await self._budgets.reserve(principal, quote, now))
+        if quote is not None and self._budgets is not None:
+            decision = decision.budgeted(await self._budgets.reserve(principal, quote, now))
+            if not decision.allowed:
+                return decision
+        try:
+            rate = await self._limiter.take(*_buckets(principal))
+        except BaseException:
+            self.let_go(decision.reservation)
+            raise
+        if not rate.allowed:
+            self.let_go(decision.reservation)
+        return decision.rated(rate)
 
     async def _explained_budgets(self, decision: Decision, principal: Principal) -> Decision:
         if not principal.budgets or self._budgets is None:

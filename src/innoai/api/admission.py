@@ -61,7 +61,7 @@ async def admit_to(connection: Connection, services: Services, route: Route) -> 
     if presenter is None:
         decision = await services.door.admit(header_credential(connection), asked)
     else:
-        decision = await services.door.admit_principal(await presenter(), asked)
+        decision = await services.door.admit_presented(presenter, asked)
     admitted = admission(decision)
     admit(connection, admitted)
     return admitted

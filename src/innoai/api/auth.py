@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -63,10 +64,9 @@ async def issue_token(request: JsonRequest, services: Inside) -> Response[bytes]
 async def refresh_token(request: JsonRequest, services: Inside) -> Response[bytes]:
     """Get a new access token for a refresh token."""
     token = (await read_body(request, RefreshRequest)).refresh_token
-    claims, principal = await _refresh_principal(services, token)
     asked = access_request(request, services, route_for("POST", "/v1/auth/refresh"))
-    admitted = admission(await services.door.admit_principal(principal, asked))
-    account_id = admitted.principal.account.id
+    admitted = admission(await services.door.admit_presented(partial(_bearer, services, token), asked))
+    account_id, claims = admitted.principal.account.id, admitted.principal.token
     if claims is None or claims.generation is None:
         return answer(services.mint.following(admitted.principal, _known(claims), token))
     successor = await rotation.successor(services, claims, account_id, actor_of(request, admitted))
@@ -106,14 +106,12 @@ async def _first_seen(services: Services, caller: Principal, customer_id: str, a
     )
 
 
-async def _refresh_principal(
-    services: Services, token: str
-) -> tuple[Claims | None, Principal | Unauthenticated]:
+async def _bearer(services: Services, refresh_token: str) -> Principal | Unauthenticated:
     try:
-        claims = services.keyring.refresh_claims(token)
+        claims = services.keyring.refresh_claims(refresh_token)
     except InnoError as error:
-        return None, Unauthenticated(STANDING, error.refusal)
-    return claims, await services.keyring.bearer(claims)
+        return Unauthenticated(STANDING, error.refusal)
+    return await services.keyring.bearer(claims)
 
 
 def _known(claims: Claims | None) -> Claims:

@@ -202,7 +202,7 @@ async def _revocable(
     principal = turned_away or await _holder(services, token)
     if isinstance(principal, Unauthenticated):
         # Guessing is limited here as everywhere, but an unknown token is not an error (RFC 7009 §2.2).
-        decision = await services.door.admit_principal(principal, asked)
+        decision = services.door.preview_principal(principal, asked)
         if decision.refusal is not None and decision.refusal.code == "rate_limit_exceeded":
             admission(decision)
         return None
