@@ -91,6 +91,17 @@ def test_full_buckets_are_let_go_and_others_kept(monkeypatch: pytest.MonkeyPatch
     assert not limiter.take_now("new", 1).allowed
 
 
+def test_full_buckets_are_let_go_where_customers_have_limits_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limiter_module, "SWEEP_SIZE", 10)
+    clock = Clock()
+    limiter = MemoryLimiter(clock)
+    for number in range(5):
+        limiter.take_now(f"old key {number}", 60, Bucket(f"old customer {number}", 60))
+    clock.now += 2 * PERIOD_NS
+    limiter.take_now("new key", 1, Bucket("new customer", 60))
+    assert set(limiter._arrivals) == {"new key", "new customer"}
+
+
 def test_buckets_that_all_still_count_are_not_swept_again_at_each_take(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -83,18 +83,17 @@ class MemoryLimiter:
     def take_now(self, bucket: str, limit: int, outer: Bucket | None = None) -> RateOutcome:
         """Take one request; never waits."""
         now = self._clock_ns()
-        outcome = take(self._arrivals.get(bucket, 0), now, limit)
+        outcome = tighter = take(self._arrivals.get(bucket, 0), now, limit)
         if outer is not None:
             beside = take(self._arrivals.get(outer.name, 0), now, outer.limit)
-            if outcome.allowed and beside.allowed:
+            tighter = _tighter(outcome, beside)
+            if tighter.allowed:
                 self._arrivals[outer.name] = beside.tat
-                self._arrivals[bucket] = outcome.tat
-            return _tighter(outcome, beside)
-        if outcome.allowed:
+        if tighter.allowed:
             self._arrivals[bucket] = outcome.tat
             if len(self._arrivals) > self._sweep_at:
                 self._sweep(now)
-        return outcome
+        return tighter
 
     def peek_now(self, bucket: str, limit: int, outer: Bucket | None = None) -> RateOutcome:
         """What take_now would say, without taking."""
