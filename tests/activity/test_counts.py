@@ -197,6 +197,21 @@ async def test_rows_that_wait_for_too_long_are_counted_as_lost(
     assert house.counts.lost == 7
 
 
+async def test_minutes_that_wait_for_too_long_are_not_kept_for_ever(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counts_module, "MOST_WAITING", 2)
+    house.store.is_down = True
+    for times in (3, 1, 9, 2):
+        house.note(times=times)
+        with pytest.raises(InnoError):
+            await house.counts.flush()
+        house.clock.pass_time(60)
+    assert len(house.counts._minutes) == 2
+    house.store.is_down = False
+    assert (await house.peaks(), house.counts.lost) == ([3], 0)
+
+
 async def test_a_forgotten_key_gets_its_places_anew(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counts_module, "MOST_KEYS", 1)
     monkeypatch.setattr(counts_module, "MOST_PLACES", 1)

@@ -52,7 +52,7 @@ MOST_MODELS = 32
 MOST_KEYS = 20_000
 """Keys whose places of the hour are remembered; one that was forgotten may have as many again."""
 MOST_WAITING = 50_000
-"""Rows that wait for a store that is down."""
+"""Rows that wait for a store that is down, and as many minutes; peaks know of no more than those."""
 
 _RATED = frozenset((ALLOWED, "rate_limit_exceeded"))
 """Codes of requests that asked the rate limit: what a limit would have to leave room for."""
@@ -195,7 +195,7 @@ class Counts:
             for what, (requests, last_at) in since.items():
                 self._add(what, requests, last_at)
             for minute, requests in since_minutes.items():
-                self._minutes[minute] = self._minutes.get(minute, 0) + requests
+                self._add_to_minute(minute, requests)
             raise
 
     def _fold(self, now: float) -> None:
@@ -220,8 +220,7 @@ class Counts:
             )
             self._add(what, cell.requests, cell.last_at)
             if cell.code in _RATED:
-                running = account_id, key_id, minute
-                self._minutes[running] = self._minutes.get(running, 0) + cell.requests
+                self._add_to_minute((account_id, key_id, minute), cell.requests)
 
     def _met_in(self, hour: int, key_id: str) -> _Met:
         if hour > self._hour:
@@ -243,6 +242,10 @@ class Counts:
             self._waiting[what] = requests, last_at
         else:
             self.lost += requests
+
+    def _add_to_minute(self, minute: _Minute, requests: int) -> None:
+        if minute in self._minutes or len(self._minutes) < MOST_WAITING:
+            self._minutes[minute] = self._minutes.get(minute, 0) + requests
 
 
 def _has_room(known: set[K], one: K, most: int) -> bool:
