@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
 import uvicorn
@@ -27,6 +27,7 @@ from innoai.api.app import ControlPlane
 from innoai.api.metrics import open_registry
 from innoai.api.services import Services
 from innoai.auth.minting import Mint
+from innoai.background import repeat
 from innoai.config import ConfigError, split_bind
 from innoai.cors import Cors
 from innoai.dashboard.app import Dashboard
@@ -71,7 +72,7 @@ from innoai.store import secrets as store_secrets
 from innoai.store.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
     from types import FrameType
 
     from structlog.typing import Processor
@@ -225,10 +226,10 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             worker.run(),
             bursts.record_all(database),
             counts.run(),
-            _every(USE_FLUSH_SECONDS, keyring.flush_use),
-            _every(EXPIRY_SECONDS, lambda: expiring.announce(database, settings.tiers, time.time())),
-            _every(TIDY_SECONDS, lambda: _tidy(settings, database, secrets)),
-            _every(TIDY_SECONDS, keyring.reload_signing_keys),
+            _every(USE_FLUSH_SECONDS, "when keys were last used", keyring.flush_use),
+            _every(EXPIRY_SECONDS, "keys about to expire", partial(_announce_expiry, settings, database)),
+            _every(TIDY_SECONDS, "tidying", partial(_tidy, settings, database, secrets)),
+            _every(TIDY_SECONDS, "retired signing keys", keyring.reload_signing_keys),
         )
     ]
     try:
@@ -270,7 +271,7 @@ class Server(uvicorn.Server):
         signals = (signal.SIGTERM, signal.SIGINT)
         for caught in signals:
             loop.add_signal_handler(caught, self.handle_exit, caught, None)
-        watch = loop.create_task(self._watch_callers())
+        watch = loop.create_task(_every(CALLER_WATCH_SECONDS, "callers' patience", self._watch_callers))
         try:
             yield
         finally:
@@ -288,13 +289,10 @@ class Server(uvicorn.Server):
         self._stopping.set()
 
     async def _watch_callers(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(CALLER_WATCH_SECONDS)
-            now = loop.time()
-            for connection in list(self.server_state.connections):
-                if isinstance(connection, Connection):
-                    connection.expire(now)
+        now = asyncio.get_running_loop().time()
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, Connection):
+                connection.expire(now)
 
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:
@@ -350,12 +348,13 @@ async def _check_accounts(settings: Settings, database: Database) -> None:
     )
 
 
-async def _every(seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Do something now and then until cancelled; a store that is down is tried again the next time."""
-    while True:
-        await asyncio.sleep(seconds)
-        with contextlib.suppress(InnoError):
-            await work()
+def _every(seconds: float, name: str, work: Callable[[], Awaitable[object]]) -> Coroutine[Any, Any, NoReturn]:
+    """Do something now and then until cancelled."""
+    return repeat(name, partial(asyncio.sleep, seconds), work)
+
+
+async def _announce_expiry(settings: Settings, database: Database) -> None:
+    await expiring.announce(database, settings.tiers, time.time())
 
 
 async def _tidy(settings: Settings, database: Database, secrets: store_secrets.Secrets) -> None:

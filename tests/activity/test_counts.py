@@ -241,10 +241,18 @@ async def test_nothing_is_counted_where_nothing_is_to_be_kept(house: House) -> N
     await nowhere.flush()
 
 
-async def test_the_task_flushes_by_itself_and_outlives_an_outage(
+async def test_the_task_flushes_by_itself_and_outlives_an_outage_and_something_unforeseen(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(counts_module, "FLUSH_SECONDS", 0.01)
+    outcomes, flush = [KeyError("something unforeseen")], house.counts.flush
+
+    async def flushed() -> None:
+        if outcomes:
+            raise outcomes.pop()
+        await flush()
+
+    monkeypatch.setattr(house.counts, "flush", flushed)
     house.store.is_down = True
     house.note(times=2)
     task = asyncio.create_task(house.counts.run())

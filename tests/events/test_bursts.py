@@ -51,8 +51,11 @@ def heard(clock: Hand) -> Bursts:
 
 
 @pytest.fixture
-async def recorded(database: Database, heard: Bursts) -> AsyncIterator[Callable[..., Any]]:
+async def recorded(
+    database: Database, heard: Bursts, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Callable[..., Any]]:
     """Waits for so many entries of an account, while the bursts are being recorded."""
+    monkeypatch.setattr(bursts, "RECORD_SECONDS", 0.01)
     recording = asyncio.create_task(heard.record_all(database))
 
     async def wait(number: int, account_id: str = ACCOUNT.id) -> list[dict[str, Any]]:
@@ -71,20 +74,20 @@ async def recorded(database: Database, heard: Bursts) -> AsyncIterator[Callable[
 def test_of_a_site_a_burst_is_heard_once_in_ten_minutes(heard: Bursts, clock: Hand) -> None:
     for address in ("203.0.113.7", "203.0.113.7", "203.0.113.8", "2001:db8::1", "2001:db8::2"):
         heard.note(parse_address(address), None)
-    assert heard._waiting.qsize() == 3
+    assert len(heard._waiting) == 3
     clock.now += QUIET_SECONDS - 1
     heard.note(parse_address("203.0.113.7"), None)
-    assert heard._waiting.qsize() == 3
+    assert len(heard._waiting) == 3
     clock.now += 1
     heard.note(parse_address("203.0.113.7"), None)
-    assert heard._waiting.qsize() == 4
+    assert len(heard._waiting) == 4
 
 
 def test_what_there_is_no_room_for_is_not_kept(heard: Bursts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bursts, "MAX_SITES", 10)
     for address in range(3 * MAX_WAITING):
         heard.note(address, None)
-    assert heard._waiting.qsize() == MAX_WAITING
+    assert len(heard._waiting) == MAX_WAITING
     assert len(heard._heard) == 10
 
 
@@ -105,7 +108,6 @@ async def test_a_burst_is_recorded_for_the_account_whose_key_failed(
 async def test_a_burst_waits_for_a_store_that_is_down(
     database: Database, heard: Bursts, recorded: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bursts, "RETRY_SECONDS", 0.0)
     failures = iter([InnoError("service_unavailable")] * 3)
     write = database.write
 
@@ -118,3 +120,12 @@ async def test_a_burst_waits_for_a_store_that_is_down(
     heard.note(parse_address("203.0.113.7"), None)
     assert [entry["address"] for entry in await recorded(1)] == ["203.0.113.7"]
     assert next(failures, None) is None
+
+
+async def test_recording_goes_on_after_something_unforeseen(
+    heard: Bursts, recorded: Callable[..., Any]
+) -> None:
+    nowhere = Principal(Account("acc_unknown", "free", disabled=False), LEAKED.key, None)
+    heard.note(parse_address("203.0.113.7"), nowhere)
+    heard.note(parse_address("198.51.100.9"), None)
+    assert [entry["address"] for entry in await recorded(1)] == ["198.51.100.9"]

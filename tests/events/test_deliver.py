@@ -471,6 +471,36 @@ async def test_a_delivery_under_way_is_not_taken_up_again_when_its_lease_could_n
     assert logs == []
 
 
+async def test_leases_are_renewed_and_deliveries_taken_up_after_something_unforeseen(
+    database: Database, receiver: Receiver, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "RENEW_SECONDS", 0.01)
+    lease_them, renew, renewed = deliveries.lease, deliveries.renew, asyncio.Event()
+    bugs = {"lease", "renew"}
+
+    async def leasing(*args: Any, **kwargs: Any) -> Any:
+        if "lease" in bugs:
+            bugs.remove("lease")
+            raise KeyError("something unforeseen")
+        return await lease_them(*args, **kwargs)
+
+    async def renewing(*args: Any) -> None:
+        if "renew" in bugs:
+            bugs.remove("renew")
+            raise KeyError("something unforeseen")
+        await renew(*args)
+        renewed.set()
+
+    monkeypatch.setattr(deliveries, "lease", leasing)
+    monkeypatch.setattr(deliveries, "renew", renewing)
+    await add(database, endpoint(1, receiver.url("/gated")))
+    await publish(database)
+    async with working(worker_of(database, clock)):
+        await renewed.wait()
+        receiver.open.set()
+        await until(database, attempted(1))
+
+
 async def test_many_attempts_that_end_at_once_do_not_keep_others_from_the_store(
     database: Database, receiver: Receiver, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -140,13 +140,17 @@ async def test_a_change_that_could_not_be_heard_is_told_again(database: Database
     assert listener.heard == ["a"]
 
 
-async def test_following_goes_on_after_an_outage_and_after_a_wrong_secret(
+async def test_following_goes_on_after_an_outage_a_wrong_secret_and_something_unforeseen(
     database: Database, feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed_module, "POLL_SECONDS", 0.001)
     listener = Notes()
     await feed.start(listener)
-    listener.failures = [InnoError("service_unavailable"), ConfigError("made under another secret")]
+    listener.failures = [
+        InnoError("service_unavailable"),
+        ConfigError("made under another secret"),
+        KeyError("something unforeseen"),
+    ]
     following = asyncio.create_task(feed.follow(listener))
     await announce(database, "a")
     await listener.news.wait()

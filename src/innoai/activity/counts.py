@@ -15,8 +15,6 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import structlog
-
 from innoai.access.activity import (
     ALLOWED,
     EVERYWHERE,
@@ -28,7 +26,7 @@ from innoai.access.activity import (
 )
 from innoai.access.decide import Request
 from innoai.access.networks import format_address
-from innoai.errors import InnoError
+from innoai.background import repeat
 from innoai.store import activity
 from innoai.store.activity import What
 from innoai.store.usage import HOUR
@@ -56,8 +54,6 @@ MOST_WAITING = 50_000
 
 _RATED = frozenset((ALLOWED, "rate_limit_exceeded"))
 """Codes of requests that asked the rate limit: what a limit would have to leave room for."""
-
-log = structlog.get_logger()
 
 K = TypeVar("K")
 
@@ -166,14 +162,10 @@ class Counts:
 
     async def run(self) -> None:
         """Flush every few seconds, at whole multiples of them, until cancelled."""
-        while True:
-            await asyncio.sleep(FLUSH_SECONDS - self._clock() % FLUSH_SECONDS)
-            try:
-                await self.flush()
-            except InnoError as error:
-                log.warning("activity waits", why=str(error), rows=len(self._waiting))
-            except Exception as error:
-                log.error("activity waits", exc_info=error)
+        await repeat("activity", self._until_due, self.flush)
+
+    async def _until_due(self) -> None:
+        await asyncio.sleep(FLUSH_SECONDS - self._clock() % FLUSH_SECONDS)
 
     async def flush(self) -> None:
         """Add what was counted to the store's.

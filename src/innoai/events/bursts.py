@@ -1,6 +1,6 @@
 """Bursts of failed authentications: heard of at the door, recorded beside it.
 
-The door must not wait for the store, so what it reports is queued, and one task records it. Of each
+The door must not wait for the store, so what it reports is queued, and recorded each second. Of each
 site a burst is recorded once in QUIET_SECONDS, and what the queue has no room for is not recorded:
 whoever guesses keys can make the audit log grow no faster than that.
 """
@@ -8,10 +8,12 @@ whoever guesses keys can make the audit log grow no faster than that.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from innoai.access.networks import format_address, site_of
+from innoai.background import repeat
 from innoai.errors import InnoError
 from innoai.events import journal
 from innoai.events.journal import Actor
@@ -29,8 +31,7 @@ ACTION = "auth.failed_burst"
 QUIET_SECONDS = 600.0
 MAX_SITES = 10_000
 MAX_WAITING = 100
-RETRY_SECONDS = 1.0
-"""For how long the store is left alone after it did not answer."""
+RECORD_SECONDS = 1.0
 
 
 class Burst(NamedTuple):
@@ -49,13 +50,13 @@ class Bursts:
         self._limit = limit
         self._clock = clock
         self._heard: OrderedDict[int | None, float] = OrderedDict()
-        self._waiting: asyncio.Queue[Burst] = asyncio.Queue(MAX_WAITING)
+        self._waiting: deque[Burst] = deque()
 
     def note(self, address: int | None, principal: Principal | None) -> None:
         """Keep a burst to be recorded, unless its site's last one was not long ago."""
         site = None if address is None else site_of(address)
         now = self._clock()
-        if now - self._heard.get(site, -QUIET_SECONDS) < QUIET_SECONDS or self._waiting.full():
+        if now - self._heard.get(site, -QUIET_SECONDS) < QUIET_SECONDS or len(self._waiting) >= MAX_WAITING:
             return
         self._heard[site] = now
         self._heard.move_to_end(site)
@@ -67,24 +68,25 @@ class Bursts:
             None if principal is None else principal.key.id,
             now,
         )
-        self._waiting.put_nowait(burst)
+        self._waiting.append(burst)
 
     async def record_all(self, database: Database) -> None:
         """Record what is heard of until cancelled; while the store is down it waits."""
-        burst = await self._waiting.get()
-        while True:
-            if await self._recorded(database, burst):
-                burst = await self._waiting.get()
-            else:
-                await asyncio.sleep(RETRY_SECONDS)
+        await repeat(
+            "bursts of failed authentications",
+            partial(asyncio.sleep, RECORD_SECONDS),
+            partial(self._record_waiting, database),
+        )
 
-    async def _recorded(self, database: Database, burst: Burst) -> bool:
-        try:
-            async with database.write() as connection:
-                await self._record(connection, burst)
-        except InnoError:
-            return False
-        return True
+    async def _record_waiting(self, database: Database) -> None:
+        while self._waiting:
+            burst = self._waiting.popleft()
+            try:
+                async with database.write() as connection:
+                    await self._record(connection, burst)
+            except InnoError:
+                self._waiting.appendleft(burst)
+                raise
 
     async def _record(self, connection: AsyncConnection, burst: Burst) -> None:
         """For the account whose credential failed, else for the first, which is the operator's own."""

@@ -11,11 +11,13 @@ import contextlib
 import json
 import random
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 
 from innoai.access.networks import parse_networks
+from innoai.background import repeat
 from innoai.config import ConfigError
 from innoai.errors import InnoError
 from innoai.events import journal, retries, signing
@@ -97,23 +99,11 @@ class Worker:
 
     async def run(self) -> None:
         """Take up what is due, again and again until cancelled."""
-        renewing = asyncio.create_task(self._renew())
+        renewing = asyncio.create_task(
+            repeat("leases of deliveries", partial(asyncio.sleep, RENEW_SECONDS), self._renew)
+        )
         try:
-            while True:
-                self._wake.clear()
-                try:
-                    if self._may_be_due():
-                        await self._take_up()
-                except InnoError as error:
-                    self._seen = None
-                    log.warning("deliveries wait for the store", why=str(error))
-                except Exception as error:
-                    self._seen = None
-                    log.error("deliveries could not be taken up", exc_info=error)
-                # Not wait_for, which before Python 3.12 may lose a cancellation that comes just then.
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(POLL_SECONDS):
-                        await self._wake.wait()
+            await repeat("deliveries", self._pause, self._look)
         finally:
             renewing.cancel()
 
@@ -129,13 +119,22 @@ class Worker:
             async with self._database.write() as connection:
                 await deliveries.give_back(connection, self._id)
 
-    def _may_be_due(self) -> bool:
-        """Whether the store is worth asking: it was written to, or has not been asked for a while."""
+    async def _pause(self) -> None:
+        """Wait for a while, or until an attempt under way has ended."""
+        # Not wait_for, which before Python 3.12 may lose a cancellation that comes just then.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._wake.wait()
+        self._wake.clear()
+
+    async def _look(self) -> None:
+        """Take up what is due, if the store was written to, or has not been asked for a while."""
         now = self._clock()
         if 0 <= now - self._looked_at < LOOK_SECONDS and self._database.is_still(self._seen):
-            return False
-        self._seen, self._looked_at = self._database.version(), now
-        return True
+            return
+        version = self._database.version()
+        await self._take_up()
+        self._seen, self._looked_at = version, now
 
     async def _take_up(self) -> None:
         rooms = {lane: most - len(self._under_way[lane]) for lane, most in LANES.items()}
@@ -164,14 +163,11 @@ class Worker:
         return [delivery_id for tasks in self._under_way.values() for delivery_id in tasks]
 
     async def _renew(self) -> None:
-        """Keep the leases of attempts under way, until cancelled."""
-        while True:
-            await asyncio.sleep(RENEW_SECONDS)
-            ids = self._ids_under_way()
-            if ids:
-                with contextlib.suppress(InnoError):
-                    async with self._database.write() as connection:
-                        await deliveries.renew(connection, self._id, ids, self._clock() + LEASE_SECONDS)
+        """Keep the leases of attempts under way."""
+        ids = self._ids_under_way()
+        if ids:
+            async with self._database.write() as connection:
+                await deliveries.renew(connection, self._id, ids, self._clock() + LEASE_SECONDS)
 
     async def _make(self, lane: Lane, delivery: Leased) -> None:
         """Make an attempt and conclude it, however long the store takes to hear of it."""

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-import structlog
-
-from innoai.config import ConfigError
-from innoai.errors import InnoError
+from innoai.background import repeat
 from innoai.store import changes
 
 if TYPE_CHECKING:
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.05
 REMEMBERED_CHANGES = 4096
-
-log = structlog.get_logger()
 
 
 class Listener(Protocol):
@@ -44,6 +40,7 @@ class ChangeFeed:
         self._monotonic = monotonic
         self._heard_at = monotonic()
         self._turn = asyncio.Lock()
+        self._seen: int | None = None
         self._recent: deque[Change] = deque(maxlen=REMEMBERED_CHANGES)
         self.sequence = 0
         """The number of the latest change that the listener has heard of: the generation of its memory."""
@@ -84,19 +81,19 @@ class ChangeFeed:
 
     async def follow(self, listener: Listener) -> None:
         """Catch up again and again until cancelled."""
-        seen: int | None = None
-        while True:
-            asked_at = self._monotonic()
-            try:
-                if self._database.is_still(seen):
-                    self._heard_at = asked_at
-                else:
-                    version = self._database.version()
-                    await self.catch_up(listener)
-                    seen = version
-            except (InnoError, ConfigError) as error:
-                log.warning("what is new is not heard", why=str(error), seconds=round(self.silent_for, 1))
-            await asyncio.sleep(POLL_SECONDS)
+        await repeat(
+            "hearing of changes", partial(asyncio.sleep, POLL_SECONDS), partial(self._look, listener)
+        )
+
+    async def _look(self, listener: Listener) -> None:
+        """Catch up, if anything was committed since the last look."""
+        asked_at = self._monotonic()
+        if self._database.is_still(self._seen):
+            self._heard_at = asked_at
+        else:
+            version = self._database.version()
+            await self.catch_up(listener)
+            self._seen = version
 
     def unchanged_since(self, sequence: int, subjects: frozenset[str]) -> bool:
         """Whether nothing about the subjects was heard after `sequence`: what was read then may be kept."""

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 import structlog
 
-from innoai.errors import InnoError
+from innoai.background import repeat
 from innoai.metering import alerts, owned_files
 from innoai.store import usage
 from innoai.store.usage import UsageRecord
@@ -280,20 +280,17 @@ class Shipper:
         self._budgets = budgets
         self._currency = currency
         self._clock = clock
+        self._due = 0.0
 
     async def run(self) -> None:
         """Ship every second until cancelled."""
-        loop = asyncio.get_running_loop()
-        due = loop.time()
-        while True:
-            due = max(due + SHIP_SECONDS, loop.time())
-            await asyncio.sleep(due - loop.time())
-            try:
-                await self.ship()
-            except (InnoError, OSError) as error:
-                log.warning("usage records wait", why=str(error), segments=self._spool.waiting)
-            except Exception as error:
-                log.error("usage records wait", exc_info=error)
+        await repeat("usage records", self._until_due, self.ship)
+
+    async def _until_due(self) -> None:
+        """Wait until a second after the last time began, or not at all where that took longer."""
+        now = asyncio.get_running_loop().time()
+        self._due = max(self._due + SHIP_SECONDS, now)
+        await asyncio.sleep(self._due - now)
 
     async def ship(self, *, leaving: bool = False) -> None:
         """Ship all there is; `leaving` when nothing follows.
