@@ -134,6 +134,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         tokens=settings.tokens,
         currency=settings.billing.currency,
         max_stale=settings.store.max_stale,
+        session_idle=settings.dashboard.session_idle,
         clock=time.time,
     )
     await _check_accounts(settings, database)

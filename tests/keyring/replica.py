@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from innoai.store.secrets import Secrets
 
 MAX_STALE = 60.0
+SESSION_IDLE = 300.0
 
 
 @dataclass
@@ -151,6 +152,7 @@ async def open_replica(database: Database, clock: Clock, secrets: Secrets = SECR
         tiers=DEFAULT_TIERS,
         tokens=TokenSettings(),
         max_stale=MAX_STALE,
+        session_idle=SESSION_IDLE,
         clock=lambda: clock.now,
     )
     await feed.start(keyring)

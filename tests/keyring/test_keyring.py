@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from msgspec import structs
 from sqlalchemy import delete, update
 
 from innoai.access.networks import parse_networks
@@ -22,11 +23,12 @@ from innoai.keyring.bindings import Bindings
 from innoai.keyring.feed import ChangeFeed
 from innoai.keyring.keyring import Keyring, effective_rate_limit
 from innoai.limiter import MemoryLimiter
-from innoai.store import api_keys, changes, customers, signing_keys
+from innoai.store import api_keys, changes, customers, members, sessions, signing_keys
+from innoai.store.members import MemberRecord
 from innoai.store.secrets import Secrets
 from innoai.store.tables import accounts as accounts_table
 from innoai.store.tables import signing_keys as signing_keys_table
-from tests.keyring.replica import MAX_STALE, Clock, Replica, open_replica
+from tests.keyring.replica import MAX_STALE, SESSION_IDLE, Clock, Replica, open_replica
 from tests.support.stores import ACCOUNT, NOW, SECRETS, add_customer, add_key, new_key
 
 if TYPE_CHECKING:
@@ -410,7 +412,8 @@ async def test_a_token_dies_with_its_customer(here: Replica, there: Replica) -> 
 async def test_a_token_of_a_key_that_is_not_there_stands_for_nobody(here: Replica) -> None:
     record = await here.add_key(1)
     token = mint(
-        msgspec.structs.replace(here.claims(record), client_id="key_nobody"), here.keyring.signing.current
+        msgspec.structs.replace(here.claims(record), client_id="key_nobody"),
+        here.keyring.signing.current,
     )
     assert refusal_code(await here.keyring.resolve(token)) == "invalid_api_key"
 
@@ -660,6 +663,43 @@ async def test_a_flush_that_failed_is_made_up_for_by_the_next(here: Replica) -> 
     assert [record and record.last_used_at for record in used] == [NOW + 1, NOW + 2]
 
 
+async def member_token(here: Replica) -> str:
+    """A token of a member's session, which begins now and may last for an hour."""
+    ana = MemberRecord("mem_1", ACCOUNT.id, "owner", NOW, "ana@example.com", "Ana", NOW + 60)
+    async with here.database.write() as connection:
+        await members.invite(connection, ana, "her invite")
+        assert await members.join(connection, ana.id, {}, NOW)
+        await sessions.begin(
+            connection,
+            b"digest",
+            session_id="ses_1",
+            member_id=ana.id,
+            method="password",
+            address=None,
+            user_agent=None,
+            now=NOW,
+            expires_at=NOW + 3600,
+        )
+    record = await here.add_key(1)
+    claims = structs.replace(here.claims(record), sub=ana.id, client_id=ana.id, sid="ses_1")
+    return mint(claims, here.keyring.signing.current)
+
+
+async def test_a_token_of_a_session_lasts_as_long_as_that_is_used(here: Replica) -> None:
+    token = await member_token(here)
+    found = principal(await here.keyring.resolve(token))
+    assert found.member is not None
+    assert found.key.expires_at == NOW + SESSION_IDLE
+    async with here.database.write() as connection:
+        await sessions.note(connection, "ses_1", {"seen_at": NOW + 250})
+    here.clock.pass_time(SESSION_IDLE)
+    await here.heed()
+    assert principal(await here.keyring.resolve(token)).key.expires_at == NOW + 250 + SESSION_IDLE
+    here.clock.pass_time(250)
+    await here.heed()
+    assert refusal_code(await here.keyring.resolve(token)) == "invalid_api_key"
+
+
 async def test_keyrings_of_one_store_do_not_share_their_memory(signing: Database, clock: Clock) -> None:
     keyrings = [
         Keyring(
@@ -669,6 +709,7 @@ async def test_keyrings_of_one_store_do_not_share_their_memory(signing: Database
             tiers=DEFAULT_TIERS,
             tokens=TokenSettings(),
             max_stale=MAX_STALE,
+            session_idle=SESSION_IDLE,
             clock=lambda: clock.now,
         )
         for _ in range(2)

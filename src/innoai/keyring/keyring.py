@@ -73,6 +73,7 @@ class Keyring:
         tokens: TokenSettings,
         currency: str = DEFAULT_CURRENCY,
         max_stale: float,
+        session_idle: float,
         clock: Callable[[], float],
     ) -> None:
         self.tiers = tiers
@@ -82,6 +83,7 @@ class Keyring:
         self._tokens = tokens
         self._currency = currency
         self._max_stale = max_stale
+        self._session_idle = session_idle
         self._clock = clock
         # What was presented, by a digest under a secret of this process: no key stays readable in memory,
         # and one that was seen before costs no checksum and no peppered digest.
@@ -172,12 +174,13 @@ class Keyring:
 
     async def _bearing_member(self, claims: Claims) -> Principal | Unauthenticated:
         """Who a token of a member's session stands for, as long as that lasts; never kept, as above."""
+        now, idle = self._clock(), self._session_idle
         async with self._database.read() as connection:
-            session = await sessions.get(connection, claims.sid, self._clock())
+            session = await sessions.get(connection, claims.sid, now, seen_after=now - idle)
             if session is None or session.member_id != claims.client_id:
                 return _unknown("The session has ended. Sign in again.")
             member = Member(session.member_id, session.role)
-            signed_in = await self.signed_in(connection, session.account_id, member, session.expires_at)
+            signed_in = await self.signed_in(connection, session.account_id, member, session.ends_at(idle))
         return replace(signed_in, token=claims)
 
     # What a request asks.

@@ -33,6 +33,10 @@ class SessionRecord:
     email: str
     name: str | None
 
+    def ends_at(self, idle: float) -> float:
+        """When it ends that is not used again, where `idle` seconds without use end a session."""
+        return min(self.expires_at, self.seen_at + idle)
+
 
 _COLUMNS = (
     sessions.c.id,
@@ -99,10 +103,19 @@ async def find(
     return None if row is None else SessionRecord(**row._mapping)
 
 
-async def get(connection: AsyncConnection, session_id: str, now: float) -> SessionRecord | None:
-    """The session of an id, unless it has ended or its member has gone."""
-    query = select(*_COLUMNS).select_from(_WITH_MEMBER)
-    query = query.where(sessions.c.id == session_id, sessions.c.expires_at > now)
+async def get(
+    connection: AsyncConnection, session_id: str, now: float, *, seen_after: float
+) -> SessionRecord | None:
+    """The live session of an id, unless its member has gone."""
+    query = (
+        select(*_COLUMNS)
+        .select_from(_WITH_MEMBER)
+        .where(
+            sessions.c.id == session_id,
+            sessions.c.expires_at > now,
+            sessions.c.seen_at > seen_after,
+        )
+    )
     row = (await connection.execute(query)).one_or_none()
     return None if row is None else SessionRecord(**row._mapping)
 
