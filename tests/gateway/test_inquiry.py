@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from innoai.config import Upstream
+from innoai.errors import InnoError
 from innoai.gateway.inquiry import MOST_CONTENT
+from innoai.store import changes
 from tests.gateway.house import Answer, House, open_house
 from tests.support.settings import about_shortcuts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from innoai.gateway.connection import Connection
     from tests.gateway.house import Caller, Installation
@@ -375,3 +379,21 @@ async def test_the_server_stops_behind_a_question_that_is_under_way(house: House
         assert answer.status == 200
         assert b"connection: close\r\n" in answer.head
         assert await caller.closed() == b""
+
+
+async def test_a_key_that_was_made_is_answered_though_the_store_went_away_then(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_connection: AsyncConnection) -> int:
+        raise InnoError("service_unavailable")
+
+    validate = f"GET /v1/auth/validate HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {house.key}\r\n\r\n"
+    assert (await house.ask(validate.encode())).status == 200
+    with monkeypatch.context() as outage:
+        outage.setattr(changes, "head", broken)
+        made = await house.ask(house.post(b'{"name": "A test\'s"}', path="/v1/keys"))
+        assert (made.status, made.json()["key"][:8]) == (201, "sk-inno-")
+        assert (await house.ask(validate.encode())).code == "service_unavailable"
+    await house.until(lambda: house.gateway.door._keyring._feed.silent_for < 1)
+    of_it = validate.replace(house.key, made.json()["key"])
+    assert (await house.ask(of_it.encode())).status == 200

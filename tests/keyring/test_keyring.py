@@ -15,7 +15,7 @@ from innoai.access.networks import parse_networks
 from innoai.access.principal import Principal, Unauthenticated
 from innoai.access.tiers import DEFAULT_TIERS
 from innoai.access.tokens import REFRESH_LIFETIME, mint
-from innoai.config import TokenSettings
+from innoai.config import ConfigError, TokenSettings
 from innoai.errors import InnoError
 from innoai.fresh_ids import fresh_id
 from innoai.keyring import keyring as keyring_module
@@ -661,6 +661,28 @@ async def test_a_flush_that_failed_is_made_up_for_by_the_next(here: Replica) -> 
     async with here.database.read() as connection:
         used = [await api_keys.get(connection, record.id) for record in (first, second)]
     assert [record and record.last_used_at for record in used] == [NOW + 1, NOW + 2]
+
+
+@pytest.mark.parametrize(
+    "error", [InnoError("service_unavailable"), ConfigError("another secret"), KeyError()]
+)
+async def test_memory_waits_for_a_committed_change_that_the_store_does_not_tell_of(
+    here: Replica, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    async def broken(_connection: AsyncConnection) -> int:
+        raise error
+
+    record = await here.add_key(1)
+    await here.keyring.resolve(new_key(1))
+    await here.revoke_key(record.id)
+    with monkeypatch.context() as outage:
+        outage.setattr(changes, "head", broken)
+        await here.feed.heed(here.keyring)
+    with pytest.raises(InnoError) as raised:
+        here.keyring.cached(new_key(1))
+    assert raised.value.refusal.code == "service_unavailable"
+    await here.heed()
+    assert principal(await here.keyring.resolve(new_key(1))).key.revoked_at == NOW
 
 
 async def member_token(here: Replica) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import event, func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from innoai.errors import InnoError
@@ -20,7 +20,10 @@ from tests.support.stores import ACCOUNT, add_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 @pytest.fixture
@@ -63,6 +66,29 @@ async def test_an_exception_rolls_back(database: Database, second: Database) -> 
             await fail()
     async with second.read() as connection:
         assert (await connection.execute(select(func.count()).select_from(api_keys))).scalar_one() == 0
+
+
+async def test_what_is_said_of_a_store_that_goes_away_is_what_is_known(database: Database) -> None:
+    """Reads change nothing, a transaction that did not end neither, and of a commit only the store knows."""
+
+    def gone(*_: object) -> None:
+        raise ConnectionResetError
+
+    async def said(opened: AbstractAsyncContextManager[AsyncConnection], *, at_once: bool) -> tuple[str, str]:
+        with pytest.raises(InnoError) as raised:  # noqa: PT012 - the transaction is what fails
+            async with opened as connection:
+                await connection.execute(select(func.count()).select_from(api_keys))
+                if at_once:
+                    gone()
+        return raised.value.refusal.code, raised.value.refusal.message
+
+    code, message = await said(database.read(), at_once=True)
+    assert (code, "changed" in message) == ("service_unavailable", False)
+    code, message = await said(database.write(), at_once=True)
+    assert (code, "nothing was changed" in message) == ("service_unavailable", True)
+    event.listen(database._engine.sync_engine, "commit", gone)
+    code, message = await said(database.write(), at_once=False)
+    assert (code, "did not say whether" in message) == ("internal_error", True)
 
 
 async def test_a_broken_constraint_is_the_callers_to_explain(database: Database) -> None:

@@ -47,4 +47,4 @@ class Services:
 
     async def heed_changes(self) -> None:
         """Make a committed mutation effective here, before it is acknowledged."""
-        await self.feed.catch_up(self.keyring)
+        await self.feed.heed(self.keyring)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
+
+import structlog
 
 from innoai.background import repeat
 from innoai.store import changes
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.05
 REMEMBERED_CHANGES = 4096
+
+log = structlog.get_logger()
 
 
 class Listener(Protocol):
@@ -47,7 +52,7 @@ class ChangeFeed:
 
     @property
     def silent_for(self) -> float:
-        """Seconds since the store last said what is new."""
+        """Seconds since the store last said what is new; infinite where it is known to have more to say."""
         return self._monotonic() - self._heard_at
 
     async def start(self, listener: Listener) -> None:
@@ -60,8 +65,20 @@ class ChangeFeed:
             await listener.load(connection)
         self._heard_at = asked_at
 
+    async def heed(self, listener: Listener) -> None:
+        """Make a committed mutation effective here, before it is answered.
+
+        It is answered as done even if the store does not tell of it now, since it is. What is in memory
+        counts no more then until the store has told, so that nobody is let in by what was true before.
+        """
+        try:
+            await self.catch_up(listener)
+        except Exception as error:
+            self._heard_at = -math.inf
+            log.error("a committed change is not heard of yet; memory has to wait for it", exc_info=error)
+
     async def catch_up(self, listener: Listener) -> None:
-        """Tell the listener of every change committed by now; a mutation awaits this before it is answered.
+        """Tell the listener of every change committed by now.
 
         Raises:
             InnoError: service_unavailable when the store does not answer.

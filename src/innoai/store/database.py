@@ -40,6 +40,9 @@ _MIGRATION_LOCK = 0x696E6E6F
 _DOWN = (DBAPIError, PoolTimeout, OSError)
 """What a store that does not answer raises; a connection that cannot be made at all is an OSError."""
 
+_NO_ANSWER = "The store does not answer right now."
+_UNKNOWN = "The store did not say whether the change was made. See whether it was before you make it again."
+
 
 class Database:
     """One engine. On SQLite the writers of this process queue up here instead of in the file's lock."""
@@ -98,7 +101,7 @@ class Database:
             async with self._snapshots.connect() as connection:
                 yield connection
         except _DOWN as error:
-            raise _unavailable() from error
+            raise InnoError("service_unavailable", f"{_NO_ANSWER} Try again shortly.") from error
 
     @asynccontextmanager
     async def write(self, *, aside: bool = False) -> AsyncIterator[AsyncConnection]:
@@ -107,8 +110,9 @@ class Database:
         `aside` is for much work that nobody waits for: on SQLite its thread gives way to requests.
 
         Raises:
-            InnoError: service_unavailable when the store cannot be reached or stays busy. A broken
-                constraint stays SQLAlchemy's IntegrityError, since only the caller knows what it means.
+            InnoError: service_unavailable when the store cannot be reached or stays busy, and nothing was
+                changed; internal_error when it does not say whether it committed. A broken constraint stays
+                SQLAlchemy's IntegrityError, since only the caller knows what it means.
         """
         engine = self._aside if aside else self._engine
         if self.is_sqlite:
@@ -160,21 +164,22 @@ class Database:
 
 @asynccontextmanager
 async def _begin(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    is_committing = False
     try:
         async with engine.connect() as connection:
             await connection.execution_options(writes=True)
             async with connection.begin():
                 yield connection
+                is_committing = True
     except IntegrityError:
         raise
     except _DOWN as error:
-        raise _unavailable() from error
-
-
-def _unavailable() -> InnoError:
-    return InnoError(
-        "service_unavailable", "The store does not answer right now. Try again shortly; nothing was changed."
-    )
+        if is_committing:
+            # Not 503, after which clients send a request again, as one of which nothing was done.
+            raise InnoError("internal_error", _UNKNOWN) from error
+        raise InnoError(
+            "service_unavailable", f"{_NO_ANSWER} Try again shortly; nothing was changed."
+        ) from error
 
 
 def _sqlite_engine(url: str, *, aside: bool = False) -> AsyncEngine:
