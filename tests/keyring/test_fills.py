@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import delete
 
-from innoai.access.principal import Principal
+from innoai.access.principal import Principal, Unauthenticated
 from innoai.errors import InnoError
 from innoai.store import changes, customers
 from innoai.store.tables import changes as changes_table
@@ -102,6 +102,33 @@ async def test_a_customer_that_was_read_before_it_changed_is_read_again(here: Re
     customer = await here.keyring.customer(record.id)
     assert customer is not None
     assert customer.disabled
+
+
+async def test_a_token_that_is_revoked_while_its_key_is_read_is_refused(here: Replica) -> None:
+    record = await here.add_key(1)
+
+    async def revoke() -> None:
+        here.store.after_read = None
+        await here.revoke_token("jti_1")
+        await here.heed()
+
+    here.store.after_read = revoke
+    assert isinstance(await here.keyring.resolve(here.mint(record)), Unauthenticated)
+
+
+async def test_a_key_that_is_revoked_while_its_tokens_customer_is_read_is_read_again(here: Replica) -> None:
+    customer = await here.add_customer(1)
+    record = await here.add_key(1)
+    await here.keyring.resolve(new_key(1))
+
+    async def revoke() -> None:
+        here.store.after_read = None
+        await here.revoke_key(record.id)
+        await here.heed()
+
+    here.store.after_read = revoke
+    found = principal(await here.keyring.resolve(here.mint(record, customer)))
+    assert found.key.revoked_at == NOW
 
 
 async def test_a_key_that_changes_faster_than_it_is_read_is_answered_as_unavailable(here: Replica) -> None:

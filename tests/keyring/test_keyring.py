@@ -722,6 +722,17 @@ async def test_a_token_of_a_session_lasts_as_long_as_that_is_used(here: Replica)
     assert refusal_code(await here.keyring.resolve(token)) == "invalid_api_key"
 
 
+async def test_a_token_of_a_session_that_is_revoked_while_that_is_read_is_refused(here: Replica) -> None:
+    token = await member_token(here)
+
+    async def revoke() -> None:
+        await here.revoke_token("jti_1")
+        await here.heed()
+
+    here.store.after_read = revoke
+    assert refusal_code(await here.keyring.resolve(token)) == "invalid_api_key"
+
+
 async def test_keyrings_of_one_store_do_not_share_their_memory(signing: Database, clock: Clock) -> None:
     keyrings = [
         Keyring(

@@ -181,7 +181,8 @@ class Keyring:
                 return _unknown("The session has ended. Sign in again.")
             member = Member(session.member_id, session.role)
             signed_in = await self.signed_in(connection, session.account_id, member, session.ends_at(idle))
-        return replace(signed_in, token=claims)
+        # Memory has no members, but it knows whether the token was revoked meanwhile.
+        return self._cached_bearer(claims) or replace(signed_in, token=claims)
 
     # What a request asks.
 
@@ -222,19 +223,19 @@ class Keyring:
 
     async def bearer(self, claims: Claims) -> Principal | Unauthenticated:
         """Who the token of these verified claims stands for."""
-        self._trust_memory()
-        known = self._cached_bearer(claims)
-        if known is not None:
-            return known
-        if claims.client_id.startswith(MEMBER_PREFIX):
-            return await self._bearing_member(claims)
-        key = await self.key(claims.client_id)
-        if key is None:
-            return _unknown()
-        if claims.customer_id is None:
-            return Principal(key.account, key.key, None, claims)
-        customer = await self.customer(claims.sub)
-        return _unknown() if customer is None else Principal(key.account, key.key, customer, claims)
+        for _ in range(_FILL_ATTEMPTS):
+            self._trust_memory()
+            # Asked again after what was read, since the token or its key may have been revoked meanwhile.
+            known = self._cached_bearer(claims)
+            if known is not None:
+                return known
+            if claims.client_id.startswith(MEMBER_PREFIX):
+                return await self._bearing_member(claims)
+            if await self.key(claims.client_id) is None:
+                return _unknown()
+            if claims.customer_id is not None and await self.customer(claims.sub) is None:
+                return _unknown()
+        raise InnoError("service_unavailable")
 
     def refresh_claims(self, token: str) -> Claims:
         """The claims of a refresh token that is genuine and not revoked.
