@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import stat
 from typing import TYPE_CHECKING, Any
@@ -195,6 +196,30 @@ def test_customers_and_teams_come_over(importer: Importer, litellm: LiteLLM) -> 
     key = importer.client.get(f"/keys/{importer.mapped()[old]['id']}").json()
     assert key["customer_id"] == "team-1"
     assert statuses(importer.told("--customer-by", "team")["customers"]) == ["known"] * 3
+
+
+def test_a_blocked_customer_is_disabled_though_an_earlier_run_broke_off_before_that(
+    importer: Importer, litellm: LiteLLM
+) -> None:
+    litellm.customers.append({"user_id": "gone", "alias": None, "blocked": True, "spend": 0.0})
+    importer.client.post("/customers", json={"customer_id": "gone"}).raise_for_status()
+    (told,) = importer.told()["customers"]
+    assert (told["status"], told["why"]) == ("known", "blocked there, and made unusable here")
+    assert importer.client.get("/customers/gone").json()["disabled"] is True
+
+
+def test_a_customer_that_somebody_has_enabled_since_stays_so(importer: Importer, litellm: LiteLLM) -> None:
+    litellm.customers.append({"user_id": "gone", "alias": None, "blocked": True, "spend": 0.0})
+    importer.told()
+    enabled: dict[str, Any] = {"updated_at": None, "created_at": None}
+    for number in itertools.count():
+        # Instants are of whole seconds.
+        if enabled["updated_at"] != enabled["created_at"]:
+            break
+        change = {"disabled": False, "name": f"Enabled {number}"}
+        enabled = importer.client.patch("/customers/gone", json=change).raise_for_status().json()
+    assert statuses(importer.told()["customers"]) == ["known"]
+    assert importer.client.get("/customers/gone").json()["disabled"] is False
 
 
 def test_an_export_is_imported_without_a_litellm(importer: Importer, litellm: LiteLLM) -> None:

@@ -196,18 +196,20 @@ def _make_customer(client: InnoAI, told: Told) -> None:
 
     customer_id, body = told.planned.old, dict(told.planned.body or {})
     try:
-        told.status, told.id = "known", client.customers.get(customer_id).id
+        told.status, found = "known", client.customers.get(customer_id)
     except openai.NotFoundError:
-        told.status, told.id = "created", None
+        told.status, found = "created", None
     except ValueError as problem:
         # An id that cannot be a customer's here.
         told.status, told.why = "failed", str(problem)
-    if told.status != "created":
         return
     try:
-        told.id = client.customers.create(**body).id
-        if told.planned.closed:
+        found = found or client.customers.create(**body)
+        told.id = found.id
+        # Where a run broke off before this, the next one finds it as it was made; what was changed stays so.
+        if told.planned.closed and not found.disabled and found.updated_at == found.created_at:
             client.customers.update(customer_id, disabled=True)
+            told.why = "" if told.status == "created" else "blocked there, and made unusable here"
     except (openai.BadRequestError, openai.ConflictError) as problem:
         told.status, told.why = "failed", _sentence(problem)
 
