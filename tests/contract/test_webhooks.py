@@ -164,6 +164,28 @@ def test_what_no_endpoint_can_be_is_refused_by_name(
     assert refused(answer, "invalid_request")["param"].startswith(param)
 
 
+def test_a_change_that_changes_nothing_is_none(caller: httpx.Client) -> None:
+    fixed: dict[str, Any] = {
+        "url": "https://example.com/",
+        "event_types": ["key.*"],
+        "description": "Ours",
+        "headers": {"x-to": "us", "x-from": "them"},
+    }
+    made = create_endpoint(caller, fixed["url"], **{name: fixed[name] for name in fixed if name != "url"})
+    path = f"/webhooks/{made['id']}"
+    before = caller.get(path).json()
+    for same in ({}, fixed, {"disabled": False}, {"headers": {"x-from": "them", "x-to": "us"}}):
+        assert caller.patch(path, json=same).raise_for_status().json() == before
+
+    def updates() -> int:
+        query = {"target_id": made["id"], "action": "webhook.updated"}
+        return len(caller.get("/audit", params=query).json()["data"])
+
+    assert updates() == 0
+    caller.patch(path, json={"headers": {"x-to": "you", "x-from": "them"}}).raise_for_status()
+    assert updates() == 1
+
+
 def test_a_tier_bounds_the_endpoints(new_server: Callable[..., Server]) -> None:
     server = new_server(webhook_settings() + "[tiers.enterprise]\nmax_endpoints = 3\n")
     with httpx.Client(base_url=server.base_url, headers=bearer(server.admin_key), timeout=30) as client:

@@ -265,10 +265,12 @@ async def change_endpoint(
         await accounts.lock(connection, account_id)
         record = await held_endpoint(connection, endpoint_id, caller)
         before = _show(services, record, now)
+        if wanted.headers == _headers(services, record):
+            # Sealed anew, they would look like others.
+            values.pop("sealed_headers")
+        values = {name: value for name, value in values.items() if value != getattr(record, name)}
         if values:
-            if values.get("disabled") == record.disabled:
-                del values["disabled"]
-            elif "disabled" in values:
+            if "disabled" in values:
                 values |= {"disabled_because": None, "failing_since": None}
             record = replace(record, **values, updated_at=now)
             await webhooks.change(connection, endpoint_id, {**values, "updated_at": now})
@@ -428,15 +430,21 @@ def _with_secret(shown: Endpoint, secret: str) -> bytes:
     return msgspec.json.encode(NewEndpoint(**msgspec.structs.asdict(shown), secret=secret))
 
 
+def _headers(services: Services, record: EndpointRecord) -> dict[str, str]:
+    opened: dict[str, str] = json.loads(
+        services.secrets.open(record.sealed_headers, sealed_for("headers", record.id))
+    )
+    return opened
+
+
 def _show(services: Services, record: EndpointRecord, now: float) -> Endpoint:
-    headers = json.loads(services.secrets.open(record.sealed_headers, sealed_for("headers", record.id)))
     overlap_ends = record.previous_secret_ends_at
     return Endpoint(
         id=record.id,
         url=record.url,
         event_types=record.event_types,
         description=record.description,
-        headers=dict.fromkeys(headers, HIDDEN),
+        headers=dict.fromkeys(_headers(services, record), HIDDEN),
         disabled=record.disabled,
         disabled_because=record.disabled_because,
         failing_since=instant(record.failing_since),
