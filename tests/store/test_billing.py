@@ -47,6 +47,31 @@ async def add(database: Database, *records: UsageRecord) -> None:
         await usage.add(connection, records)
 
 
+async def test_who_used_most_is_told_by_customer_id_whoever_bore_it(database: Database) -> None:
+    await add(
+        database,
+        *(used(FIRST, **customer(1, "again")) for _ in range(2)),
+        *(used(FIRST, **customer(2, "again"), cost=7) for _ in range(2)),
+        *(used(FIRST, **customer(3)) for _ in range(3)),
+        *(used(FIRST, **customer(number)) for number in (6, 5, 4)),
+    )
+    async with database.read() as connection:
+        found = await billing.most_of_customers(connection, ACCOUNT, "2026-11", 4)
+    assert [(one.who, one.requests, one.cost) for one in found] == [
+        ("again", 4, 214),
+        ("customer-3", 3, 300),
+        ("customer-4", 1, 100),
+        ("customer-5", 1, 100),
+    ]
+
+
+async def test_keys_that_used_as_much_come_in_the_order_of_their_ids(database: Database) -> None:
+    await add(database, *(used(FIRST, key_id=f"key_{number}") for number in (3, 2, 2, 1, 4)))
+    async with database.read() as connection:
+        found = await billing.most_of_keys(connection, ACCOUNT, "2026-11", 3)
+    assert [(one.who, one.requests) for one in found] == [("key_2", 2), ("key_1", 1), ("key_3", 1)]
+
+
 async def every_page(database: Database, selection: Selection, limit: int) -> list[str]:
     found: list[str] = []
     before = None

@@ -115,29 +115,35 @@ async def requests_of(connection: AsyncConnection, subjects: Sequence[str], mont
 
 async def most_of_keys(connection: AsyncConnection, account_id: str, month: str, limit: int) -> list[Most]:
     """The account's keys with the most requests of a month, by id."""
-    return await _most(connection, account_id, month, limit, of_customers=False)
+    sums = spending.c
+    query = (
+        select(sums.subject, *(sums[name] for name in Most._fields[1:]))
+        .where(
+            sums.account_id == account_id,
+            sums.month == month,
+            sums.customer_id.is_(None),
+            sums.subject != account_id,
+        )
+        .order_by(sums.requests.desc(), sums.subject)
+        .limit(limit)
+    )
+    return [Most(*row) for row in await connection.execute(query)]
 
 
 async def most_of_customers(
     connection: AsyncConnection, account_id: str, month: str, limit: int
 ) -> list[Most]:
-    """The account's customers with the most requests of a month, by customer_id."""
-    return await _most(connection, account_id, month, limit, of_customers=True)
-
-
-async def _most(
-    connection: AsyncConnection, account_id: str, month: str, limit: int, *, of_customers: bool
-) -> list[Most]:
-    sums = spending.c
-    who = sums.customer_id if of_customers else sums.subject
-    kind = sums.customer_id.is_not(None) if of_customers else sums.customer_id.is_(None)
+    """The same of customers, by customer_id: one that was deleted and made again is one."""
+    who = spending.c.customer_id
+    requests, *others = (_sum(spending, name) for name in Most._fields[1:])
     query = (
-        select(who, *(sums[name] for name in Most._fields[1:]))
-        .where(sums.account_id == account_id, sums.month == month, kind, sums.subject != account_id)
-        .order_by(sums.requests.desc())
+        select(who, requests, *others)
+        .where(spending.c.account_id == account_id, spending.c.month == month, who.is_not(None))
+        .group_by(who)
+        .order_by(requests.desc(), who)
         .limit(limit)
     )
-    return [Most(*row) for row in await connection.execute(query)]
+    return [Most(row[0], *map(int, row[1:])) for row in await connection.execute(query)]
 
 
 async def customers_of(connection: AsyncConnection, account_id: str, customer_id: str) -> tuple[str, ...]:

@@ -336,14 +336,6 @@ spending = Table(
         postgresql_where=text("customer_id IS NULL"),
         sqlite_where=text("customer_id IS NULL"),
     ),
-    Index(
-        "spending_of_customers",
-        "account_id",
-        "month",
-        "requests",
-        postgresql_where=text("customer_id IS NOT NULL"),
-        sqlite_where=text("customer_id IS NOT NULL"),
-    ),
 )
 
 usage_hours = Table(
