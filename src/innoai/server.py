@@ -57,6 +57,7 @@ from innoai.metering.spool import Shipper, Spool
 from innoai.store import (
     accounts,
     activity,
+    announced,
     authenticators,
     ceremonies,
     changes,
@@ -367,6 +368,7 @@ async def _tidy(settings: Settings, database: Database, secrets: store_secrets.S
         await idempotency.prune(connection, now)
         await events.prune(connection, now)
         await store_budgets.prune(connection, now)
+        await announced.prune(connection, now)
         await activity.prune(connection, now, settings.activity.keep_days)
         if secrets.previous is not None:
             for room in (authenticators, signing_keys, webhooks):

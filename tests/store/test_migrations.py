@@ -16,7 +16,7 @@ from sqlalchemy import inspect, select, text
 import innoai.store
 from innoai.store import usage
 from innoai.store.database import Database
-from innoai.store.tables import feed_head, metadata, spending, usage_hours
+from innoai.store.tables import announced, feed_head, metadata, spending, usage_hours
 from innoai.store.usage import UsageRecord
 
 if TYPE_CHECKING:
@@ -182,3 +182,23 @@ async def test_records_of_before_are_added_up_as_new_ones_are(empty: Database, u
         assert await sums(empty) == await sums(fresh)
     finally:
         await fresh.close()
+
+
+async def test_what_was_said_is_known_by_whom_it_concerns_and_back(empty: Database) -> None:
+    rows = [("budget/key_1/2026-11/exhausted", 1.5), ("key.expiring/key_1/1796000000", 2.5)]
+    async with empty.write() as connection:
+        await connection.run_sync(lambda sync: command.upgrade(migrations(sync), "0010"))
+        await connection.execute(
+            text("INSERT INTO announced (name, at) VALUES (:name, :at)"),
+            [{"name": name, "at": at} for name, at in rows],
+        )
+    await empty.migrate()
+    async with empty.write() as connection:
+        found = (await connection.execute(select(announced).order_by(announced.c.at))).all()
+        assert [tuple(row) for row in found] == [
+            ("key_1", "budget/2026-11/exhausted", 1.5),
+            ("key_1", "key.expiring/1796000000", 2.5),
+        ]
+        await connection.run_sync(lambda sync: command.downgrade(migrations(sync), "0010"))
+        found = (await connection.execute(text("SELECT name, at FROM announced ORDER BY at"))).all()
+        assert [tuple(row) for row in found] == rows

@@ -30,9 +30,9 @@ async def announce(database: Database, tiers: Mapping[str, Tier], now: float) ->
     """Record each key that expires within NOTICE and was not told of yet, as of `now` (Unix seconds)."""
     async with database.read() as connection:
         expiring = await api_keys.expiring(connection, now, now + NOTICE, made_before=now - YOUTH)
-        told = await announced.said(connection, [_name(key) for key in expiring])
+        told = await announced.said(connection, [key.id for key in expiring])
     for key in expiring:
-        if _name(key) not in told:
+        if (key.id, _name(key)) not in told:
             async with database.write() as connection:
                 await _announce_one(connection, key, tiers, now)
 
@@ -45,7 +45,7 @@ async def _announce_one(
     if present is None or present.revoked_at is not None or present.expires_at != key.expires_at:
         return
     tier = tiers.get((await accounts.get(connection, key.account_id)).tier)
-    if tier is None or not await announced.first(connection, _name(key), now):
+    if tier is None or not await announced.first(connection, key.id, _name(key), now):
         return
     await journal.record(
         connection,
@@ -60,4 +60,4 @@ async def _announce_one(
 
 def _name(key: KeyRecord) -> str:
     """A key whose expiry was put off is told of anew."""
-    return f"key.expiring/{key.id}/{int(key.expires_at or 0)}"
+    return f"key.expiring/{int(key.expires_at or 0)}"

@@ -26,7 +26,7 @@ async def exhausted(
     connection: AsyncConnection, principal: Principal, budget: Budget, pot: Pot, spent: int, now: float
 ) -> None:
     """Say, unless it was said, that a budget does not cover a request any more."""
-    if await announced.first(connection, f"{_name(pot)}/exhausted", now):
+    if await announced.first(connection, pot.subject, f"{_name(pot)}/exhausted", now):
         customer = principal.customer
         customer_id = customer.customer_id if customer is not None and customer.id == pot.subject else None
         account = principal.account
@@ -90,12 +90,12 @@ async def _newly_reached(
         _Reached(account.id, pot.subject, {**shown, "threshold": threshold})
         for threshold in (DEFAULT_THRESHOLDS if chosen is None else chosen)
         if standing.spent * 100 >= standing.amount * threshold
-        and await announced.first(connection, f"{_name(pot)}/{threshold}", now)
+        and await announced.first(connection, pot.subject, f"{_name(pot)}/{threshold}", now)
     ]
 
 
 def _name(pot: Pot) -> str:
-    return f"budget/{pot.subject}/{pot.period}"
+    return f"{announced.BUDGET}{pot.period}"
 
 
 def _subjects(record: UsageRecord) -> tuple[str, ...]:

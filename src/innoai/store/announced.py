@@ -1,4 +1,4 @@
-"""What is said once: whoever inserts the name first says it."""
+"""What is said once of an account, a key or a customer: whoever inserts the name first says it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select
 
+from innoai.access.budgets import TOTAL
 from innoai.store.tables import announced
 from innoai.store.upsert import insert_into
 
@@ -14,32 +15,44 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+BUDGET = "budget/"
+"""Names of what is said of budgets go on with the period: `budget/2026-11/80`."""
 
-NAMES_AT_ONCE = 1000
-"""Names in one query; databases bound the parameters of a statement."""
+RETENTION = 92 * 86_400.0
+"""Seconds after which the month of a budget and the last week of a key are long over."""
+
+SUBJECTS_AT_ONCE = 1000
+"""Subjects in one query; databases bound the parameters of a statement."""
 
 
-async def first(connection: AsyncConnection, name: str, now: float) -> bool:
+async def first(connection: AsyncConnection, subject: str, name: str, now: float) -> bool:
     """Whether nobody has said it yet; from now on somebody has."""
     added = await connection.execute(
         insert_into(connection, announced)
-        .values(name=name, at=now)
-        .on_conflict_do_nothing(index_elements=["name"])
+        .values(subject=subject, name=name, at=now)
+        .on_conflict_do_nothing(index_elements=["subject", "name"])
         .returning(announced.c.name)
     )
     return added.one_or_none() is not None
 
 
-async def said(connection: AsyncConnection, names: Sequence[str]) -> set[str]:
-    """Which of the names have been said."""
-    found: set[str] = set()
-    for start in range(0, len(names), NAMES_AT_ONCE):
-        some = names[start : start + NAMES_AT_ONCE]
-        query = select(announced.c.name).where(announced.c.name.in_(some))
-        found.update((await connection.execute(query)).scalars())
+async def said(connection: AsyncConnection, subjects: Sequence[str]) -> set[tuple[str, str]]:
+    """What has been said of the subjects, as pairs of subject and name."""
+    found: set[tuple[str, str]] = set()
+    for start in range(0, len(subjects), SUBJECTS_AT_ONCE):
+        some = subjects[start : start + SUBJECTS_AT_ONCE]
+        query = select(announced.c.subject, announced.c.name).where(announced.c.subject.in_(some))
+        found.update((row.subject, row.name) for row in await connection.execute(query))
     return found
 
 
-async def forget(connection: AsyncConnection, prefix: str) -> None:
-    """Let all names that begin with `prefix` be said again."""
-    await connection.execute(delete(announced).where(announced.c.name.startswith(prefix, autoescape=True)))
+async def forget_budgets(connection: AsyncConnection, subject: str) -> None:
+    """Let all be said again of the subject's budgets."""
+    of_budgets = announced.c.name.startswith(BUDGET, autoescape=True)
+    await connection.execute(delete(announced).where(announced.c.subject == subject, of_budgets))
+
+
+async def prune(connection: AsyncConnection, now: float) -> None:
+    """Forget what could not be said again anyway; a total budget lasts until it is changed."""
+    of_totals = announced.c.name.startswith(f"{BUDGET}{TOTAL}/", autoescape=True)
+    await connection.execute(delete(announced).where(announced.c.at < now - RETENTION, ~of_totals))

@@ -73,13 +73,14 @@ async def set_amount(
         await connection.execute(
             statement.on_conflict_do_update(index_elements=["subject", "period"], set_=values)
         )
-    await announced.forget(connection, f"budget/{subject}/")
+    await announced.forget_budgets(connection, subject)
     await changes.announce(connection, KINDS[subject.partition("_")[0]], subject, now)
 
 
 async def remove(connection: AsyncConnection, subject: str) -> None:
     """Forget the budgets of a subject that is deleted."""
     await connection.execute(delete(budgets).where(budgets.c.subject == subject))
+    await announced.forget_budgets(connection, subject)
 
 
 async def standing(connection: AsyncConnection, pot: Pot, *, lock: bool = False) -> Standing | None:

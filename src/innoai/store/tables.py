@@ -421,9 +421,12 @@ activity_minutes = Table(
 announced = Table(
     "announced",
     metadata,
-    # Such as budget/key_…/2026-11/80: whoever inserts it first says it.
-    Column("name", _plain(160), primary_key=True),
+    # The id of an account, a customer or a key.
+    Column("subject", _plain(32), primary_key=True),
+    # Such as budget/2026-11/80: whoever inserts it first says it.
+    Column("name", _plain(64), primary_key=True),
     Column("at", Double, nullable=False),
+    Index("announced_by_time", "at"),
 )
 
 # The audit log.
