@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
@@ -16,6 +17,7 @@ from innoai.api.openapi import document
 from innoai.errors import ERRORS
 from innoai.events import catalogue
 from tests.docs.shapes import without_comments
+from tests.support.certificates import self_signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -75,6 +77,10 @@ def check_nginx(block: Block, world: World) -> None:
     if "server {" not in text:
         text = f"server {{ listen 127.0.0.1:8081;\n{text}\n}}"
     pid, log = world.directory / "nginx.pid", world.directory / "error.log"
+    for stated in re.findall(r"ssl_certificate (\S+);", text):
+        certificate = self_signed(world.directory, Path(stated).stem)
+        text = text.replace(stated, str(certificate))
+    text = re.sub(r"ssl_certificate_key \S+/", f"ssl_certificate_key {world.directory}/", text)
     whole = f"pid {pid};\nerror_log {log};\nevents {{}}\nhttp {{ access_log off;\n{text}\n}}\n"
     file = world.directory / "nginx.conf"
     file.write_text(whole, "utf-8")

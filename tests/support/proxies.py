@@ -93,13 +93,35 @@ def nginx(folder: Path, innoai: str, behind: str) -> Iterator[str]:
         ("server 127.0.0.1:3000;", f"server {behind};"),
         ("listen 80;", f"listen 127.0.0.1:{port};"),
     )
+    with _nginx_with(site, folder, installed, port):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def tls_site(folder: Path, site: str, innoai: str, certificate: Path) -> Iterator[tuple[int, int]]:
+    """nginx with the site of docs/deploying.md in front of innoai; its ports for plain HTTP and for TLS."""
+    installed = program("nginx")
+    plain, secure = free_port(), free_port()
+    changed = changed_text(
+        site,
+        ("server 127.0.0.1:8080;", f"server {innoai};"),
+        ("listen 80;", f"listen 127.0.0.1:{plain};"),
+        ("listen 443 ", f"listen 127.0.0.1:{secure} "),
+        ("/etc/ssl/certs/ai.example.com.pem", str(certificate)),
+        ("/etc/ssl/private/ai.example.com.key", str(certificate.with_suffix(".key"))),
+    )
+    with _nginx_with(changed, folder, installed, secure):
+        yield plain, secure
+
+
+@contextmanager
+def _nginx_with(site: str, folder: Path, installed: str, port: int) -> Iterator[None]:
     # Started by root, its workers would be somebody who may not enter the tests' folders.
     user = "user root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(_NGINX.format(user=user, folder=folder, site=site))
     log, configuration = str(folder / "error.log"), str(folder / "nginx.conf")
-    command = [installed, "-p", str(folder), "-e", log, "-c", configuration]
-    with _running(command, folder, port):
-        yield f"http://127.0.0.1:{port}"
+    with _running([installed, "-p", str(folder), "-e", log, "-c", configuration], folder, port):
+        yield
 
 
 @contextmanager
@@ -165,7 +187,11 @@ PROXIES = {"nginx": nginx, "caddy": caddy, "envoy": envoy, "traefik": traefik}
 
 def _changed(file: str, *changes: tuple[str, str]) -> str:
     """A file of deploy/ with what an operator has to change in it."""
-    text = (DEPLOY / file).read_text()
+    return changed_text((DEPLOY / file).read_text(), *changes)
+
+
+def changed_text(text: str, *changes: tuple[str, str]) -> str:
+    """A configuration with each of these, which it has once, changed."""
     for theirs, ours in changes:
         assert text.count(theirs) == 1, theirs
         text = text.replace(theirs, ours)
