@@ -91,10 +91,14 @@ def model(upstream: str) -> str:
         ("models = 1", "models", "write [models] on a line of its own"),
         ("[models]\n", "models", "name at least one model"),
         ('[models]\n"a-model" = 1', 'models."a-model"', "expected `object`"),
-        ('[models."a-model"]\n', 'models."a-model"', "required field `upstreams`"),
+        ('[models."a-model"]\n', 'models."a-model"', "upstreams: it is required; set it"),
         ('[models."a-model"]\nupstreams = []', 'models."a-model".upstreams', "length >= 1"),
         ('[models."a-model"]\nupstream = []', 'models."a-model".upstream', "the settings are upstreams"),
-        (model('model = "x"'), 'models."a-model".upstreams[0]', "required field `base_url`"),
+        (
+            model('model = "x"'),
+            'models."a-model".upstreams[0]',
+            "base_url: it is required; set it (an OpenAI-",
+        ),
         (model("base_url = 1"), 'models."a-model".upstreams[0].base_url', "an OpenAI-compatible base URL"),
         (model('base_url = "ftp://x"'), "upstreams[0].base_url", '"https://models.example/v1"'),
         (model('base_url = "http://"'), "upstreams[0].base_url", '"https://models.example/v1"'),
@@ -113,6 +117,23 @@ def model(upstream: str) -> str:
         (model('base_url = "echo:", api_key = "two words"'), "api_key", "printable ASCII without spaces"),
         (model('base_url = "echo:", api_key = ""'), "api_key", "printable ASCII without spaces"),
         ("[server\n", "not valid TOML", "correct the syntax there"),
+        ('[server]\npublic_url = "foo"', "server.public_url", "without a path"),
+        ('[server]\npublic_url = "ai.example.com"', "server.public_url", 'like "https://ai.example.com"'),
+        ('[server]\npublic_url = "https://ai.example.com/v1"', "server.public_url", "without a path"),
+        ('[server]\npublic_url = "https://u:p@ai.example.com"', "server.public_url", "without a path"),
+        ('[server]\npublic_url = "ftp://ai.example.com"', "server.public_url", "http(s)://host[:port]"),
+        ("[store]\nmax_stale = inf", "store.max_stale", "<= 86400"),
+        ("[webhooks]\ntimeout = inf", "webhooks.timeout", "<= 86400"),
+        ('[metering]\nspool = ""', "metering.spool", "directory of the local spool"),
+        ('bind = "127.0.0.1:1"', "bind stands in no section", "write [server] on the line above it"),
+        ("[models.gpt-4.1]\nupstreams = []", "models.gpt-4.1:", 'write [models."gpt-4.1"]'),
+        ("[models.a]\nupstreams = []\n[models.a.1.2]\nupstreams = []", "models.a.1.2:", '[models."a.1.2"]'),
+        (
+            model('base_url = "echo:" }, { base_url = "echo:", api_key = "env:NONE"'),
+            'models."a-model".upstreams[1].api_key: ',
+            "set it before the start",
+        ),
+        ('[billing]\ncurrency = "dollars"', "billing.currency", "three capital letters"),
     ],
 )
 def test_a_wrong_setting_is_one_line_that_names_file_key_and_remedy(
@@ -155,6 +176,14 @@ def test_a_directory_is_no_file(tmp_path: Path) -> None:
         ("INNOAI_TOKENS_ALGORITHM", "none", "HS256, or EdDSA"),
         ("INNOAI_TOKENS_ISSUER", "", "the iss claim"),
         ("INNOAI_CUSTOMERS_AUTO_CREATE", "perhaps", "creates the customer"),
+        ("INNOAI_METERING_SPOOL", "", "directory of the local spool"),
+        ("INNOAI_STORE_MAX_STALE", "inf", "<= 86400"),
+        ("INNOAI_BILLING_CURRENCY", "dollars", "three capital letters"),
+        ("INNOAI_BILLING_RATES", '{"EUR": 1}', "a table has no variable; write [billing.rates] in the file"),
+        ("INNOAI_DASHBOARD_OIDC", "{}", "write [dashboard.oidc] in the file"),
+        ("INNOAI_SERVER_BND", "127.0.0.1:1", "there are INNOAI_SERVER_BIND, INNOAI_SERVER_TRUSTED_PROXIES"),
+        ("INNOAI_MODELS_X", "y", "models and tiers come from the file"),
+        ("INNOAI_SECRET_FILE", "/run/secret", "INNOAI_STORE_SECRET_FILE"),
     ],
 )
 def test_a_wrong_variable_is_named_as_it_is_written(
@@ -183,6 +212,15 @@ def test_no_error_shows_a_key(file: Path) -> None:
 
 
 # What is taken.
+
+
+def test_variables_of_others_and_of_the_clients_are_nothing_to_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kubernetes names a service's address INNOAI_PORT; and INNOAI_API_KEY is the command line's."""
+    monkeypatch.chdir(tmp_path)
+    environ = dict.fromkeys(("INNOAI_API_KEY", "INNOAI_BASE_URL", "INNOAI_SERVICE_HOST", "INNOAI_PORT"), "x")
+    assert load(None, environ) == Settings()
 
 
 def test_without_a_file_everything_has_a_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,6 +345,11 @@ def test_a_bind_is_a_host_and_a_port(bind: str, expected: tuple[str, int]) -> No
 def test_people_are_sent_to_the_public_address_where_there_is_one(file: Path) -> None:
     assert loaded(file, "").server.url == "http://127.0.0.1:8080"
     assert loaded(file, '[server]\npublic_url = "https://x.example/"').server.url == "https://x.example"
+
+
+@pytest.mark.parametrize(("bind", "here"), [("0.0.0.0:80", "127.0.0.1:80"), ("[::]:8080", "[::1]:8080")])
+def test_who_listens_everywhere_is_found_on_this_machine(file: Path, bind: str, here: str) -> None:
+    assert loaded(file, f'[server]\nbind = "{bind}"').server.url == f"http://{here}"
 
 
 def test_only_sqlite_has_a_file(file: Path) -> None:

@@ -1,8 +1,8 @@
 """Settings: innoai.toml and the environment, read once into frozen values.
 
 The Structs below are the one table of settings; each field's description is what the documentation
-and the error messages say. Every scalar can also be set by an environment variable named
-`INNOAI_<SECTION>_<SETTING>`, such as INNOAI_SERVER_BIND, which wins over the file.
+and the error messages say. Every setting that is no table can also be set by an environment variable
+named `INNOAI_<SECTION>_<SETTING>`, such as INNOAI_SERVER_BIND, which wins over the file.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ DEFAULT_FILE = "innoai.toml"
 MIN_SECRET_BYTES = 32
 MAX_PRICE = 1_000_000
 MIN_RATE = Decimal("0.000001")
+LONGEST_WAIT = 86_400
+"""Seconds that a setting can have something waited for; more, or for ever, is a slip."""
+
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 _ADDRESS = re.compile(r"https?://[^/?#]")
 
@@ -43,6 +46,22 @@ def split_bind(bind: str) -> tuple[str, int]:
     """Host and port of `host:port` or `[v6]:port`; port -1 when it is not a number."""
     host, _, port = bind.rpartition(":")
     return host.removeprefix("[").removesuffix("]"), int(port) if port.isdecimal() else -1
+
+
+_HERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - what is bound is the operator's choice
+"""Where a server that listens on every address of its machine is found from there."""
+
+
+def _is_origin(url: str) -> bool:
+    """Whether it is scheme, host and port of a web address, and nothing else but a slash at the end."""
+    parts = urlsplit(url) if _ADDRESS.match(url) and _has_sound_port(url) else None
+    return (
+        parts is not None
+        and bool(parts.hostname)
+        and "@" not in parts.netloc
+        and not (parts.path.strip("/") or parts.query or parts.fragment)
+        and re.fullmatch(r"[!-~]+", url) is not None
+    )
 
 
 def _has_sound_port(url: str) -> bool:
@@ -84,11 +103,20 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             Cors(self.cors_origins)
         except ValueError as error:
             raise ValueError(f"cors_origins: {error}") from None
+        if self.public_url is not None and not _is_origin(self.public_url):
+            raise ValueError(
+                'public_url: write http(s)://host[:port] without a path, like "https://ai.example.com"'
+            )
 
     @property
     def url(self) -> str:
         """The address for people, without a slash at the end."""
-        return (self.public_url or f"http://{self.bind}").rstrip("/")
+        if self.public_url is not None:
+            return self.public_url.rstrip("/")
+        host, port = split_bind(self.bind)
+        # Nobody can visit "every address of this machine"; its own address is one of them.
+        place = _HERE.get(host)
+        return f"http://{self.bind if place is None else f'{place}:{port}'}"
 
 
 class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,10 +126,18 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         "sqlite:///innoai.db"
     )
     secret_file: Annotated[
-        str, Meta(description="file of the installation's secret, used when INNOAI_SECRET is not set")
+        str,
+        Meta(
+            min_length=1, description="file of the installation's secret, used when INNOAI_SECRET is not set"
+        ),
     ] = "innoai.secret"
     max_stale: Annotated[
-        float, Meta(gt=0, description="seconds without word from the store before cached keys stop counting")
+        float,
+        Meta(
+            gt=0,
+            le=LONGEST_WAIT,
+            description="seconds without word from the store before cached keys stop counting",
+        ),
     ] = 60.0
 
     def __post_init__(self) -> None:
@@ -163,9 +199,11 @@ class BillingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in (self.currency, *self.rates):
+        for setting, name in [("currency", self.currency), *(("rates", name) for name in self.rates)]:
             if _CURRENCY.fullmatch(name) is None:
-                raise ValueError(f"{name!r} is no currency; write three capital letters, such as EUR")
+                raise ValueError(
+                    f"{setting}: {name!r} is no currency; write three capital letters, such as EUR"
+                )
         if any(
             not rate.is_finite() or not Decimal("1e-6") <= rate <= MAX_PRICE for rate in self.rates.values()
         ):
@@ -179,7 +217,9 @@ class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         tuple[str, ...],
         Meta(description="CIDRs of private networks that endpoints may be in; public addresses always may"),
     ] = ()
-    timeout: Annotated[float, Meta(gt=0, description="seconds that an endpoint has for its answer")] = 15.0
+    timeout: Annotated[
+        float, Meta(gt=0, le=LONGEST_WAIT, description="seconds that an endpoint has for its answer")
+    ] = 15.0
 
     def __post_init__(self) -> None:
         try:
@@ -233,7 +273,7 @@ class DashboardSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 class MeteringSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where usage records wait until the store has them."""
 
-    spool: Annotated[str, Meta(description="directory of the local spool")] = "innoai-spool"
+    spool: Annotated[str, Meta(min_length=1, description="directory of the local spool")] = "innoai-spool"
 
 
 class ActivitySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -265,9 +305,13 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     include_usage: Annotated[
         bool, Meta(description="whether streams may be asked for usage by stream_options.include_usage")
     ] = True
-    connect_timeout: Annotated[float, Meta(gt=0, description="seconds to connect")] = 5.0
-    head_timeout: Annotated[float, Meta(gt=0, description="seconds until the answer begins")] = 600.0
-    idle_timeout: Annotated[float, Meta(gt=0, description="seconds between two pieces of an answer")] = 300.0
+    connect_timeout: Annotated[float, Meta(gt=0, le=LONGEST_WAIT, description="seconds to connect")] = 5.0
+    head_timeout: Annotated[
+        float, Meta(gt=0, le=LONGEST_WAIT, description="seconds until the answer begins")
+    ] = 600.0
+    idle_timeout: Annotated[
+        float, Meta(gt=0, le=LONGEST_WAIT, description="seconds between two pieces of an answer")
+    ] = 300.0
 
     def __post_init__(self) -> None:
         if self.base_url == "echo:":
@@ -405,8 +449,8 @@ class Settings(msgspec.Struct, frozen=True):
 NAMED_SECTIONS = ("models", "tiers")
 """The sections whose settings stand below names of the operator's own, as in [tiers.startup]."""
 
-NESTED = ("oidc",)
-"""Settings that are sections themselves, as in [dashboard.oidc], which no variable can hold."""
+TABLES = ("oidc", "rates")
+"""Settings that are tables themselves, as in [dashboard.oidc], which no variable can hold."""
 
 SECTIONS: dict[str, type[msgspec.Struct]] = {
     "server": ServerSettings,
@@ -423,19 +467,33 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
 }
 
 
+OTHER_VARIABLES = (
+    "INNOAI_CONFIG",
+    "INNOAI_SECRET",
+    "INNOAI_SECRET_PREVIOUS",
+    "INNOAI_API_KEY",
+    "INNOAI_BASE_URL",
+)
+"""Variables of the server, the command line and the SDKs that are no settings."""
+
+
+def file_of(path: str | None, environ: Mapping[str, str]) -> Path | None:
+    """The file that `load` reads with these; None where there is none to read."""
+    named = path or environ.get("INNOAI_CONFIG")
+    file = Path(named or DEFAULT_FILE)
+    return file if named or file.exists() else None
+
+
 def load(path: str | None, environ: Mapping[str, str]) -> Settings:
     """The settings of `path`, else of INNOAI_CONFIG, else of ./innoai.toml if any, else the defaults.
 
     Raises:
         ConfigError: one line that names file, key and remedy.
     """
-    named = path or environ.get("INNOAI_CONFIG")
-    file = Path(named or DEFAULT_FILE)
-    document = _read(file) if named or file.exists() else {}
-    known = (*SECTIONS, *NAMED_SECTIONS)
-    unknown = next((name for name in document if name not in known), None)
-    if unknown is not None:
-        raise ConfigError(f"{file}: [{unknown}] is no section; the sections are {', '.join(known)}")
+    file = file_of(path, environ) or Path(DEFAULT_FILE)
+    document = _read(file) if file_of(path, environ) is not None else {}
+    _check_sections(file, document)
+    _check_variables(environ)
     sections = {
         name: _section(file, name, document.get(name, {}), struct, environ)
         for name, struct in SECTIONS.items()
@@ -449,6 +507,48 @@ def load(path: str | None, environ: Mapping[str, str]) -> Settings:
         secret=_secret("INNOAI_SECRET", environ),
         previous_secret=_secret("INNOAI_SECRET_PREVIOUS", environ),
     )
+
+
+def _check_sections(file: Path, document: dict[str, Any]) -> None:
+    """Refuse what is no section, and a setting that stands in none."""
+    known = (*SECTIONS, *NAMED_SECTIONS)
+    unknown = next((name for name in document if name not in known), None)
+    if unknown is None:
+        return
+    home = next((name for name, struct in SECTIONS.items() if unknown in struct.__struct_fields__), None)
+    if home is not None and not isinstance(document[unknown], dict):
+        raise ConfigError(f"{file}: {unknown} stands in no section; write [{home}] on the line above it")
+    raise ConfigError(f"{file}: [{unknown}] is no section; the sections are {', '.join(known)}")
+
+
+def _check_variables(environ: Mapping[str, str]) -> None:
+    """Refuse a variable that is named like a setting and is none; nobody would read it."""
+    prefixes = {f"INNOAI_{name.upper()}_": struct for name, struct in SECTIONS.items()}
+    for variable in environ:
+        if variable in OTHER_VARIABLES:
+            continue
+        prefix = next((each for each in prefixes if variable.startswith(each)), None)
+        if prefix is not None:
+            _check_variable(variable, prefix, prefixes[prefix].__struct_fields__)
+        elif variable.startswith(("INNOAI_MODELS_", "INNOAI_TIERS_")):
+            raise ConfigError(f"environment: {variable}: models and tiers come from the file; write it there")
+        elif variable.startswith("INNOAI_SECRET_"):
+            raise ConfigError(
+                f"environment: {variable}: there is no such variable; there are INNOAI_SECRET, "
+                "INNOAI_SECRET_PREVIOUS and, for a file, INNOAI_STORE_SECRET_FILE"
+            )
+
+
+def _check_variable(variable: str, prefix: str, settings: tuple[str, ...]) -> None:
+    name = variable.removeprefix(prefix).lower()
+    if name in settings and name in TABLES:
+        section = prefix.split("_")[1].lower()
+        raise ConfigError(
+            f"environment: {variable}: a table has no variable; write [{section}.{name}] in the file"
+        )
+    if name not in settings or variable != variable.upper():
+        known = ", ".join(prefix + each.upper() for each in settings if each not in TABLES)
+        raise ConfigError(f"environment: {variable}: there is no such variable; there are {known}")
 
 
 def without_password(url: str) -> str:
@@ -487,7 +587,7 @@ def _section(
     overrides = {
         field.name: _from_environment(environ[variable], field)
         for field in msgspec.structs.fields(struct)
-        if (variable := f"INNOAI_{name}_{field.name}".upper()) in environ and field.name not in NESTED
+        if (variable := f"INNOAI_{name}_{field.name}".upper()) in environ and field.name not in TABLES
     }
     if not overrides:
         return settings
@@ -510,12 +610,29 @@ def _models(file: Path, given: object, environ: Mapping[str, str]) -> dict[str, 
     models = {}
     for name, model in _table(file, "models", given).items():
         where = f'{file}: models."{name}"'
+        meant = _without_quotes(name, model)
+        if meant != name:
+            raise ConfigError(
+                f'{file}: models.{meant}: a name with a dot stands in quotes; write [models."{meant}"]'
+            )
         converted = _convert(where, model, Model, strict=True)
-        upstreams = tuple(_with_key(where, upstream, environ) for upstream in converted.upstreams)
+        upstreams = tuple(
+            _with_key(f"{where}.upstreams[{at}]", upstream, environ)
+            for at, upstream in enumerate(converted.upstreams)
+        )
         models[name] = msgspec.structs.replace(converted, upstreams=upstreams)
     if not models:
         raise ConfigError(f"{file}: models: name at least one model, or leave the section out")
     return models
+
+
+def _without_quotes(name: str, model: object) -> str:
+    """The name that was meant where its dots lack quotes: TOML reads [models.gpt-4.1] as two tables."""
+    if isinstance(model, dict):
+        for member, inner in model.items():
+            if isinstance(inner, dict) and member not in Model.__struct_fields__:
+                return _without_quotes(f"{name}.{member}", inner)
+    return name
 
 
 def _tiers(file: Path, given: object) -> dict[str, Tier]:
@@ -536,7 +653,7 @@ def _with_key(where: str, upstream: Upstream, environ: Mapping[str, str]) -> Ups
     """The upstream with `env:NAME` and `file:PATH` replaced by the key that they stand for."""
     if upstream.api_key is None:
         return upstream
-    key = _credential(f"{where}: api_key", upstream.api_key, "a key", environ)
+    key = _credential(f"{where}.api_key", upstream.api_key, "a key", environ)
     return msgspec.structs.replace(upstream, api_key=key)
 
 
@@ -546,7 +663,7 @@ def _with_client_secret(
     """The settings with the secret that the provider's client_secret stands for."""
     if dashboard.oidc is None or dashboard.oidc.client_secret is None:
         return dashboard
-    where = f"{file}: dashboard.oidc: client_secret"
+    where = f"{file}: dashboard.oidc.client_secret"
     secret = _credential(where, dashboard.oidc.client_secret, "a secret", environ)
     oidc = msgspec.structs.replace(dashboard.oidc, client_secret=secret)
     return msgspec.structs.replace(dashboard, oidc=oidc)
@@ -591,6 +708,10 @@ def _explain(error: str, struct: type[msgspec.Struct]) -> str:
     if unknown is not None:
         known = ", ".join(field.name for field in msgspec.structs.fields(_struct_at(struct, key)))
         return f"{key}.{unknown[1]}: there is no such setting; the settings are {known}"
+    missing = re.fullmatch(r"Object missing required field `(.+)`", problem)
+    if missing is not None:
+        purpose = _description(struct, f"{key}.{missing[1]}")
+        return f"{key}.{missing[1]}: it is required; set it" + (f" ({purpose})" if purpose else "")
     named, colon, sentence = problem.partition(": ")
     if colon and named.isidentifier():
         return f"{key}.{named}: {sentence}"
