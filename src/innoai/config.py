@@ -42,6 +42,14 @@ class ConfigError(Exception):
     """A setting that stops the start: one line that names the place, the key and the remedy."""
 
 
+class NoSuchThing(ConfigError):
+    """The operator named an account or a tier that is not there."""
+
+
+class StoreUnreachable(ConfigError):
+    """The server of the store does not answer, which may pass by itself."""
+
+
 def split_bind(bind: str) -> tuple[str, int]:
     """Host and port of `host:port` or `[v6]:port`; port -1 when it is not a number."""
     host, _, port = bind.rpartition(":")

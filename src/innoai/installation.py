@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from innoai.access.scopes import ADMIN_FULL
@@ -15,12 +17,12 @@ from innoai.api.members import invite
 from innoai.api.money import Budgets
 from innoai.api.objects import show_key
 from innoai.api.wire import as_shown
-from innoai.config import ConfigError, without_password
+from innoai.config import ConfigError, StoreUnreachable, without_password
 from innoai.errors import InnoError
 from innoai.events import journal
 from innoai.events.journal import OPERATOR
 from innoai.fresh_ids import fresh_id
-from innoai.store import accounts, api_keys, signing_keys
+from innoai.store import accounts, api_keys, sealed, signing_keys
 from innoai.store import secrets as store_secrets
 from innoai.store.accounts import AccountRecord
 from innoai.store.api_keys import KeyRecord
@@ -70,20 +72,52 @@ def rotate_signing_key(settings: Settings, *, ends_former: bool = False) -> str:
     return asyncio.run(_rotate_signing_key(settings, ends_former))
 
 
+def check_spool(settings: Settings) -> None:
+    """See that usage records can be written where they are to wait; nothing is left there.
+
+    Raises:
+        ConfigError: they cannot.
+    """
+    directory = Path(settings.metering.spool)
+    place = next(each for each in (directory.absolute(), *directory.absolute().parents) if each.exists())
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"metering.spool: {directory.absolute()} cannot be written ({error.strerror}); "
+            "let this user write there, or name another directory"
+        ) from None
+
+
 async def _initialise(settings: Settings) -> Initialised:
-    secrets = store_secrets.load(settings, create=True)
     if settings.store.sqlite_file is not None:
-        settings.store.sqlite_file.parent.mkdir(parents=True, exist_ok=True)
+        _make_file(settings.store.sqlite_file)
     async with opened(settings, to_be_migrated=True) as database:
+        secrets = store_secrets.load(settings, create=not await database.is_reachable())
         await database.migrate()
         async with database.write() as connection:
             now = time.time()
             signing = await signing_keys.load(connection, secrets, now)
             if signing is None or signing.current.algorithm != settings.tokens.algorithm:
                 await _new_signing_key(connection, secrets, settings.tokens.algorithm, now)
+            if secrets.previous is not None:
+                await sealed.reseal(connection, secrets)
             if await accounts.first(connection) is not None:
                 return Initialised(None, f"{settings.server.url}/", created=False)
             return await _first_account(connection, settings, secrets, now)
+
+
+def _make_file(file: Path) -> None:
+    """An empty store that its owner alone may read; SQLite makes the files beside it likewise."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise ConfigError(
+            f"store.url: {file.absolute()} cannot be opened for writing ({error.strerror}); "
+            "let this user write there, or name another file"
+        ) from None
 
 
 async def _rotate_signing_key(settings: Settings, ends_former: bool) -> str:
@@ -107,12 +141,18 @@ async def opened(settings: Settings, *, to_be_migrated: bool = False) -> AsyncIt
         await database.check_version(to_be_migrated=to_be_migrated)
         yield database
     except InnoError:
-        raise ConfigError(
-            f"the store {without_password(settings.store.url)} cannot be reached or written; "
-            "check store.url, and that its server runs or its directory is writable"
-        ) from None
+        raise _unreachable(settings) from None
     finally:
         await database.close()
+
+
+def _unreachable(settings: Settings) -> ConfigError:
+    """What is told of a store that does not answer."""
+    kind = ConfigError if settings.store.sqlite_file is not None else StoreUnreachable
+    return kind(
+        f"the store {without_password(settings.store.url)} cannot be reached or written; "
+        "check store.url, and that its server runs or its directory is writable"
+    )
 
 
 async def _first_account(
@@ -120,6 +160,14 @@ async def _first_account(
 ) -> Initialised:
     tier = settings.tiers[FIRST_ACCOUNT_TIER]
     account, key = await new_account(connection, secrets, "First account", tier, now)
+    url = await invite_owner(connection, account, settings, now)
+    return Initialised(key, url, created=True)
+
+
+async def invite_owner(
+    connection: AsyncConnection, account: AccountRecord, settings: Settings, now: float
+) -> str:
+    """The link by which somebody becomes an owner of the account; on record as the operator's doing."""
     owner = MemberRecord(
         id=fresh_id("mem"),
         account_id=account.id,
@@ -127,8 +175,7 @@ async def _first_account(
         created_at=now,
         invite_expires_at=now + INVITE_LIFETIME,
     )
-    url = await invite(connection, owner, settings.server, OPERATOR)
-    return Initialised(key, url, created=True)
+    return await invite(connection, owner, settings.server, OPERATOR)
 
 
 async def new_account(
@@ -137,12 +184,29 @@ async def new_account(
     """An account and its first admin key, both on record as the operator's doing."""
     account = AccountRecord(fresh_id("acc"), name, tier.name, disabled=False, created_at=now)
     await accounts.create(connection, account)
+    await journal.record(
+        connection,
+        account.id,
+        "account.created",
+        actor=OPERATOR,
+        now=now,
+        target_id=account.id,
+        after=show_account(account),
+    )
+    _, key = await admin_key(connection, secrets, account, "First admin key", tier, now)
+    return account, key
+
+
+async def admin_key(
+    connection: AsyncConnection, secrets: Secrets, account: AccountRecord, name: str, tier: Tier, now: float
+) -> tuple[KeyRecord, str]:
+    """A key of the account with admin:full, on record as the operator's doing."""
     record = KeyRecord(
         id=fresh_id("key"),
         account_id=account.id,
         customer_pk=None,
         customer_id=None,
-        name="First admin key",
+        name=name,
         last4="",
         scopes=(ADMIN_FULL,),
         allowed_ips=(),
@@ -151,15 +215,16 @@ async def new_account(
         created_at=now,
     )
     issued, key = await api_keys.issue(connection, secrets, record)
-    shown_key = show_key(issued, Budgets(None, None), tier, now)
-    for action, target_id, shown in (
-        ("account.created", account.id, show_account(account)),
-        ("key.created", record.id, as_shown(shown_key)),
-    ):
-        await journal.record(
-            connection, account.id, action, actor=OPERATOR, now=now, target_id=target_id, after=shown
-        )
-    return account, key
+    await journal.record(
+        connection,
+        account.id,
+        "key.created",
+        actor=OPERATOR,
+        now=now,
+        target_id=issued.id,
+        after=as_shown(show_key(issued, Budgets(None, None), tier, now)),
+    )
+    return issued, key
 
 
 def show_account(account: AccountRecord) -> dict[str, Any]:

@@ -58,15 +58,13 @@ from innoai.store import (
     accounts,
     activity,
     announced,
-    authenticators,
     ceremonies,
     changes,
     events,
     idempotency,
+    sealed,
     sessions,
-    signing_keys,
     tokens,
-    webhooks,
 )
 from innoai.store import budgets as store_budgets
 from innoai.store import secrets as store_secrets
@@ -91,14 +89,16 @@ BACKLOG = 2048
 log = structlog.get_logger()
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, listener: socket.socket) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are finished first.
 
     Raises:
-        ConfigError: the address cannot be listened on, or the secret is not the store's.
+        ConfigError: the secret is not the store's.
     """
     configure_logging()
-    listener = _listen(settings)
+    exposed = store_secrets.exposed_file(settings)
+    if exposed is not None:
+        log.warning("others can read the installation's secret", remedy=f"chmod 600 {exposed.absolute()}")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, listener))
 
@@ -371,13 +371,13 @@ async def _tidy(settings: Settings, database: Database, secrets: store_secrets.S
         await announced.prune(connection, now)
         await activity.prune(connection, now, settings.activity.keep_days)
         if secrets.previous is not None:
-            for room in (authenticators, signing_keys, webhooks):
-                await room.reseal(connection, secrets)
+            await sealed.reseal(connection, secrets)
         await ceremonies.prune(connection, now)
         await sessions.prune(connection, now, seen_after=now - settings.dashboard.session_idle)
 
 
-def _listen(settings: Settings) -> socket.socket:
+def listen(settings: Settings) -> socket.socket:
+    """The address of the settings, taken for this process; ConfigError where it cannot be."""
     host, port = split_bind(settings.server.bind)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family)

@@ -214,17 +214,6 @@ def test_the_matrix_shows_the_operators_tiers(own: Server, accounts: Callable[..
     assert tiers["gold"]["models"] == [MODEL]
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [("set-tier", "acc_none", "startup"), ("disable", "acc_none"), ("create", "--name", "A", "--tier", "no")],
-)
-def test_what_is_not_there_is_said_in_one_line(own: Server, arguments: tuple[str, ...]) -> None:
-    ended = own.cli("accounts", *arguments)
-    assert ended.returncode == 10
-    assert ended.stderr.startswith("error: there is no ")
-    assert len(ended.stderr.splitlines()) == 1
-
-
 def test_a_server_does_not_start_with_accounts_on_a_tier_that_is_gone(
     new_server: Callable[..., Server],
 ) -> None:
@@ -235,3 +224,59 @@ def test_a_server_does_not_start_with_accounts_on_a_tier_that_is_gone(
     ended = server.cli("serve", "--config", "without-gold.toml")
     assert ended.returncode == 10
     assert "accounts are on gold" in ended.stderr
+
+
+def test_who_lost_every_key_gets_another_from_the_operator(
+    own: Server, accounts: Callable[..., Account]
+) -> None:
+    account = accounts()
+    lost = account.client.get("/auth/validate").json()["key_id"]
+    assert account.client.delete(f"/keys/{lost}").status_code == 204
+    made = operator(own, "new-key", account.id, "--name", "After the loss")
+    with httpx.Client(base_url=own.base_url, headers=bearer(made["api_key"]), timeout=30) as client:
+        assert client.get("/auth/validate").json()["scopes"] == ["admin:full"]
+        newest = client.get("/audit").json()["data"][0]
+    assert (newest["action"], newest["target_id"]) == ("key.created", made["key_id"])
+    assert newest["actor"]["kind"] == "operator"
+    assert newest["after"]["name"] == "After the loss"
+
+
+def test_who_lost_the_dashboard_gets_a_link_that_makes_an_owner(
+    own: Server, accounts: Callable[..., Account]
+) -> None:
+    account = accounts()
+    link = operator(own, "setup-link", account.id)["dashboard_setup_url"]
+    (invited,) = account.client.get("/members").json()["data"]
+    assert (invited["role"], invited["status"]) == ("owner", "invited")
+    assert httpx.get(own.origin + link[link.index("/setup?") :]).status_code == 200
+    newest = account.client.get("/audit").json()["data"][0]
+    assert (newest["action"], newest["actor"]["kind"]) == ("member.invited", "operator")
+
+
+@pytest.mark.parametrize("command", ["new-key", "setup-link"])
+def test_a_disabled_account_is_opened_by_enabling_it_alone(
+    own: Server, accounts: Callable[..., Account], command: str
+) -> None:
+    account = accounts()
+    operator(own, "disable", account.id)
+    ended = own.cli("accounts", command, account.id)
+    assert (ended.returncode, ended.stdout) == (10, "")
+    assert "innoai accounts enable" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("set-tier", "acc_none", "free"), "innoai accounts list"),
+        (("disable", "acc_none"), "innoai accounts list"),
+        (("new-key", "acc_none"), "innoai accounts list"),
+        (("setup-link", "acc_none"), "innoai accounts list"),
+        (("create", "--name", "x", "--tier", "none"), "the tiers are free"),
+    ],
+)
+def test_what_is_not_there_is_said_in_one_line(own: Server, arguments: tuple[str, ...], said: str) -> None:
+    ended = own.cli("accounts", *arguments)
+    assert (ended.returncode, ended.stdout) == (5, "")
+    assert ended.stderr.startswith("error: there is no ")
+    assert said in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1

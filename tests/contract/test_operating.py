@@ -213,7 +213,24 @@ def test_doctor_names_the_keys_that_still_need_the_former_secret(new_server: New
         assert former in previous_secret(own)
         assert later["id"] not in previous_secret(own)
         assert client.delete(f"/keys/{former}").status_code == 204
-    assert "no API key needs INNOAI_SECRET_PREVIOUS" in previous_secret(own)
+    assert "no key and no secret in the store needs INNOAI_SECRET_PREVIOUS" in previous_secret(own)
+
+
+def test_doctor_counts_all_that_is_sealed_under_the_former_secret_until_a_server_starts(
+    new_server: NewServer,
+) -> None:
+    own = new_server(ECHO, INNOAI_SECRET=SECRET)
+    with httpx.Client(base_url=own.base_url, headers=bearer(own.admin_key), timeout=30) as client:
+        client.post("/webhooks", json={"url": "https://example.com/webhooks"}).raise_for_status()
+    assert own.stop() == 0
+    own.environment = {**own.environment, "INNOAI_SECRET": SECRET[::-1], "INNOAI_SECRET_PREVIOUS": SECRET}
+    said = previous_secret(own)
+    assert "1 signing keys" in said
+    assert "1 webhook endpoints" in said
+    own.start()
+    said = previous_secret(own)
+    assert "signing keys" not in said
+    assert "webhook endpoints" not in said
 
 
 def previous_secret(server: Server) -> str:
@@ -256,7 +273,7 @@ def test_a_store_that_is_to_be_migrated_first_says_so_to_the_operator(
         one_line(stopped.operator(*command), said, "sqlite:///innoai.db", "innoai init")
     examined = json.loads(stopped.operator("doctor", "--json").stdout)
     (fault,) = [finding for finding in examined["findings"] if not finding["ok"]]
-    assert (fault["name"], fault["remedy"]) == ("store", "run `innoai init`")
+    assert (fault["name"], fault["remedy"]) == ("store", "`innoai init` makes it this version's")
 
 
 def test_to_look_for_a_store_does_not_make_one(stopped: Server) -> None:
@@ -424,9 +441,11 @@ def test_doctor_names_what_the_server_runs_on_and_no_password(stopped: Server, r
     report = json.loads(ended.stdout)
     assert report["ok"] is True
     findings = {finding["name"]: finding for finding in report["findings"]}
-    assert findings.keys() == {"secret", "store", "signing key", "usage spool", "limits"}
+    assert findings.keys() == {"settings", "secret", "store", "signing key", "usage spool", "limits"}
     assert all(finding["ok"] and finding["remedy"] is None for finding in findings.values())
     assert findings["secret"]["detail"] == "INNOAI_SECRET"
+    assert findings["settings"]["detail"] == str(stopped.directory / "innoai.toml")
+    assert findings["store"]["detail"] == str(stopped.store)
     assert kid in findings["signing key"]["detail"]
     limits = redis_url.replace("redis://", "redis://:a-password@")
     stopped.environment = {**stopped.environment, "INNOAI_LIMITS_URL": limits}

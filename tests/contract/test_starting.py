@@ -217,6 +217,40 @@ def test_a_lost_secret_stops_rather_than_orphan_every_key_and_token(
     stops(innoai(copy, "serve", INNOAI_SERVER_BIND="127.0.0.1:0"), "restore the former INNOAI_SECRET")
 
 
+def test_a_start_without_the_stores_secret_makes_no_other(tmp_path: Path) -> None:
+    assert innoai(tmp_path, "init", INNOAI_SECRET=SECRET).returncode == 0
+    for command in ("serve", "init"):
+        stops(innoai(tmp_path, command, INNOAI_SERVER_BIND="127.0.0.1:0"), "restore the former INNOAI_SECRET")
+    assert not (tmp_path / "innoai.secret").exists()
+
+
+def test_a_new_store_is_its_owners_alone(tmp_path: Path) -> None:
+    assert innoai(tmp_path, "init").returncode == 0
+    for file in tmp_path.glob("innoai.db*"):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+
+
+def test_a_secret_that_others_can_read_is_told_at_the_start(
+    new_server: Callable[..., Server], usual_settings: str
+) -> None:
+    own = new_server(usual_settings)
+    assert own.stop() == 0
+    file = own.directory / "innoai.secret"
+    file.chmod(0o644)
+    own.start()
+    (told,) = [json.loads(line) for line in own.child.log if "others can read" in line]
+    assert (told["level"], told["remedy"]) == ("warning", f"chmod 600 {file}")
+
+
+def test_a_spool_that_cannot_be_written_stops_with_its_setting_before_anything_is_made(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").touch()
+    ended = innoai(tmp_path, "serve", INNOAI_METERING_SPOOL="file/spool", INNOAI_SERVER_BIND="127.0.0.1:0")
+    stops(ended, "metering.spool: ", str(tmp_path / "file/spool"))
+    assert not (tmp_path / "innoai.db").exists()
+
+
 def test_a_store_that_is_no_database_stops(copy: Path) -> None:
     for extra in copy.glob("innoai.db-*"):
         extra.unlink()
@@ -251,11 +285,15 @@ def test_doctor_is_content_with_what_init_made(made: Path) -> None:
     assert json.loads(ended.stdout)["ok"] is True
 
 
-@pytest.mark.parametrize("fault", ["no store", "open secret", "lost secret", "no limits", "no directory"])
+@pytest.mark.parametrize(
+    "fault", ["no store", "open store", "open secret", "lost secret", "no limits", "no directory"]
+)
 def test_doctor_names_each_fault_and_its_remedy(copy: Path, fault: str) -> None:
     environment = {}
     if fault == "no store":
         (copy / "innoai.db").unlink()
+    elif fault == "open store":
+        (copy / "innoai.db").chmod(0o644)
     elif fault == "open secret":
         (copy / "innoai.secret").chmod(0o644)
     elif fault == "lost secret":
@@ -270,7 +308,8 @@ def test_doctor_names_each_fault_and_its_remedy(copy: Path, fault: str) -> None:
     assert report["ok"] is False
     faults = [finding for finding in report["findings"] if not finding["ok"]]
     assert faults
-    assert all(finding["remedy"] for finding in faults)
+    assert all(finding["remedy"] and finding["remedy"] not in finding["detail"] for finding in faults)
+    assert "innoai init" not in json.dumps(faults) or fault in ("no store", "lost secret")
     assert "✗" in innoai(copy, "doctor", **environment).stdout
 
 

@@ -13,7 +13,10 @@ from innoai.cli.session import JsonOption, Options
 if TYPE_CHECKING:
     from innoai.store.accounts import AccountRecord
 
-app = typer.Typer(help="Make accounts, move them between tiers, disable them.", no_args_is_help=True)
+app = typer.Typer(
+    help="Make accounts, move them between tiers, disable them, and give back what was lost.",
+    no_args_is_help=True,
+)
 
 AccountId = Annotated[str, typer.Argument(metavar="ACCOUNT_ID", help="As `innoai accounts list` shows it.")]
 DEFAULT_TIER = "startup"
@@ -57,6 +60,31 @@ def set_tier(
     with telling():
         changed = part("tenants").set_tier(load(config), account, tier)
     _write(context, _shown(changed), json=json)
+
+
+@app.command("new-key")
+def new_key(
+    context: typer.Context,
+    account: AccountId,
+    name: Annotated[str, typer.Option("--name", help="What people call the key.")] = "Operator's admin key",
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make an admin key of an account whose keys are lost, and print it this once."""
+    with telling():
+        record, key = part("tenants").new_key(load(config), account, name)
+    _write(context, {"account_id": account, "key_id": record.id, "api_key": key}, json=json)
+    output.note("The key is shown this once. Store it now, for example as INNOAI_API_KEY.")
+
+
+@app.command("setup-link")
+def setup_link(
+    context: typer.Context, account: AccountId, config: ConfigOption = None, json: JsonOption = False
+) -> None:
+    """Print a link to the dashboard that makes whoever opens it within seven days an owner of the account."""
+    with telling():
+        url = part("tenants").setup_link(load(config), account)
+    _write(context, {"account_id": account, "dashboard_setup_url": url}, json=json)
 
 
 @app.command()

@@ -45,7 +45,7 @@ EXIT_MEANINGS: Mapping[ExitCode, str] = MappingProxyType(
         ExitCode.NOT_FOUND: "not found (404)",
         ExitCode.CONFLICT: "conflict with what exists (409)",
         ExitCode.LIMIT: "rate limit or budget reached (429, 402)",
-        ExitCode.SERVER: "server unreachable, failing (5xx) or not an innoai server",
+        ExitCode.SERVER: "server unreachable (the store's too), failing (5xx) or not an innoai server",
         ExitCode.INVALID_REQUEST: "the server calls the request invalid (400, 413 and other 4xx)",
         ExitCode.CONFIGURATION: "configuration error, or doctor found one",
         ExitCode.INTERRUPTED: "interrupted, or a question was answered with no",

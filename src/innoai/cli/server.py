@@ -43,7 +43,8 @@ def init(context: typer.Context, config: ConfigOption = None, json: JsonOption =
         output.note("The key is shown this once. Store it now, for example as INNOAI_API_KEY.")
     else:
         output.note(
-            "The store exists already; its keys cannot be shown again. `innoai keys create` makes another."
+            "The store exists already; its keys cannot be shown again. "
+            "`innoai accounts new-key` makes another, `innoai accounts setup-link` another link to set up."
         )
 
 
@@ -51,11 +52,14 @@ def serve(config: ConfigOption = None) -> None:
     """Serve until stopped. The first run prints the first admin key, a request to try, and the dashboard."""
     with telling():
         settings = load(config)
+        part("installation").check_spool(settings)
+        # Before the store and its key are made, so that what is printed about them reaches this server.
+        listener = part("server").listen(settings)
         first_run: Initialised = part("installation").initialise(settings)
     if first_run.created:
         _greet(settings, first_run)
     with telling():
-        part("server").serve(settings)
+        part("server").serve(settings, listener)
 
 
 def rotate_signing_key(
@@ -82,7 +86,7 @@ def doctor(context: typer.Context, config: ConfigOption = None, json: JsonOption
     """Examine the settings, the store and what else the server relies on."""
     with telling():
         settings = load(config)
-        findings = part("doctor").examine(settings)
+        findings = part("doctor").examine(settings, part("config").file_of(config, os.environ))
     sound = all(finding.ok for finding in findings)
     if Options(json=json).over(context.obj).json:
         members = ("name", "ok", "detail", "remedy")
@@ -102,11 +106,17 @@ def telling() -> Iterator[None]:
     config = part("config")
     try:
         yield
+    except config.NoSuchThing as error:
+        raise CommandError(ExitCode.NOT_FOUND, str(error)) from None
+    except config.StoreUnreachable as error:
+        raise CommandError(ExitCode.SERVER, str(error)) from None
     except config.ConfigError as error:
         raise CommandError(ExitCode.CONFIGURATION, str(error)) from None
     except OSError as error:
         raise CommandError(
-            ExitCode.CONFIGURATION, str(error), hint="free it, or name another one in the settings"
+            ExitCode.CONFIGURATION,
+            str(error),
+            hint="let this user write there, or name another place in the settings",
         ) from None
 
 

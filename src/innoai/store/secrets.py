@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from innoai.config import Settings
 
 _NONCE_BYTES = 12
+_RESTORE = (
+    "restore the former INNOAI_SECRET or this file, without which the store cannot be opened; "
+    "for a new store `innoai init` makes one"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +94,15 @@ class Secrets:
                 except InvalidTag:
                     break
         raise ConfigError(
-            "the store was made under another secret: restore the former INNOAI_SECRET or secret_file, "
+            "the store was made under another secret; restore the former INNOAI_SECRET or secret_file, "
             "or name it in INNOAI_SECRET_PREVIOUS"
         )
 
 
 def load(settings: Settings, *, create: bool) -> Secrets:
     """The installation's secret, from the environment or the file; `create` makes a missing file.
+
+    Make one only for a store that is yet to be made: no other can be opened with it.
 
     Raises:
         ConfigError: there is none, or the file cannot be used.
@@ -108,6 +114,14 @@ def load(settings: Settings, *, create: bool) -> Secrets:
     if create and not (file.exists() and file.stat().st_size):
         _make(file)
     return Secrets(_read(file), previous)
+
+
+def exposed_file(settings: Settings) -> Path | None:
+    """The secret's file, where it is used and others than its owner may read it."""
+    file = Path(settings.store.secret_file)
+    if settings.secret is not None or not file.exists() or not file.stat().st_mode & 0o077:
+        return None
+    return file
 
 
 def _make(file: Path) -> None:
@@ -130,9 +144,10 @@ def _read(file: Path) -> bytes:
         secret = file.read_bytes().strip()
     except OSError as error:
         raise ConfigError(
-            f"{file}: the installation's secret cannot be read ({error.strerror}); "
-            "run `innoai init`, restore the file, or set INNOAI_SECRET"
+            f"{file}: the installation's secret cannot be read ({error.strerror}); {_RESTORE}"
         ) from None
+    if not secret:
+        raise ConfigError(f"{file}: the installation's secret is empty; {_RESTORE}")
     if len(secret) < MIN_SECRET_BYTES:
         raise ConfigError(
             f"{file}: the installation's secret has {len(secret)} bytes; it needs at least {MIN_SECRET_BYTES}"
