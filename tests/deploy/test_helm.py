@@ -13,7 +13,7 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from innoai.config import load
+from innoai.config import MIB, ServerSettings, Upstream, load
 from tests.support import warm
 from tests.support.processes import Child
 from tests.support.server import clean_environment
@@ -115,7 +115,7 @@ def test_values_that_cannot_work_are_refused_with_what_to_do(values: dict[str, A
 def test_everything_that_refers_to_something_else_finds_it() -> None:
     manifests = rendered(VALUES["everything"], "gate")
     names = {kind_and_name.partition("/")[2] for kind_and_name in manifests}
-    assert names == {"gate-innoai", "gate-innoai-replicas"}
+    assert names == {"gate-innoai", "gate-innoai-replicas", "gate-innoai-nobody"}
     pod, replicas = pod_of(manifests, "gate-innoai"), manifests["StatefulSet/gate-innoai"]["spec"]
     (container,) = pod["containers"]
     labels = replicas["template"]["metadata"]["labels"].items()
@@ -129,8 +129,26 @@ def test_everything_that_refers_to_something_else_finds_it() -> None:
     volumes = {volume["name"] for volume in pod["volumes"]}
     volumes |= {claim["metadata"]["name"] for claim in replicas["volumeClaimTemplates"]}
     assert {mount["name"] for mount in container["volumeMounts"]} == volumes
-    backend = manifests["Ingress/gate-innoai"]["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]
-    assert f"Service/{backend['name']}" in manifests
+    for path in manifests["Ingress/gate-innoai"]["spec"]["rules"][0]["http"]["paths"]:
+        assert f"Service/{path['backend']['service']['name']}" in manifests
+
+
+def test_the_ingress_keeps_metrics_inside_and_lets_large_and_slow_requests_through() -> None:
+    manifests = rendered({"ingress": {"enabled": True, "host": "ai.example.com", "annotations": {"a": "b"}}})
+    ingress = manifests["Ingress/innoai"]
+    by_path = {
+        path["path"]: path["backend"]["service"]["name"]
+        for path in ingress["spec"]["rules"][0]["http"]["paths"]
+    }
+    assert by_path == {"/metrics": "innoai-nobody", "/": "innoai"}
+    assert "selector" not in manifests["Service/innoai-nobody"]["spec"]
+    annotations = ingress["metadata"]["annotations"]
+    assert annotations.pop("a") == "b"
+    assert annotations == {
+        "nginx.ingress.kubernetes.io/proxy-body-size": f"{ServerSettings().max_body_bytes // MIB}m",
+        "nginx.ingress.kubernetes.io/proxy-read-timeout": f"{Upstream('echo:').head_timeout:.0f}",
+        "nginx.ingress.kubernetes.io/proxy-buffering": "off",
+    }
 
 
 def test_a_secret_of_ones_own_is_read_and_none_is_made() -> None:

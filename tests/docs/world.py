@@ -171,6 +171,7 @@ NAMES: Mapping[str, Callable[[World], str]] = {
     ],
     r"YOUR_REFRESH_TOKEN": lambda w: mint(w.client, w.account.key)["refresh_token"],
     r"\bkey_(?:…|abc123)": lambda w: create_key(w.client, "Another key", allowed_ips=["10.0.0.0/8"])["id"],
+    r"\bacc_…": lambda w: w.account.id,
     r"\bwhe_(?:…|abc123)": _endpoint,
     r"\bdlv_(?:…|abc123)": _delivery,
     r"\b41:9f2c…": _head,
