@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from innoai.cli.failures import command_error
 from tests.cli.answers import KEY, SECRET, page
 from tests.cli.conftest import API_KEY, COMMAND
 from tests.cli.peer import REQUEST_ID
@@ -52,6 +54,21 @@ def test_each_refusal_has_its_exit_code_sentence_hint_and_request_id(
     assert hint.startswith("hint: ")
     assert request_id == f"request id: {REQUEST_ID}"
     assert len(peer.asked) == 1
+
+
+@pytest.mark.parametrize("base_url", ["", "/V1", "/api"])
+def test_a_base_url_without_v1_is_what_the_hint_names(peer: Peer, innoai_here: Run, base_url: str) -> None:
+    wrong = peer.base_url.removesuffix("/v1") + base_url
+    ended = innoai_here("keys", "create", "--name", "n", "--base-url", wrong)
+    assert ended.code == 5
+    assert "hint: the base URL ends in /v1" in ended.err
+
+
+def test_a_disk_that_is_full_is_no_defect_of_innoai() -> None:
+    failure = command_error(OSError(errno.ENOSPC, "No space left on device", "usage.csv"))
+    assert failure.message == "usage.csv: No space left on device"
+    assert failure.hint is not None
+    assert "defect" not in failure.hint
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.answers import KEY, NEW_KEY, SECRET, page
+from tests.cli.answers import KEY, NEW_KEY, SECRET, VALIDATION, page
 from tests.cli.conftest import API_KEY
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ def test_every_option_of_create_becomes_its_member(peer: Peer, innoai: Run) -> N
         *("--expires-at", "2027-01-31T12:00:00+08:00", "--model", "inno-ai-boyong-4.5"),
         *("--customer", "customer-123", "--idempotency-key", "once"),
     )
-    assert peer.last.body == {
+    created = peer.asked[0]
+    assert created.body == {
         "name": "n",
         "scopes": ["billing:read", "customers:read"],
         "allowed_ips": ["192.168.1.0/24", "10.0.0.0/8"],
@@ -41,7 +42,7 @@ def test_every_option_of_create_becomes_its_member(peer: Peer, innoai: Run) -> N
         "models": ["inno-ai-boyong-4.5"],
         "customer_id": "customer-123",
     }
-    assert peer.last.headers["idempotency-key"] == "once"
+    assert created.headers["idempotency-key"] == "once"
 
 
 def test_a_level_and_a_lifetime_are_sent(peer: Peer, innoai: Run) -> None:
@@ -89,6 +90,13 @@ def test_a_list_shows_prefix_and_last_four_and_how_to_go_on(peer: Peer, innoai: 
     assert "innoai keys list --cursor c2" in ended.err
 
 
+def test_what_is_told_of_the_rest_is_the_whole_command_without_the_key(peer: Peer, innoai: Run) -> None:
+    peer.answer("GET /keys", 200, page(KEY, next_cursor="c2"))
+    given = ("--api-key", "sk-inno-given", "--search", "two words", "--cursor", "c1", "--limit=5")
+    ended = innoai("keys", "list", *given)
+    assert ended.err == "There is more: innoai keys list --search 'two words' --limit=5 --cursor c2\n"
+
+
 def test_a_list_passes_its_filters_on(peer: Peer, innoai: Run) -> None:
     peer.answer("GET /keys", 200, page())
     ended = innoai(
@@ -106,6 +114,76 @@ def test_show_prints_a_line_for_each_member(peer: Peer, innoai: Run) -> None:
     assert lines["scopes"] == "inference:read, inference:write"
     assert lines["expires_at"] == "-"
     assert lines["created_at"] == "2026-11-24T22:07:02Z"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "member", "sent"),
+    [
+        ("--rate-limit", "none", "rate_limit", None),
+        ("--expires-at", "none", "expires_at", None),
+        ("--allow-ip", "any", "allowed_ips", []),
+        ("--model", "any", "models", None),
+        ("--rate-limit", "5", "rate_limit", 5),
+        ("--allow-ip", "10.0.0.0/8,::1", "allowed_ips", ["10.0.0.0/8", "::1"]),
+        ("--scope", "inference:read, inference:write", "scopes", ["inference:read", "inference:write"]),
+        ("--level", "Admin", "scopes", ["admin:full"]),
+    ],
+)
+def test_update_sets_a_bound_or_takes_it_away(
+    peer: Peer, innoai_here: Run, option: str, value: str, member: str, sent: object
+) -> None:
+    peer.answer("PATCH /keys/key_abc123", 200, KEY)
+    assert innoai_here("keys", "update", "key_abc123", option, value).code == 0
+    assert (peer.last.method, peer.last.body) == ("PATCH", {member: sent})
+
+
+def test_update_takes_a_lifetime_as_create_does(peer: Peer, innoai_here: Run) -> None:
+    peer.answer("PATCH /keys/key_abc123", 200, KEY)
+    before = datetime.now(UTC)
+    assert innoai_here("keys", "update", "key_abc123", "--expires-in", "1h").code == 0
+    expires_at = datetime.fromisoformat(peer.last.body["expires_at"])
+    assert timedelta(minutes=59) < expires_at - before < timedelta(minutes=61)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--allow-ip", "any", "--allow-ip", "10.0.0.0/8"),
+        ("--model", "any", "--model", "m"),
+        ("--scope", "admin:full", "--level", "read"),
+        ("--rate-limit", "many"),
+        ("--expires-in", "1h", "--expires-at", "none"),
+        (),
+    ],
+)
+def test_a_contradictory_update_is_refused_before_anything_is_sent(
+    peer: Peer, innoai_here: Run, arguments: tuple[str, ...]
+) -> None:
+    ended = innoai_here("keys", "update", "key_abc123", *arguments)
+    assert (ended.code, peer.asked) == (2, [])
+
+
+@pytest.mark.parametrize(
+    "command", [("create", "--name", "n", "--model", "nope"), ("update", "key_abc123", "--model", "nope")]
+)
+def test_a_model_that_is_not_served_is_remarked_on(
+    peer: Peer, innoai_here: Run, command: tuple[str, ...]
+) -> None:
+    peer.answer("POST /keys", 201, NEW_KEY)
+    peer.answer("PATCH /keys/key_abc123", 200, KEY)
+    served = {"id": "inno-ai-boyong-4.5", "object": "model", "created": 1, "owned_by": "innoai"}
+    peer.answer("GET /models", 200, {"object": "list", "data": [served]})
+    ended = innoai_here("keys", *command)
+    assert ended.code == 0
+    assert "Not served to you: nope." in ended.err
+
+
+def test_an_expired_key_is_not_rotated_and_the_way_out_is_another_key(peer: Peer, innoai_here: Run) -> None:
+    peer.refuse("POST /keys/key_abc123/rotate", 409, "conflict", "It has expired.")
+    ended = innoai_here("keys", "rotate", "key_abc123")
+    assert ended.code == 6
+    assert "hint: a key that has ended or has a successor" in ended.err
+    assert "innoai keys create" in ended.err
 
 
 def test_rotate_sends_the_overlap_in_seconds_and_shows_the_successor(peer: Peer, innoai: Run) -> None:
@@ -147,6 +225,22 @@ def test_revoke_by_id_deletes_the_key_and_asks_nothing_without_a_terminal(peer: 
     ended = innoai("keys", "revoke", "key_abc123")
     assert (ended.code, ended.out, ended.err) == (0, "revoked key_abc123\n", "")
     assert (peer.last.method, peer.last.path) == ("DELETE", "/v1/keys/key_abc123")
+
+
+@pytest.mark.parametrize("key", ["key_abc123", SECRET])
+def test_the_key_that_one_acts_with_is_not_revoked_in_passing(peer: Peer, innoai: Run, key: str) -> None:
+    peer.answer("GET /auth/validate", 200, {**VALIDATION, "key_id": "key_abc123"})
+    peer.answer("DELETE /keys/key_abc123", 204)
+    peer.answer("POST /auth/revoke", 200, {})
+    ended = innoai("keys", "revoke", key, env={"INNOAI_API_KEY": SECRET})
+    assert (ended.code, ended.out) == (130, "")
+    assert "is the key that this command acts with; nothing was changed" in ended.err
+    assert SECRET not in ended.err
+    assert innoai("keys", "revoke", key, "--yes", env={"INNOAI_API_KEY": SECRET}).code == 0
+    assert [asked.method for asked in peer.asked if asked.path != "/v1/auth/validate"] in (
+        ["DELETE"],
+        ["POST"],
+    )
 
 
 @pytest.mark.parametrize("command", ["show", "rotate"])

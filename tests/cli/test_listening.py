@@ -134,6 +134,17 @@ def test_a_receiver_that_refuses_or_is_not_there_is_told_and_listening_goes_on(
     assert absent.interrupt()[0] == 0
 
 
+def test_people_are_told_in_words_of_a_receiver_that_is_not_there(peer: Peer, listen: Any) -> None:
+    peer.answer_in_turn(ROUTE, streamed(frame(1)))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closed = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    listening = listen(url=closed)
+    while "key.created" not in (line := listening.line()):
+        pass
+    assert line.startswith("nothing listens there  key.created")
+    assert listening.interrupt()[0] == 0
+
+
 def test_a_receiver_that_says_nothing_is_given_up_after_the_timeout(
     peer: Peer, receiver: Peer, listen: Any
 ) -> None:

@@ -57,6 +57,24 @@ def test_help_ends_with_the_table_of_exit_codes(innoai: Run) -> None:
     assert {f"{code:d} {meaning}" for code, meaning in EXIT_MEANINGS.items()} <= lines
 
 
+def test_help_names_what_the_environment_may_say(innoai: Run) -> None:
+    said = innoai("--help").out
+    for variable in (
+        "INNOAI_API_KEY",
+        "INNOAI_BASE_URL",
+        "INNOAI_CONFIG",
+        "INNOAI_SECRET,",
+        "INNOAI_SECRET_PREVIOUS",
+    ):
+        assert variable in said
+
+
+def test_a_flag_takes_no_value_in_its_help(innoai: Run) -> None:
+    said = innoai("keys", "revoke", "--help").out
+    for line in said.splitlines():
+        assert "bool" not in line or "--help" in line
+
+
 def test_no_command_is_help_and_a_usage_error(innoai: Run) -> None:
     ended = innoai()
     assert ended.code == 2

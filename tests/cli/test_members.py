@@ -28,7 +28,7 @@ def test_members_are_listed_and_shown(peer: Peer, innoai: Run) -> None:
     ended = innoai("members", "list", "--limit", "1", "--cursor", "c1")
     assert peer.last.path == "/v1/members?limit=1&cursor=c1"
     assert "mem_1  -      Ana   developer  invited" in ended.out
-    assert "innoai members list --cursor c2" in ended.err
+    assert "innoai members list --limit 1 --cursor c2\n" in ended.err
     peer.answer("GET /members/mem_1", 200, MEMBER)
     assert "ana@example.com" in innoai("members", "show", "mem_1").out
 

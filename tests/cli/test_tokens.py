@@ -33,6 +33,13 @@ def test_create_without_options_leaves_everything_to_the_server(peer: Peer, inno
     assert (peer.last.body, json.loads(ended.out)) == ({}, TOKEN)
 
 
+def test_a_refresh_token_that_is_none_points_to_another_pair(peer: Peer, innoai: Run) -> None:
+    peer.refuse("POST /auth/refresh", 401, "invalid_api_key", "That is no live refresh token.")
+    ended = innoai("tokens", "refresh", "nope")
+    assert ended.code == 3
+    assert "hint: `innoai tokens create` makes" in ended.err
+
+
 def test_refresh_needs_the_refresh_token_and_no_key(peer: Peer, innoai: Run) -> None:
     peer.answer("POST /auth/refresh", 200, TOKEN)
     ended = innoai(

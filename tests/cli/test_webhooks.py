@@ -56,7 +56,7 @@ def test_endpoints_are_listed_and_shown(peer: Peer, innoai: Run) -> None:
     peer.answer("GET /webhooks", 200, page(ENDPOINT, next_cursor="c2"))
     ended = innoai("webhooks", "list", "--limit", "1")
     assert f"whe_1  {URL}  key.*        no" in ended.out
-    assert "innoai webhooks list --cursor c2" in ended.err
+    assert "innoai webhooks list --limit 1 --cursor c2" in ended.err
     peer.answer("GET /webhooks/whe_1", 200, ENDPOINT)
     assert "headers                     x-token=[hidden]\n" in innoai("webhooks", "show", "whe_1").out
 
@@ -144,7 +144,7 @@ def test_deliveries_are_listed_by_what_was_asked(peer: Peer, innoai: Run) -> Non
         "/v1/webhooks/deliveries?endpoint_id=whe_1&state=failed&event_type=key.created&limit=1&cursor=c1"
     )
     assert "dlv_1  key.created  pending  0" in ended.out
-    assert "innoai webhooks deliveries --cursor c2" in ended.err
+    assert ended.err.endswith("--event-type key.created --limit 1 --cursor c2\n")
 
 
 def test_a_delivery_is_shown_with_its_attempts_and_event(peer: Peer, innoai: Run) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import Any
 
 import openai
 import pytest
@@ -57,6 +58,24 @@ def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key: str)
     with pytest.raises(ValueError, match="API key contains") as caught:
         InnoAI(api_key=key)
     assert "secr" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [InnoAI, AsyncInnoAI])
+def test_a_key_that_is_no_text_is_refused(kind: Any) -> None:
+    with pytest.raises(TypeError, match="api_key is a string, not int"):
+        kind(api_key=5)
+
+
+@pytest.mark.parametrize("kind", [InnoAI, AsyncInnoAI])
+@pytest.mark.parametrize("base_url", ["127.0.0.1:8080/v1", "ai.example.com/v1", "ftp://ai.example.com/v1"])
+def test_a_base_url_without_a_scheme_is_refused(
+    kind: Any, base_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ValueError, match=r"starts with http:// or https:// and ends in /v1"):
+        kind(api_key=KEY, base_url=base_url)
+    monkeypatch.setenv("INNOAI_BASE_URL", base_url)
+    with pytest.raises(ValueError, match=r"starts with http:// or https:// and ends in /v1"):
+        kind(api_key=KEY)
 
 
 def test_the_base_url_comes_from_the_environment_unless_given(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from innoai.cli import arguments, output
-from innoai.cli.options import FromOption, LimitOption, ToOption
+from innoai.cli.options import FromOption, Level, ToOption, level_option
 from innoai.cli.session import Session, remote
 
 if TYPE_CHECKING:
@@ -27,16 +26,6 @@ KeyOption = Annotated[
 DaysOption = Annotated[
     int | None, typer.Option(min=1, max=400, metavar="N", help="How many days back; 30 by default.")
 ]
-ANYWHERE = "any"
-
-
-class Level(Enum):
-    """The presets over the scopes; each holds those before it."""
-
-    READ = "read"
-    WRITE = "write"
-    DELETE = "delete"
-    ADMIN = "admin"
 
 
 @remote
@@ -57,12 +46,15 @@ def preview(
     session: Session,
     key: KeyIdArgument,
     scope: Annotated[
-        list[str] | None, typer.Option(metavar="SCOPE", help="Instead of all it has. May be given again.")
+        list[str] | None,
+        typer.Option(metavar="SCOPE", help="Instead of all it has; several with commas, or given again."),
     ] = None,
-    level: Annotated[Level | None, typer.Option(help="A preset, added to the scopes.")] = None,
+    level: Annotated[Level | None, level_option("A preset, added to the scopes.")] = None,
     allow_ip: Annotated[
         list[str] | None,
-        typer.Option(metavar="CIDR", help="The only networks; `any` is anywhere. May be given again."),
+        typer.Option(
+            metavar="CIDR", help="The only networks; any is anywhere. Several with commas, or given again."
+        ),
     ] = None,
     rate_limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Requests a minute.")] = None,
     expires_at: Annotated[
@@ -75,18 +67,18 @@ def preview(
     days: DaysOption = None,
 ) -> None:
     """Show what a change to a key would have refused. Nothing is changed."""
+    networks = arguments.unless_any(arguments.listed(allow_ip), "--allow-ip")
     wanted: dict[str, Any] = {
-        "scopes": scope,
+        "scopes": arguments.listed(scope),
         "level": None if level is None else level.value,
-        "allowed_ips": [] if allow_ip == [ANYWHERE] else allow_ip,
         "rate_limit": rate_limit,
         "expires_at": expires_at,
         "models": model,
         "days": days,
     }
-    changes = {name: value for name, value in wanted.items() if value is not None and value != []}
-    if allow_ip == [ANYWHERE]:
-        changes["allowed_ips"] = []
+    changes = arguments.given(wanted)
+    if networks is not None:
+        changes["allowed_ips"] = networks
     if not changes.keys() - {"days"}:
         raise typer.BadParameter("nothing to try; give an option", param_hint="--scope")
     session.answer(session.client().keys.preview(key, **changes), _show_preview)
@@ -97,7 +89,9 @@ def preview(
 def tail(
     session: Session,
     key: KeyOption = None,
-    refused: Annotated[bool, typer.Option("--refused", help="Leave out what is admitted.")] = False,
+    refused: Annotated[
+        bool, typer.Option("--refused", metavar="", help="Leave out what is admitted.")
+    ] = False,
 ) -> None:
     """Print requests as the server that answers decides and finishes them, until interrupted."""
     stream = session.client().requests.stream(
@@ -116,7 +110,13 @@ def tail(
 
 @app.command()
 @remote
-def refusals(session: Session, key: KeyOption = None, limit: LimitOption = None) -> None:
+def refusals(
+    session: Session,
+    key: KeyOption = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, max=200, metavar="N", help="At most this many.")
+    ] = None,
+) -> None:
     """List the last refusals of the server that answers, newest first."""
     wanted = arguments.given({"key_id": key, "limit": limit})
     session.answer(session.client().requests.refusals(**wanted), _show_refusals)

@@ -31,6 +31,9 @@ _VISIBLE_ASCII = re.compile(r"[!-~]+", re.ASCII)
 NONE = "none"
 """What people write to take a bound away."""
 
+ANY = "any"
+"""What people write to take a list of the only networks or models away."""
+
 
 def duration(text: str) -> int:
     """Seconds of `90d`, `24h`, `1h30m`, `2w` or a bare number of seconds."""
@@ -134,6 +137,27 @@ def rate_limit(text: str) -> str:
     if text != NONE and (_BARE_SECONDS.fullmatch(text) is None or int(text) == 0):
         raise typer.BadParameter(f"{text!r} is no rate limit; write a number of requests a minute, or none")
     return text
+
+
+def end(text: str) -> str:
+    """An instant as `instant` takes it, or NONE."""
+    return text if text == NONE else instant(text)
+
+
+def listed(values: list[str] | None) -> list[str] | None:
+    """The members of an option that may be given again and takes several with commas; None if not given."""
+    if values is None:
+        return None
+    return [member.strip() for value in values for member in value.split(",") if member.strip()]
+
+
+def unless_any(values: list[str] | None, option: str) -> list[str] | None:
+    """The members, none for ANY, which takes a restriction away and stands alone; None if not given."""
+    if values is None or ANY not in values:
+        return values
+    if len(values) > 1:
+        raise typer.BadParameter(f"{ANY} takes the restriction away and stands alone", param_hint=option)
+    return []
 
 
 def head(text: str) -> Head:

@@ -168,7 +168,6 @@ def _show_page(page: dict[str, Any]) -> None:
         for entry in output.members(page)
     ]
     output.write_table(columns, rows)
-    output.note_next(page, "audit list")
 
 
 def _actor(entry: dict[str, Any]) -> str:

@@ -135,7 +135,9 @@ def set_settings(
             help="How much of a budget sends an event. May be given again.",
         ),
     ] = None,
-    no_alerts: Annotated[bool, typer.Option("--no-alerts", help="Send no event about any budget.")] = False,
+    no_alerts: Annotated[
+        bool, typer.Option("--no-alerts", metavar="", help="Send no event about any budget.")
+    ] = False,
 ) -> None:
     """Change the account's currency, budgets or alert thresholds; what is not given stays."""
     if no_alerts and alert_threshold:
@@ -209,7 +211,6 @@ def _show_usage(page: dict[str, Any]) -> None:
     period = " to ".join(output.cell(page.get(end)) for end in ("from", "to"))
     title = f"{period}, costs in {output.cell(page.get('currency'))}"
     output.write_table(columns, [[row.get(column) for column in columns] for row in found], title=title)
-    output.note_next(page, "billing usage")
 
 
 def _show_top(page: dict[str, Any]) -> None:
@@ -249,7 +250,6 @@ def _show_statements(page: dict[str, Any]) -> None:
     columns = (*_STATEMENT, "currency")
     rows = [[row.get(column) for column in columns] for row in output.members(page)]
     output.write_table(columns, rows)
-    output.note_next(page, "billing statements")
 
 
 def _show_statement(statement: dict[str, Any]) -> None:

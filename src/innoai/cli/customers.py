@@ -161,4 +161,3 @@ def _show_page(page: dict[str, Any]) -> None:
     columns = ("customer_id", "id", "name", "disabled", "metadata", "created_at")
     rows = [[customer.get(column) for column in columns] for customer in output.members(page)]
     output.write_table(columns, rows)
-    output.note_next(page, "customers list")

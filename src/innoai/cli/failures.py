@@ -45,7 +45,7 @@ EXIT_MEANINGS: Mapping[ExitCode, str] = MappingProxyType(
         ExitCode.NOT_FOUND: "not found (404)",
         ExitCode.CONFLICT: "conflict with what exists (409)",
         ExitCode.LIMIT: "rate limit or budget reached (429, 402)",
-        ExitCode.SERVER: "server unreachable (the store's too), failing (5xx) or not an innoai server",
+        ExitCode.SERVER: "server or store unreachable, failing (5xx), or not an innoai server",
         ExitCode.INVALID_REQUEST: "the server calls the request invalid (400, 413 and other 4xx)",
         ExitCode.CONFIGURATION: "configuration error, or doctor found one",
         ExitCode.INTERRUPTED: "interrupted, or a question was answered with no",
@@ -64,16 +64,17 @@ _EXIT_BY_STATUS: Mapping[int, ExitCode] = MappingProxyType(
 )
 
 WRONG_SERVER_HINT = (
-    "INNOAI_BASE_URL or --base-url must name an innoai server and end in /v1, like http://127.0.0.1:8080/v1"
+    "the base URL ends in /v1: INNOAI_BASE_URL or --base-url must name an innoai server, like "
+    "http://127.0.0.1:8080/v1"
 )
 
 _HINT_BY_CODE: Mapping[str, str] = MappingProxyType(
     {
-        "invalid_api_key": "set INNOAI_API_KEY to a live key, or get a token with `innoai tokens create`",
+        "invalid_api_key": "set INNOAI_API_KEY to a live key; the operator's `accounts new-key` makes one",
         "token_expired": "get a new token with `innoai tokens refresh` or `innoai tokens create`",
         "ip_not_allowed": "call from one of the key's allowed networks, or use a key without such a limit",
         "insufficient_quota": "raise the budget, or wait for its next period",
-        "conflict": "change the name or id, or look at what exists with the matching `list` or `show`",
+        "conflict": "look at what exists with the matching `list` or `show`",
         "not_found": "check the id; the matching `list` command shows what exists",
     }
 )
@@ -112,7 +113,15 @@ def command_error(problem: Exception) -> CommandError:
         return CommandError(
             ExitCode.INTERRUPTED, "not confirmed; nothing was changed", hint="--yes answers beforehand"
         )
+    if isinstance(problem, OSError) and problem.strerror is not None:
+        return _no_room(problem)
     return _client_failure(problem) or _unexpected(problem)
+
+
+def with_hint(problem: Exception, hint: str) -> CommandError:
+    """The CommandError that `problem` is, with a hint that fits where it happened."""
+    failure = command_error(problem)
+    return CommandError(failure.exit_code, failure.message, hint=hint, request_id=failure.request_id)
 
 
 def foreign_answer(detail: str) -> CommandError:
@@ -161,7 +170,7 @@ def _refusal(problem: openai.APIStatusError) -> CommandError:
     return CommandError(
         exit_code,
         f"{message} ({code})",
-        hint=_hint(code, exit_code, error),
+        hint=_hint(code, exit_code, error) if "/v1/" in problem.request.url.path else WRONG_SERVER_HINT,
         request_id=request_id or error.get("request_id"),
     )
 
@@ -210,6 +219,16 @@ def _address(problem: openai.APIError) -> str:
     """Scheme, host and port of the request, without the user part, which may be secret."""
     url = problem.request.url
     return f"{url.scheme}://{url.netloc.decode('ascii')}"
+
+
+def _no_room(problem: OSError) -> CommandError:
+    """The system refuses to write or read: a full disk, a device that is gone."""
+    place = f"{problem.filename}: " if problem.filename is not None else ""
+    return CommandError(
+        ExitCode.UNEXPECTED,
+        f"{place}{problem.strerror}",
+        hint="make room or name another place, and repeat it",
+    )
 
 
 def _unexpected(problem: Exception) -> CommandError:

@@ -148,7 +148,9 @@ def import_litellm(
         Path,
         typer.Option("--map", metavar="FILE", help="Where old digests and new keys are written, mode 0600."),
     ] = Path("litellm-map.jsonl"),
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be made.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", metavar="", help="Only say what would be made.")
+    ] = False,
     customer_by: Annotated[
         CustomerBy | None, typer.Option(help="Bind each key to a customer named after its team or user.")
     ] = None,

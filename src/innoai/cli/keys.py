@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from innoai.access.keys import find, is_well_formed
+from innoai.access.scopes import LEVELS, in_order
 from innoai.cli import arguments, output
+from innoai.cli.failures import with_hint
 from innoai.cli.options import (
     BudgetMonthlyOption,
     BudgetTotalOption,
     CursorOption,
     IdempotencyKeyOption,
+    Level,
     LimitOption,
     SearchOption,
     YesOption,
+    level_option,
 )
 from innoai.cli.session import Session, remote
+
+if TYPE_CHECKING:
+    from innoai import InnoAI
+
+_LIST_MODELS = "GET /v1/models"
 
 app = typer.Typer(help="Create, list, show, change, rotate and revoke API keys.")
 
@@ -28,25 +37,22 @@ KeyIdArgument = Annotated[
 ]
 AllowIpOption = Annotated[
     list[str] | None,
-    typer.Option(metavar="CIDR", help="Network the key may be used from. May be given again."),
+    typer.Option(
+        metavar="CIDR", help="Network the key may be used from; several with commas, or given again."
+    ),
 ]
 RateLimitOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Requests a minute.")]
 ExpiresAtOption = Annotated[
     str | None,
     typer.Option(parser=arguments.instant, metavar="TIME", help="Last instant, like 2027-01-31T12:00:00Z."),
 ]
+ExpiresInOption = Annotated[
+    int | None,
+    typer.Option(parser=arguments.duration, metavar="DURATION", help="Lifetime from now, like 90d or 24h."),
+]
 ModelOption = Annotated[
     list[str] | None, typer.Option(metavar="MODEL", help="Model the key may use. May be given again.")
 ]
-
-
-class Level(Enum):
-    """The presets over the scopes; each holds those before it."""
-
-    READ = "read"
-    WRITE = "write"
-    DELETE = "delete"
-    ADMIN = "admin"
 
 
 class Status(Enum):
@@ -66,18 +72,14 @@ def create(
         list[str] | None,
         typer.Option(
             metavar="SCOPE",
-            help="May be given again. Without --scope and --level: inference:read and inference:write.",
+            help="Several with commas, or given again. Without --scope and --level: inference:read and "
+            "inference:write.",
         ),
     ] = None,
-    level: Annotated[Level | None, typer.Option(help="A preset instead of scopes.")] = None,
+    level: Annotated[Level | None, level_option("A preset instead of scopes.")] = None,
     allow_ip: AllowIpOption = None,
     rate_limit: RateLimitOption = None,
-    expires_in: Annotated[
-        int | None,
-        typer.Option(
-            parser=arguments.duration, metavar="DURATION", help="Lifetime from now, like 90d or 24h."
-        ),
-    ] = None,
+    expires_in: ExpiresInOption = None,
     expires_at: ExpiresAtOption = None,
     model: ModelOption = None,
     customer: Annotated[
@@ -88,13 +90,13 @@ def create(
     idempotency_key: IdempotencyKeyOption = None,
 ) -> None:
     """Create an API key. Its secret is printed this once."""
-    if scope and level is not None:
-        raise typer.BadParameter("give --scope or --level, not both", param_hint="--level")
+    scopes = arguments.listed(scope)
+    _check_either(scopes, level)
     wanted = {
         "name": name,
-        "scopes": scope,
+        "scopes": scopes,
         "level": None if level is None else level.value,
-        "allowed_ips": allow_ip,
+        "allowed_ips": arguments.listed(allow_ip),
         "rate_limit": rate_limit,
         "expires_at": _expiry(expires_in, expires_at),
         "models": model,
@@ -102,8 +104,11 @@ def create(
         "budgets": arguments.budgets(budget_monthly, budget_total),
         "idempotency_key": idempotency_key,
     }
-    key = session.client().keys.create(**arguments.given(wanted))
+    client = session.client()
+    key = client.keys.create(**arguments.given(wanted))
     session.answer(key, _show_new)
+    if model:
+        _tell_unserved(client, model)
 
 
 @app.command("list")
@@ -143,29 +148,66 @@ def update(
     key: KeyIdArgument,
     name: Annotated[str | None, typer.Option(help="What people call the key.")] = None,
     scope: Annotated[
-        list[str] | None, typer.Option(metavar="SCOPE", help="Instead of all it has. May be given again.")
+        list[str] | None,
+        typer.Option(metavar="SCOPE", help="Instead of all it has; several with commas, or given again."),
     ] = None,
-    allow_ip: AllowIpOption = None,
-    rate_limit: RateLimitOption = None,
-    expires_at: ExpiresAtOption = None,
-    model: ModelOption = None,
+    level: Annotated[Level | None, level_option("A preset instead of all scopes it has.")] = None,
+    allow_ip: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CIDR", help="The only networks; any is anywhere. Several with commas, or given again."
+        ),
+    ] = None,
+    rate_limit: Annotated[
+        str | None,
+        typer.Option(
+            parser=arguments.rate_limit,
+            metavar="N",
+            help="Requests a minute; none: the tier's for keys without.",
+        ),
+    ] = None,
+    expires_in: ExpiresInOption = None,
+    expires_at: Annotated[
+        str | None,
+        typer.Option(
+            parser=arguments.end,
+            metavar="TIME",
+            help="Last instant, like 2027-01-31T12:00:00Z; none: no end.",
+        ),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MODEL", help="The only models; any is all of them. May be given again."),
+    ] = None,
     budget_monthly: BudgetMonthlyOption = None,
     budget_total: BudgetTotalOption = None,
 ) -> None:
     """Change an API key; what is not given stays. Lists are given whole."""
-    wanted = {
-        "name": name,
-        "scopes": scope,
-        "allowed_ips": allow_ip,
-        "rate_limit": rate_limit,
-        "expires_at": expires_at,
-        "models": model,
-        "budgets": arguments.budgets(budget_monthly, budget_total),
-    }
-    changes = arguments.given(wanted)
+    scopes, networks = arguments.listed(scope), arguments.unless_any(arguments.listed(allow_ip), "--allow-ip")
+    models, expiry = arguments.unless_any(model, "--model"), _expiry(expires_in, expires_at)
+    _check_either(scopes, level)
+    changes = arguments.given(
+        {
+            "name": name,
+            "scopes": scopes if level is None else list(in_order(LEVELS[level.value])),
+            "budgets": arguments.budgets(budget_monthly, budget_total),
+        }
+    )
+    # What takes a restriction away is told by null or an empty list, which `given` would leave out.
+    if networks is not None:
+        changes["allowed_ips"] = networks
+    if models is not None:
+        changes["models"] = models or None
+    if rate_limit is not None:
+        changes["rate_limit"] = None if rate_limit == arguments.NONE else int(rate_limit)
+    if expiry is not None:
+        changes["expires_at"] = None if expiry == arguments.NONE else expiry
     if not changes:
         raise typer.BadParameter("nothing to change; give an option", param_hint="--name")
-    session.answer(session.client().keys.update(key, **changes), _show_key)
+    client = session.client()
+    session.answer(client.keys.update(key, **changes), _show_key)
+    if models:
+        _tell_unserved(client, models)
 
 
 @app.command()
@@ -185,7 +227,17 @@ def rotate(
 ) -> None:
     """Give a key a successor with the same rights; the old one expires after the overlap."""
     wanted = {"overlap": overlap, "name": name}
-    session.answer(session.client().keys.rotate(key, **arguments.given(wanted)), _show_new)
+    import openai
+
+    client = session.client()
+    try:
+        successor = client.keys.rotate(key, **arguments.given(wanted))
+    except openai.ConflictError as problem:
+        raise with_hint(
+            problem,
+            "a key that has ended or has a successor is not rotated; `innoai keys create` makes another",
+        ) from None
+    session.answer(successor, _show_new)
 
 
 @app.command()
@@ -220,7 +272,9 @@ def leaked(
     source: Annotated[
         str | None, typer.Option(help="Where it was found, for the audit log. Default: the file's name.")
     ] = None,
-    revoke: Annotated[bool, typer.Option("--revoke", help="Revoke the account's keys in it.")] = False,
+    revoke: Annotated[
+        bool, typer.Option("--revoke", metavar="", help="Revoke the account's keys in it.")
+    ] = False,
     yes: YesOption = False,
 ) -> None:
     """Find the account's keys in a text, and put on record that they leaked. Only keys are sent."""
@@ -244,16 +298,53 @@ def _revoke_secret(session: Session, secret: str, *, yes: bool) -> None:
             param_hint="KEY_OR_ID",
         )
     shown = _masked("sk-inno-", secret[-4:])
-    session.confirm(f"Revoke {shown}? Requests with it are refused at once.", yes=yes)
+    if session.acts_with(secret):
+        session.confirm_own(f"{shown} is the key that this command acts with. Revoke it?", yes=yes)
+    else:
+        session.confirm(f"Revoke {shown}? Requests with it are refused at once.", yes=yes)
     session.client_for(secret).auth.revoke(secret)
     session.done(f"revoked {shown}")
 
 
 def _revoke_id(session: Session, key_id: str, *, yes: bool) -> None:
     client = session.client()
-    session.confirm(f"Revoke {key_id}? Requests with it are refused at once.", yes=yes)
+    if _key_id_of(client) == key_id:
+        session.confirm_own(f"{key_id} is the key that this command acts with. Revoke it?", yes=yes)
+    else:
+        session.confirm(f"Revoke {key_id}? Requests with it are refused at once.", yes=yes)
     client.keys.revoke(key_id)
     session.done(f"revoked {key_id}")
+
+
+def _key_id_of(client: InnoAI) -> str | None:
+    """Which key the client acts with; None where it is not told, and the next refusal says why."""
+    import openai
+
+    try:
+        return client.auth.validate().key_id
+    except openai.APIError:
+        return None
+
+
+def _tell_unserved(client: InnoAI, models: list[str]) -> None:
+    """Remark on names that are not served, which may be slips; a name can also come before its model."""
+    import openai
+
+    try:
+        served = {model.id for model in client.models.list()}
+    except openai.APIError:
+        return
+    unserved = [model for model in models if model not in served]
+    if unserved:
+        output.note(
+            f"Not served to you: {', '.join(unserved)}. `{_LIST_MODELS}` lists the models; "
+            "until one of that name is there, the key cannot use it."
+        )
+
+
+def _check_either(scopes: list[str] | None, level: Level | None) -> None:
+    if scopes and level is not None:
+        raise typer.BadParameter("give --scope or --level, not both", param_hint="--level")
 
 
 def _expiry(expires_in: int | None, expires_at: str | None) -> str | None:
@@ -302,7 +393,6 @@ def _show_page(page: dict[str, Any]) -> None:
         for key in output.members(page)
     ]
     output.write_table(columns, rows)
-    output.note_next(page, "keys list")
 
 
 def _show_leaks(report: dict[str, Any]) -> None:

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from innoai.cli.session import Session
 
 SECRET_BYTES = 32
+_WORDS = {
+    "ConnectError": "nothing listens there",
+    "ConnectTimeout": "no connection in time",
+    "ReadTimeout": "no answer in time",
+}
+"""What people are told of a receiver that does not answer, by the kind of error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +119,9 @@ def _tell(session: Session, outcome: Outcome) -> None:
         }
         output.write_json(line, indent=None)
     else:
-        said = outcome.error if outcome.status is None else str(outcome.status)
+        said = _WORDS.get(str(outcome.error), f"no answer ({outcome.error})")
+        if outcome.status is not None:
+            said = str(outcome.status)
         output.write_line(
             f"{said}  {outcome.event_type}  {outcome.event_id}  {outcome.duration_ms} ms",
             "green" if outcome.succeeded else "bold red",

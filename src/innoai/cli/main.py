@@ -34,7 +34,8 @@ _EPILOG = "\n".join(
         "Exit codes:",
         *(f"{code:>3}  {meaning}" for code, meaning in EXIT_MEANINGS.items()),
         "",
-        "Environment: INNOAI_API_KEY, INNOAI_BASE_URL (with /v1), INNOAI_CONFIG, NO_COLOR.",
+        "Environment: INNOAI_API_KEY, INNOAI_BASE_URL (with /v1), NO_COLOR. For the server and the operator:",
+        "INNOAI_CONFIG, INNOAI_SECRET, INNOAI_SECRET_PREVIOUS, and INNOAI_SECTION_SETTING for each setting.",
     ]
 )
 
@@ -53,10 +54,13 @@ def innoai(
     api_key: ApiKeyOption = None,
     timeout: TimeoutOption = None,
     json: JsonOption = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", metavar="", help="Print the version and exit.")
+    ] = False,
 ) -> None:
     """Keep the options that stand before the command for the command."""
-    context.obj = Options(base_url=base_url, api_key=api_key, timeout=timeout, json=json)
+    words: Sequence[str] = context.obj
+    context.obj = Options(base_url=base_url, api_key=api_key, timeout=timeout, json=json, words=tuple(words))
     if version:
         _write_version(json=json)
         raise typer.Exit
@@ -93,8 +97,10 @@ app.add_typer(accounts.app, name="accounts")
 def run(arguments: Sequence[str] | None = None) -> int:
     """The command line's whole life: parse, act, and answer with an exit code; no exception leaves."""
     output.tolerate_narrow_encodings()
+    output.keep_help_plain()
     try:
-        exit_code = app(args=arguments, prog_name="innoai", standalone_mode=False)
+        words = sys.argv[1:] if arguments is None else arguments
+        exit_code = app(args=words, prog_name="innoai", standalone_mode=False, obj=words)
         output.flush()
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED

@@ -109,4 +109,3 @@ def _fields(member: dict[str, Any]) -> dict[str, Any]:
 def _show_page(page: dict[str, Any]) -> None:
     members = [_fields(member) for member in output.members(page)]
     output.write_table(list(_fields({})), [list(member.values()) for member in members])
-    output.note_next(page, "members list")

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from enum import Enum
+from typing import Annotated, Any
 
 import typer
 
 from innoai.cli import arguments
+
+
+class Level(Enum):
+    """The presets over the scopes; each holds those before it."""
+
+    READ = "read"
+    WRITE = "write"
+    DELETE = "delete"
+    ADMIN = "admin"
+
+
+def level_option(help_text: str) -> Any:
+    """`--level`, as the documents write it: in lower case, or with a capital."""
+    return typer.Option("--level", case_sensitive=False, metavar="read|write|delete|admin", help=help_text)
+
 
 LimitOption = Annotated[
     int | None, typer.Option("--limit", min=1, max=100, metavar="N", help="At most this many.")
@@ -15,9 +31,10 @@ CursorOption = Annotated[
     str | None, typer.Option("--cursor", metavar="TEXT", help="Continue where the list before ended.")
 ]
 SearchOption = Annotated[
-    str | None, typer.Option("--search", metavar="TEXT", help="Only those that people know by this.")
+    str | None,
+    typer.Option("--search", metavar="TEXT", help="Only those whose name or id has this text in it."),
 ]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Do not ask.")]
 IdempotencyKeyOption = Annotated[
     str | None,
     typer.Option(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
@@ -93,11 +94,12 @@ def note(text: str) -> None:
     print(printable(text), file=sys.stderr)
 
 
-def note_next(page: Mapping[str, Any], command: str) -> None:
-    """How to get the rest of a list, if there is one."""
+def note_next(page: Mapping[str, Any], words: Sequence[str]) -> None:
+    """The whole command that gets the rest of a list, if there is one; `words` got this part of it."""
     cursor = page.get("next_cursor")
     if cursor is not None:
-        note(f"There is more, with the same options: innoai {command} --cursor {cursor}")
+        again = _without(words, "--cursor", "--api-key")
+        note(f"There is more: {shlex.join(['innoai', *again, '--cursor', cursor])}")
 
 
 def members(answer: Mapping[str, Any], name: str = "data") -> list[dict[str, Any]]:
@@ -149,6 +151,14 @@ def tolerate_narrow_encodings() -> None:
             reconfigure(errors="backslashreplace")
 
 
+def keep_help_plain() -> None:
+    """Let --help be without escapes, as all else is where NO_COLOR is set."""
+    if os.environ.get("NO_COLOR"):
+        from typer import rich_utils
+
+        rich_utils.COLOR_SYSTEM = None
+
+
 def flush() -> None:
     """Hand everything written so far to the reader. Raises BrokenPipeError if there is none any more."""
     sys.stdout.flush()
@@ -162,6 +172,20 @@ def abandon() -> None:
         if stream is not None:
             os.dup2(nothing, stream.fileno())
     os.close(nothing)
+
+
+def _without(words: Sequence[str], *options: str) -> list[str]:
+    """The words of a command line without these options and their values."""
+    kept: list[str] = []
+    is_value = False
+    for word in words:
+        if is_value:
+            is_value = False
+        elif word in options:
+            is_value = True
+        elif word.partition("=")[0] not in options:
+            kept.append(word)
+    return kept
 
 
 def _is_printable(text: str) -> bool:
@@ -209,7 +233,12 @@ def _write_line(line: Text) -> None:
 
 def _console(stream: TextIO) -> Console:
     # FORCE_COLOR must not colour a pipe, so the stream alone says whether it is a terminal.
-    return Console(file=stream, force_terminal=stream.isatty(), highlight=False)
+    return Console(
+        file=stream,
+        force_terminal=stream.isatty(),
+        highlight=False,
+        color_system=None if os.environ.get("NO_COLOR") else "auto",
+    )
 
 
 def _print(console: Console, line: Text) -> None:

@@ -52,18 +52,23 @@ TimeoutOption = Annotated[
     ),
 ]
 JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print the API's object as JSON, and nothing else, on stdout.")
+    bool,
+    typer.Option("--json", metavar="", help="Print the API's object as JSON, and nothing else, on stdout."),
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options that stand before a command as well as after it. None: not given; timeout in seconds."""
+    """The options that stand before a command as well as after it. None: not given; timeout in seconds.
+
+    `words` are the whole command line behind `innoai`.
+    """
 
     base_url: str | None = None
     api_key: str | None = None
     timeout: float | None = None
     json: bool = False
+    words: tuple[str, ...] = ()
 
     def over(self, outer: Options) -> Options:
         """These where given, else the outer ones."""
@@ -72,6 +77,7 @@ class Options:
             api_key=outer.api_key if self.api_key is None else self.api_key,
             timeout=outer.timeout if self.timeout is None else self.timeout,
             json=self.json or outer.json,
+            words=outer.words,
         )
 
 
@@ -97,6 +103,7 @@ class Session:
             output.write_json(body)
         else:
             show(body)
+            output.note_next(body, self.options.words)
 
     def done(self, sentence: str) -> None:
         """The result of what leaves nothing to show: an empty object with --json, else `sentence`."""
@@ -114,6 +121,20 @@ class Session:
         """Ask before something that cannot be undone; only on a terminal, and not with --yes."""
         if not yes and sys.stdin.isatty():
             typer.confirm(question, abort=True, err=True)
+
+    def confirm_own(self, question: str, *, yes: bool) -> None:
+        """Ask before a command ends what it acts with itself; without a terminal only --yes answers."""
+        if not yes and not sys.stdin.isatty():
+            raise CommandError(
+                ExitCode.INTERRUPTED,
+                f"{question.rpartition('. ')[0]}; nothing was changed",
+                hint="--yes revokes it; act with another key to keep a way in",
+            )
+        self.confirm(question, yes=yes)
+
+    def acts_with(self, credential: str) -> bool:
+        """Whether that is the credential which the command's requests carry."""
+        return credential == (self.options.api_key or os.environ.get("INNOAI_API_KEY", "").strip())
 
     def _connect(self, api_key: str) -> InnoAI:
         from openai import DefaultHttpxClient

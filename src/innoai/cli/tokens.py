@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from innoai.cli import arguments, output
+from innoai.cli.failures import with_hint
 from innoai.cli.session import Session, remote
 
 app = typer.Typer(help="Create, refresh, revoke and inspect access tokens.")
@@ -24,7 +25,7 @@ def create(
     ] = None,
     scope: Annotated[
         list[str] | None,
-        typer.Option(metavar="SCOPE", help="Narrow the token to this. May be given again."),
+        typer.Option(metavar="SCOPE", help="Narrow the token to this; several with commas, or given again."),
     ] = None,
     expires_in: Annotated[
         int | None,
@@ -33,12 +34,15 @@ def create(
         ),
     ] = None,
     rotate: Annotated[
-        bool, typer.Option("--rotate", help="Each refresh replaces the refresh token too.")
+        bool, typer.Option("--rotate", metavar="", help="Each refresh replaces the refresh token too.")
     ] = False,
 ) -> None:
     """Create an access token and a refresh token from the API key."""
     token = session.client().auth.token(
-        customer_id=customer, scopes=scope or None, expires_in=expires_in, rotate=rotate or None
+        customer_id=customer,
+        scopes=arguments.listed(scope) or None,
+        expires_in=expires_in,
+        rotate=rotate or None,
     )
     session.answer(token, _show_token)
 
@@ -55,7 +59,15 @@ def refresh(
     ],
 ) -> None:
     """Get a new access token. Needs no API key: the refresh token is the credential."""
-    session.answer(session.client_for(refresh_token).auth.refresh(refresh_token), _show_token)
+    import openai
+
+    try:
+        token = session.client_for(refresh_token).auth.refresh(refresh_token)
+    except (openai.AuthenticationError, openai.BadRequestError) as problem:
+        raise with_hint(
+            problem, "`innoai tokens create` makes an access token and a refresh token from an API key"
+        ) from None
+    session.answer(token, _show_token)
 
 
 @app.command()

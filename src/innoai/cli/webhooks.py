@@ -59,7 +59,7 @@ def create(
     event_type: EventTypeOption = None,
     description: Annotated[str | None, typer.Option(help="What people should know about it.")] = None,
     header: HeaderOption = None,
-    disabled: Annotated[bool, typer.Option("--disabled", help="Send nothing yet.")] = False,
+    disabled: Annotated[bool, typer.Option("--disabled", metavar="", help="Send nothing yet.")] = False,
     idempotency_key: IdempotencyKeyOption = None,
 ) -> None:
     """Create an endpoint. The secret that signs what is sent is printed this once."""
@@ -101,9 +101,11 @@ def update(
         str | None, typer.Option(help="What people should know about it; an empty one removes it.")
     ] = None,
     header: HeaderOption = None,
-    no_headers: Annotated[bool, typer.Option("--no-headers", help="Send no headers of its own.")] = False,
+    no_headers: Annotated[
+        bool, typer.Option("--no-headers", metavar="", help="Send no headers of its own.")
+    ] = False,
     disabled: Annotated[
-        bool | None, typer.Option("--disable/--enable", help="Send nothing, or again.")
+        bool | None, typer.Option("--disable/--enable", metavar="", help="Send nothing, or again.")
     ] = None,
 ) -> None:
     """Change an endpoint; what is not given stays. Event types and headers are given whole."""
@@ -315,7 +317,6 @@ def _show_page(page: dict[str, Any]) -> None:
     columns = ("id", "url", "event_types", "disabled", "disabled_because", "failing_since", "description")
     rows = [[endpoint.get(column) for column in columns] for endpoint in output.members(page)]
     output.write_table(columns, rows)
-    output.note_next(page, "webhooks list")
 
 
 _DELIVERY = (
@@ -334,7 +335,6 @@ _DELIVERY = (
 def _show_deliveries(page: dict[str, Any]) -> None:
     rows = [[delivery.get(column) for column in _DELIVERY] for delivery in output.members(page)]
     output.write_table(_DELIVERY, rows)
-    output.note_next(page, "webhooks deliveries")
 
 
 def _show_delivery(delivery: dict[str, Any]) -> None:

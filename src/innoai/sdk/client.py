@@ -150,7 +150,7 @@ class InnoAI(_InnoAIClient, OpenAI):
         self._keeper = credential if isinstance(credential, TokenKeeper) else None
         super().__init__(
             api_key=credential,
-            base_url=base_url or os.environ.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL,
+            base_url=_usable_base_url(base_url),
             timeout=timeout,
             max_retries=max_retries,
             default_headers=default_headers,
@@ -290,7 +290,7 @@ class AsyncInnoAI(_InnoAIClient, AsyncOpenAI):
         self._keeper = credential if isinstance(credential, AsyncTokenKeeper) else None
         super().__init__(
             api_key=credential,
-            base_url=base_url or os.environ.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL,
+            base_url=_usable_base_url(base_url),
             timeout=timeout,
             max_retries=max_retries,
             default_headers=default_headers,
@@ -418,14 +418,30 @@ async def _renew_async(client: AsyncInnoAI, refresh_token: str) -> Token:
 def _usable_key(api_key: str | None) -> str:
     """The key given or the environment's, without surrounding white space (a file's last newline).
 
-    Raises MissingApiKey without one, and ValueError on one that no header can carry; neither shows the key.
+    Raises MissingApiKey without one, TypeError on one that is no text, and ValueError on one that no header
+    can carry; none of them shows the key.
     """
+    if api_key is not None and not isinstance(api_key, str):
+        raise TypeError(f"api_key is a string, not {type(api_key).__name__}")
     key = (api_key if api_key is not None else os.environ.get(KEY_VARIABLE, "")).strip()
     if not key:
         raise MissingApiKey(f"no API key: pass api_key=… or set the environment variable {KEY_VARIABLE}")
     if not all("!" <= character <= "~" for character in key):
         raise ValueError("the API key contains a space or a character outside ASCII: copy it again")
     return key
+
+
+def _usable_base_url(base_url: str | httpx2.URL | None) -> str | httpx2.URL:
+    """The address given, the environment's, or this machine's.
+
+    Raises ValueError on one that no request could be sent to, without showing it: it may be a key.
+    """
+    address = base_url or os.environ.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL
+    if not str(address).startswith(("http://", "https://")):
+        raise ValueError(
+            f"the base URL starts with http:// or https:// and ends in /v1, like {DEFAULT_BASE_URL}"
+        )
+    return address
 
 
 def _grant(key: str, customer_id: str | None, scopes: Sequence[str] | None, lifetime: int) -> Grant:
