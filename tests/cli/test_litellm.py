@@ -143,6 +143,17 @@ def test_a_key_without_a_model_that_is_served_gets_no_successor_that_may_use_all
     assert planned.body is None
 
 
+def test_a_key_with_the_models_of_an_unknown_team_says_so() -> None:
+    planned = plan_key(key(models=["all-team-models"], team_id="team-1"), RULES)
+    assert planned.body is None
+    assert "import from the server itself" in planned.why
+
+
+def test_a_model_that_is_not_served_by_its_name_is_told() -> None:
+    planned = plan_key(key(models=["gpt-4o", "inno-ai-small"]), RULES)
+    assert "gpt-4o, which is not served here by that name; see --rename-model" in planned.lost
+
+
 def test_a_teams_models_are_its_keys_models() -> None:
     rules = Rules(NOW, teams={"team-1": {"team_id": "team-1", "models": ["gpt-4o"]}})
     planned = plan_key(key(models=["all-team-models"], team_id="team-1"), rules)

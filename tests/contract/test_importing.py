@@ -239,6 +239,10 @@ def test_one_key_that_cannot_be_made_does_not_stop_the_others(importer: Importer
     assert set(importer.mapped()) == {digest("sk-litellm-2")}
 
 
+def test_an_export_without_a_key_says_so(importer: Importer) -> None:
+    assert "There is no key in it." in importer.run("-", stdin="[]").stderr
+
+
 def test_a_map_that_others_may_read_is_refused(importer: Importer, litellm: LiteLLM) -> None:
     litellm.add_key("sk-litellm-1")
     importer.map.touch(0o644)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from innoai.cli import arguments, output
-from innoai.cli.options import FromOption, Level, ToOption, level_option
+from innoai.cli.options import FromOption, Level, LimitOption, ToOption, level_option
 from innoai.cli.session import Session, remote
 
 if TYPE_CHECKING:
@@ -110,13 +110,7 @@ def tail(
 
 @app.command()
 @remote
-def refusals(
-    session: Session,
-    key: KeyOption = None,
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=1, max=200, metavar="N", help="At most this many.")
-    ] = None,
-) -> None:
+def refusals(session: Session, key: KeyOption = None, limit: LimitOption = None) -> None:
     """List the last refusals of the server that answers, newest first."""
     wanted = arguments.given({"key_id": key, "limit": limit})
     session.answer(session.client().requests.refusals(**wanted), _show_refusals)

@@ -238,12 +238,18 @@ def _sentence(problem: Exception) -> str:
 
 
 def _served(session: Session, export: litellm.Export) -> list[str]:
-    """The models here, where a pattern makes them count."""
-    if not any(
-        "*" in str(model) for key in (*export.keys, *export.teams) for model in key.get("models") or ()
-    ):
+    """The models here, where keys name any; none where they are not told, and no pattern needs them."""
+    import openai
+
+    named = [str(model) for key in (*export.keys, *export.teams) for model in key.get("models") or ()]
+    if not named:
         return []
-    return [model.id for model in session.client().models.list()]
+    try:
+        return [model.id for model in session.client().models.list()]
+    except (CommandError, openai.APIError):
+        if any("*" in model for model in named):
+            raise
+        return []
 
 
 def _renamed(pairs: list[str]) -> dict[str, str]:
@@ -310,7 +316,9 @@ def _asked(client: httpx2.Client, path: str, query: Mapping[str, Any], *, option
         answer = client.get(path, params=dict(query))
     except httpx2.TransportError as problem:
         raise CommandError(
-            ExitCode.SERVER, f"LiteLLM does not answer: {type(problem).__name__}", hint="look at --url"
+            ExitCode.SERVER,
+            f"LiteLLM does not answer at {client.base_url}: {problem}",
+            hint="see that it runs, and that --url or LITELLM_BASE_URL is its address",
         ) from None
     if optional and not answer.is_success:
         return None
@@ -356,6 +364,8 @@ def _show(session: Session, customers: list[Told], keys: list[Told], path: Path,
                 output.note(f"{told.planned.name}: without {lost}")
             if told.planned.closed:
                 output.note(f"{told.planned.name}: blocked there, and made unusable here")
+    if not keys:
+        output.note("There is no key in it.")
     if dry_run:
         output.note("Nothing was made: --dry-run.")
     elif keys:

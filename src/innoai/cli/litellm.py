@@ -71,7 +71,8 @@ class Rules:
     """What whoever imports has decided, and what LiteLLM says of teams.
 
     `customer_by`: the member of a key that names its customer, if one does. `renamed`: models' names there to
-    names here. `served`: the models that are served here, which patterns like `openai/*` stand for.
+    names here. `served`: the models that are served here, which patterns like `openai/*` stand for; none
+    where they are not known.
     """
 
     now: datetime
@@ -117,7 +118,9 @@ def read(text: str) -> Export:
     except ValueError:
         rows = tuple(_row(row) for row in csv.DictReader(io.StringIO(text)))
     if not rows or "token" not in rows[0]:
-        raise _not_understood("it is neither JSON nor CSV with a column `token`")
+        raise _not_understood(
+            "it is neither JSON nor CSV with a column `token` (a config.yaml has no keys in it)"
+        )
     return Export(keys=rows)
 
 
@@ -139,6 +142,9 @@ def plan_key(key: Mapping[str, Any], rules: Rules) -> Planned:
     scopes = _scopes(key, lost)
     if scopes is None:
         why = "it manages LiteLLM; make such a key by hand: innoai keys create --level admin"
+        return Planned(old, name, None, why)
+    if _team_is_unknown(key, rules):
+        why = "its team's models are not known; import from the server itself, or with its teams in the file"
         return Planned(old, name, None, why)
     models = _models(key, rules, lost)
     if models == []:
@@ -212,15 +218,16 @@ def _scopes(key: Mapping[str, Any], lost: list[str]) -> tuple[str, ...] | None:
     return tuple(sorted(scopes)) or None
 
 
+def _team_is_unknown(key: Mapping[str, Any], rules: Rules) -> bool:
+    """Whether its models are those of a team of which nothing is said."""
+    return TEAM_MODELS in _list(key, "models") and str(key.get("team_id")) not in rules.teams
+
+
 def _models(key: Mapping[str, Any], rules: Rules, lost: list[str]) -> list[str] | None:
     """The names here of the only models that it may use; None for all."""
     named = [str(model) for model in _list(key, "models")]
     if TEAM_MODELS in named:
-        team = rules.teams.get(str(key.get("team_id")))
-        if team is None:
-            lost.append("its team's models, which are not known; it gets none. Import from the server itself")
-            return []
-        named = [str(model) for model in _list(team, "models")]
+        named = [str(model) for model in _list(rules.teams[str(key.get("team_id"))], "models")]
     if not named or ALL_MODELS in named:
         return None
     found: list[str] = []
@@ -233,6 +240,9 @@ def _models(key: Mapping[str, Any], rules: Rules, lost: list[str]) -> list[str] 
             found += matching
         else:
             found.append(rules.renamed.get(model, model))
+    unserved = [model for model in found if model not in rules.served]
+    if rules.served and unserved:
+        lost.append(f"{', '.join(unserved)}, which is not served here by that name; see --rename-model")
     return list(dict.fromkeys(found))
 
 
