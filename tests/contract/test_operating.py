@@ -19,6 +19,7 @@ from sqlalchemy import select
 from innoai.store.database import Database
 from innoai.store.tables import usage_records
 from tests.contract.clients import HELLO, bearer, create_key, mint
+from tests.support.dead_wires import dead_wires
 from tests.support.envelope import refused
 from tests.support.server import MODEL, Server
 from tests.support.settings import settings
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 PROMISE = 1.0
 """Seconds within which every replica refuses what was revoked at one: the README's figure."""
 PATIENCE = 20.0
+READY_SECONDS = 8.0
+END_SECONDS = 15.0
+"""How long a server without requests takes to end while its store says nothing: supervisors kill after 45."""
 CONFIGURATION = 10
 STORE_COMMANDS = ("init", "serve", "rotate-signing-key")
 SECRET = "a secret of an installation, long enough to be one"
@@ -367,6 +371,49 @@ def test_on_postgres_a_killed_server_comes_back_with_what_it_acknowledged(
     assert _curl(own, kept["key"]) != request_id
     until(lambda: asyncio.run(_is_recorded(url, request_id)))
     assert json.loads(own.operator("doctor", "--json").stdout)["ok"] is True
+
+
+def test_on_postgres_a_server_whose_connections_died_without_a_word_makes_new_ones(
+    new_server: NewServer, new_postgres: Callable[[str | None], str]
+) -> None:
+    with dead_wires(new_postgres(None)) as wires:
+        own = new_server(settings({MODEL: [{"base_url": "echo:"}]}, {"store": {"url": wires.url}}))
+        with httpx.Client(base_url=own.base_url, headers=bearer(own.admin_key), timeout=PATIENCE) as client:
+            create_key(client)
+            wires.cut()
+            assert until(lambda: _silence(own) < 1 and _is_ready(own)) < PATIENCE
+            create_key(client)
+            assert client.post("/chat/completions", json=HELLO).status_code == 200
+        own.close()
+
+
+def test_on_postgres_a_server_is_not_ready_while_the_store_says_nothing_and_ends_in_time(
+    new_server: NewServer, new_postgres: Callable[[str | None], str]
+) -> None:
+    with dead_wires(new_postgres(None)) as wires:
+        own = new_server(settings({MODEL: [{"base_url": "echo:"}]}, {"store": {"url": wires.url}}))
+        wires.takes_new = False
+        wires.cut()
+        for _ in range(2):
+            asked_at = time.monotonic()
+            assert not _is_ready(own)
+            assert time.monotonic() - asked_at < READY_SECONDS
+        headers = bearer(own.admin_key)
+        answer = httpx.get(f"{own.base_url}/auth/validate", headers=headers, timeout=PATIENCE)
+        refused(answer, "service_unavailable")
+        stopped_at = time.monotonic()
+        assert own.stop() == 0
+        assert time.monotonic() - stopped_at < END_SECONDS
+
+
+def _is_ready(server: Server) -> bool:
+    return httpx.get(f"{server.origin}/readyz", timeout=PATIENCE).status_code == 200
+
+
+def _silence(server: Server) -> float:
+    """Seconds since the server heard what changed."""
+    counted = httpx.get(f"{server.origin}/metrics", timeout=PATIENCE).text
+    return float(counted.split("\ninnoai_feed_silence_seconds ")[1].split("\n")[0])
 
 
 def _curl(server: Server, key: str) -> str:

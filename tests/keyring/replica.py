@@ -61,15 +61,25 @@ class Store(Database):
         self._refuse_when_down()
         async with super().read() as connection:
             yield connection
-        self.reads += 1
-        if self.after_read is not None:
-            await self.after_read()
+        await self._has_read()
+
+    @asynccontextmanager
+    async def glance(self) -> AsyncIterator[AsyncConnection]:
+        self._refuse_when_down()
+        async with super().glance() as connection:
+            yield connection
+        await self._has_read()
 
     @asynccontextmanager
     async def write(self, *, aside: bool = False) -> AsyncIterator[AsyncConnection]:
         self._refuse_when_down()
         async with super().write(aside=aside) as connection:
             yield connection
+
+    async def _has_read(self) -> None:
+        self.reads += 1
+        if self.after_read is not None:
+            await self.after_read()
 
     def _refuse_when_down(self) -> None:
         if self.is_down:

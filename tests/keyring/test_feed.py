@@ -12,6 +12,7 @@ from innoai.errors import InnoError
 from innoai.keyring import feed as feed_module
 from innoai.keyring.feed import ChangeFeed
 from innoai.store import changes
+from innoai.store.database import POOL_SIZE
 from innoai.store.tables import changes as changes_table
 from tests.keyring.replica import Clock, Store
 from tests.support.stores import NOW
@@ -205,3 +206,19 @@ async def test_more_changes_than_are_remembered_vouch_for_nothing(
     await announce(database, "c")
     await feed.catch_up(listener)
     assert not feed.unchanged_since(read_at, frozenset(("mine",)))
+
+
+async def test_changes_are_heard_of_although_other_work_has_every_connection(
+    database: Database, clock: Clock
+) -> None:
+    if database.is_sqlite:
+        # There, whoever writes waits before it takes a connection.
+        return
+    feed, listener = ChangeFeed(database, lambda: clock.monotonic), Notes()
+    await feed.start(listener)
+    await announce(database, "a")
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(POOL_SIZE + 10):
+            await stack.enter_async_context(database.read())
+        await feed.catch_up(listener)
+    assert listener.heard == ["a"]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 from litestar import Response, get
 
 from innoai.api.admission import Inside
 from innoai.api.metrics import CONTENT_TYPE, exposition
 from innoai.api.wire import JSON
+
+if TYPE_CHECKING:
+    from innoai.api.services import Services
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -30,12 +35,22 @@ async def alive() -> Response[bytes]:
 
 @get("/readyz")
 async def ready(services: Inside) -> Response[bytes]:
-    """Answer 200 while the store answers, 503 otherwise."""
-    reachable = await services.database.is_reachable()
-    status = "ready" if reachable else "the store does not answer"
+    """Answer 200 while the store answers and what is known of it counts, 503 otherwise; soon in any case."""
+    hindrance = await _hindrance(services)
     return Response(
-        msgspec.json.encode(Health(status)), status_code=200 if reachable else 503, media_type=JSON
+        msgspec.json.encode(Health(hindrance or "ready")),
+        status_code=503 if hindrance else 200,
+        media_type=JSON,
     )
+
+
+async def _hindrance(services: Services) -> str | None:
+    """Why requests would get 503."""
+    if not await services.database.is_reachable():
+        return "the store does not answer"
+    if services.feed.silent_for > services.settings.store.max_stale:
+        return "the store has not said for too long what changed"
+    return None
 
 
 @get("/metrics")

@@ -85,16 +85,24 @@ class ChangeFeed:
         """
         async with self._turn:
             asked_at = self._monotonic()
-            async with self._database.read() as connection:
-                if await changes.head(connection) != self.sequence:
-                    news = await changes.since(connection, self.sequence)
-                    if news is None:
-                        await self.start(listener)
-                        return
-                    await listener.hear(connection, news)
-                    self._recent.extend(news)
-                    self.sequence = news[-1].sequence
-            self._heard_at = asked_at
+            if await self._hear_news(listener):
+                self._heard_at = asked_at
+            else:
+                await self.start(listener)
+
+    async def _hear_news(self, listener: Listener) -> bool:
+        """Tell the listener of what is new; False when some of that is not to be had any more."""
+        # Revocations must not queue behind whatever else wants something of the store.
+        async with self._database.glance() as connection:
+            if await changes.head(connection) == self.sequence:
+                return True
+            news = await changes.since(connection, self.sequence)
+            if news is None:
+                return False
+            await listener.hear(connection, news)
+            self._recent.extend(news)
+            self.sequence = news[-1].sequence
+        return True
 
     async def follow(self, listener: Listener) -> None:
         """Catch up again and again until cancelled."""

@@ -17,7 +17,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import event, select, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidatePoolError, InvalidRequestError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -29,15 +29,45 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from sqlalchemy import Connection
+    from sqlalchemy.engine import ExceptionContext
 
 BUSY_TIMEOUT_MS = 10_000
 POOL_SIZE = 8
+
+GLANCE_SECONDS = 3.0
+"""How long a glance at the store waits for it."""
+
+CONNECT_SECONDS = 5.0
+CHECK_SECONDS = 3.0
+"""For so long Postgres may take to accept a connection, and one that was idle to show that it lives."""
+
+TURN_SECONDS = 10.0
+"""How long work waits for one of the connections, which others have."""
+
+ANSWER_SECONDS = 40.0
+"""A connection that says nothing on a statement for so long is dead: Postgres would have ended it before."""
+
+CLOSE_SECONDS = 3.0
+"""How long the last farewell waits for a store that does not answer."""
+
+POSTGRES_BOUNDS = {
+    "idle_in_transaction_session_timeout": "10s",
+    "lock_timeout": "5s",
+    "statement_timeout": "30s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "25s",
+}
+"""What Postgres is told of each connection, so that a server which freezes or vanishes with locks in its
+hands holds the others up for seconds. No transaction of ours waits for anything but the store."""
+
 ASIDE_NICENESS = 5
 """A third of the weight of the thread that answers: on one core, still more than that one gives it to do."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-_MIGRATION_LOCK = 0x696E6E6F
-_DOWN = (DBAPIError, PoolTimeout, OSError)
+_MAKING_LOCK = 0x696E6E6F
+_DOWN = (DBAPIError, PoolTimeout, InvalidRequestError, OSError)
 """What a store that does not answer raises; a connection that cannot be made at all is an OSError."""
 
 _NO_ANSWER = "The store does not answer right now."
@@ -58,6 +88,8 @@ class Database:
             else self._engine.execution_options(isolation_level="REPEATABLE READ")
         )
         self._aside = _sqlite_engine(url, aside=True) if self.is_sqlite else self._engine
+        self._glances = self._engine if self.is_sqlite else _postgres_engine(url, size=1)
+        self._unhurried = self._engine if self.is_sqlite else _postgres_engine(url, size=1, bounded=False)
         self._writer = asyncio.Lock()
         self._watcher: sqlite3.Connection | None = None
 
@@ -83,11 +115,7 @@ class Database:
 
     async def migrate(self) -> None:
         """Bring the schema to this version's; several replicas may start at once."""
-        async with self.write() as connection:
-            if not self.is_sqlite:
-                await connection.execute(
-                    text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
-                )
+        async with self.write_unhurried() as connection:
             await connection.run_sync(_upgrade)
 
     @asynccontextmanager
@@ -102,6 +130,19 @@ class Database:
                 yield connection
         except _DOWN as error:
             raise InnoError("service_unavailable", f"{_NO_ANSWER} Try again shortly.") from error
+
+    @asynccontextmanager
+    async def glance(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for a short question, which no other work can take away.
+
+        Raises:
+            InnoError: service_unavailable when the store has not answered in GLANCE_SECONDS.
+        """
+        try:
+            async with asyncio.timeout(GLANCE_SECONDS), self._glances.connect() as connection:
+                yield connection
+        except _DOWN as error:
+            raise _unavailable() from error
 
     @asynccontextmanager
     async def write(self, *, aside: bool = False) -> AsyncIterator[AsyncConnection]:
@@ -122,10 +163,25 @@ class Database:
             async with _begin(engine) as connection:
                 yield connection
 
+    @asynccontextmanager
+    async def write_unhurried(self) -> AsyncIterator[AsyncConnection]:
+        """A `write` that may take as long as it takes, and beside which no other process has one.
+
+        Raises:
+            InnoError: service_unavailable when the store cannot be reached.
+        """
+        if self.is_sqlite:
+            async with self.write() as connection:
+                yield connection
+        else:
+            async with _begin(self._unhurried) as connection:
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MAKING_LOCK})
+                yield connection
+
     async def is_reachable(self) -> bool:
-        """Whether the store answers and has its schema."""
+        """Whether the store answers soon and has its schema."""
         try:
-            async with self.read() as connection:
+            async with self.glance() as connection:
                 await connection.execute(select(feed_head.c.sequence))
         except InnoError:
             return False
@@ -154,12 +210,14 @@ class Database:
         return version is not None and version == self.version()
 
     async def close(self) -> None:
-        """Give all connections back."""
+        """Give all connections back; those of a store that does not answer are left to it."""
         if self._watcher is not None:
             self._watcher.close()
             self._watcher = None
-        await self._engine.dispose()
-        await self._aside.dispose()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                for engine in {self._engine, self._aside, self._glances, self._unhurried}:
+                    await engine.dispose()
 
 
 @asynccontextmanager
@@ -227,13 +285,46 @@ def _give_way() -> None:
         os.setpriority(os.PRIO_PROCESS, thread, usual + ASIDE_NICENESS)
 
 
-def _postgres_engine(url: str) -> AsyncEngine:
-    return create_async_engine(
+def _postgres_engine(url: str, *, size: int = POOL_SIZE, bounded: bool = True) -> AsyncEngine:
+    engine = create_async_engine(
         url.replace("postgresql:", "postgresql+asyncpg:", 1),
-        pool_size=POOL_SIZE,
-        pool_pre_ping=True,
+        pool_size=size,
+        pool_timeout=TURN_SECONDS,
+        connect_args={"timeout": CONNECT_SECONDS, "command_timeout": ANSWER_SECONDS if bounded else None},
         hide_parameters=True,
     )
+    if bounded:
+        # Said on the connection, not when it is made: poolers such as PgBouncer refuse what they do not know.
+        bounds = "; ".join(f"SET {name} = '{value}'" for name, value in POSTGRES_BOUNDS.items())
+
+        @event.listens_for(engine.sync_engine, "connect")
+        def bind(connection: Any, _record: object) -> None:
+            connection.run_async(lambda driven: driven.execute(bounds, timeout=CHECK_SECONDS))
+
+    event.listen(engine.sync_engine, "checkout", _see_that_it_lives)
+    event.listen(engine.sync_engine, "close", _part_soon)
+    event.listen(engine.sync_engine, "handle_error", _give_up_the_silent)
+    return engine
+
+
+def _see_that_it_lives(connection: Any, _record: object, _proxy: object) -> None:
+    """Ask a connection that may have been idle; where one has died, all are made anew."""
+    try:
+        connection.run_async(lambda driven: driven.execute("SELECT 1", timeout=CHECK_SECONDS))
+    except Exception as error:
+        raise InvalidatePoolError from error
+
+
+def _part_soon(connection: Any, _record: object) -> None:
+    """Say goodbye before SQLAlchemy does, which would wait for the answer for ever."""
+    with contextlib.suppress(Exception):
+        connection.run_async(lambda driven: driven.close(timeout=CLOSE_SECONDS))
+
+
+def _give_up_the_silent(context: ExceptionContext) -> None:
+    """Use a connection no more on which a statement got no answer."""
+    if isinstance(context.original_exception, TimeoutError):
+        context.is_disconnect = True
 
 
 def _revisions(connection: Connection) -> tuple[str, ...]:
