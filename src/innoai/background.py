@@ -47,6 +47,16 @@ async def repeat(
             health.succeeded(monotonic())
 
 
+async def attempt(
+    name: str, work: Callable[[], Awaitable[object]], monotonic: Callable[[], float] = time.monotonic
+) -> None:
+    """Work once; what it raises is logged, and keeps nothing else from being done."""
+    try:
+        await work()
+    except Exception as error:  # noqa: BLE001 - logged there
+        _Health(name).failed(error, monotonic())
+
+
 class _Health:
     """Whether the work fails, since when, and when the log said so."""
 

@@ -27,7 +27,7 @@ from innoai.api.app import ControlPlane
 from innoai.api.metrics import open_registry
 from innoai.api.services import Services
 from innoai.auth.minting import Mint
-from innoai.background import repeat
+from innoai.background import attempt, repeat
 from innoai.config import ConfigError, split_bind
 from innoai.cors import Cors
 from innoai.dashboard.app import Dashboard
@@ -38,7 +38,6 @@ from innoai.dashboard.provider import open_provider
 from innoai.dashboard.rendering import Renderer
 from innoai.dashboard.throttle import Throttle
 from innoai.door import Door
-from innoai.errors import InnoError
 from innoai.events.bursts import Bursts
 from innoai.events.deliver import Worker
 from innoai.fresh_ids import fresh_id
@@ -83,6 +82,9 @@ USE_FLUSH_SECONDS = 15.0
 EXPIRY_SECONDS = 60.0
 TIDY_SECONDS = 600.0
 GRACE_SECONDS = 30
+FAREWELL_SECONDS = 6.0
+"""How long the end waits for others to take what they do not have yet. With the grace, and with connections
+that do not close, it takes less than the 45 seconds after which a supervisor kills."""
 CALLER_WATCH_SECONDS = 1.0
 BACKLOG = 2048
 
@@ -237,20 +239,39 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
     try:
         yield Application(gateway, control_plane, dashboard, services.stopping)
     finally:
-        await models.close()
-        for task in background:
-            task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
-        await worker.stop()
-        with contextlib.suppress(InnoError):
-            await shipper.ship(leaving=True)
-            await keyring.flush_use()
-            await counts.flush()
-        spool.close()
-        if traces is not None:
-            await asyncio.to_thread(traces.close)
-        await limiter.close()
-        await database.close()
+        async with contextlib.AsyncExitStack() as end:
+            # All of it is done whatever goes wrong in some of it, the last of these first.
+            end.push_async_callback(database.close)
+            end.push_async_callback(limiter.close)
+            end.callback(spool.close)
+            end.push_async_callback(_say_farewell, worker, shipper, keyring, counts, traces)
+            end.push_async_callback(_cancel, background)
+            end.push_async_callback(models.close)
+
+
+async def _cancel(background: list[asyncio.Task[None]]) -> None:
+    for task in background:
+        task.cancel()
+    await asyncio.gather(*background, return_exceptions=True)
+
+
+async def _say_farewell(
+    worker: Worker, shipper: Shipper, keyring: Keyring, counts: Counts, traces: Traces | None
+) -> None:
+    """Tell the store, and the collector of traces, what they do not know yet, as far as they listen."""
+    last: dict[str, Callable[[], Awaitable[object]]] = {
+        "usage records": partial(shipper.ship, leaving=True),
+        "when keys were last used": keyring.flush_use,
+        "activity": counts.flush,
+        "deliveries": worker.stop,
+    }
+    if traces is not None:
+        last["traces"] = partial(asyncio.to_thread, traces.close)
+    try:
+        async with asyncio.timeout(FAREWELL_SECONDS):
+            await asyncio.gather(*(attempt(name, work) for name, work in last.items()))
+    except TimeoutError:
+        log.warning("the end came before all was told; usage records wait in the spool")
 
 
 class Server(uvicorn.Server):
