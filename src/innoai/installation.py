@@ -96,7 +96,8 @@ async def _initialise(settings: Settings) -> Initialised:
     async with opened(settings, to_be_migrated=True) as database:
         secrets = store_secrets.load(settings, create=not await database.is_reachable())
         await database.migrate()
-        async with database.write() as connection:
+        # Servers that start together on Postgres would each find no signing key and no account.
+        async with database.write_unhurried() as connection:
             now = time.time()
             signing = await signing_keys.load(connection, secrets, now)
             if signing is None or signing.current.algorithm != settings.tokens.algorithm:

@@ -398,13 +398,19 @@ async def _tidy(settings: Settings, database: Database, secrets: store_secrets.S
 
 
 def listen(settings: Settings) -> socket.socket:
-    """The address of the settings, taken for this process; ConfigError where it cannot be."""
+    """The address, for this server alone.
+
+    Raises:
+        ConfigError: it is another's, or none of this machine.
+    """
     host, port = split_bind(settings.server.bind)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        # Two may have bound one address; to listen is what only one of them can.
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise ConfigError(

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import signal
 import socket
 import stat
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from sqlalchemy import func, select
 
+from innoai import config
 from innoai.access.keys import is_well_formed
+from innoai.server import listen
+from innoai.store.database import Database
+from innoai.store.tables import accounts, signing_keys
 from tests.contract.clients import HELLO, bearer
 from tests.support import warm
+from tests.support.ports import free_port
 from tests.support.server import INNOAI, Server, clean_environment
 
 if TYPE_CHECKING:
@@ -319,3 +327,43 @@ def test_a_stopped_server_leaves_its_port(new_server: Callable[..., Server], usu
     with socket.create_server(own.address):
         pass
     own.start()
+
+
+@pytest.mark.usefixtures("made")  # what forks the commands has to be there before threads ask for it
+def test_servers_that_start_together_on_an_empty_store_make_one_installation(
+    tmp_path: Path, new_postgres: Callable[[str | None], str]
+) -> None:
+    url = new_postgres(None)
+
+    def start(_number: int) -> str | None:
+        made = innoai(tmp_path, "init", "--json", INNOAI_STORE_URL=url, INNOAI_SECRET=SECRET)
+        key: str | None = json.loads(made.stdout)["api_key"]
+        return key
+
+    with ThreadPoolExecutor(4) as pool:
+        keys = [key for key in pool.map(start, range(4)) if key is not None]
+    assert len(keys) == 1
+    assert asyncio.run(_counts(url)) == (1, 1)
+
+
+async def _counts(url: str) -> tuple[int, int]:
+    """Accounts, and signing keys."""
+    database = Database(url)
+    try:
+        async with database.read() as connection:
+            found = [
+                (await connection.execute(select(func.count()).select_from(table))).scalar_one()
+                for table in (accounts, signing_keys)
+            ]
+    finally:
+        await database.close()
+    return found[0], found[1]
+
+
+def test_of_two_servers_that_start_on_one_port_the_second_stops(tmp_path: Path) -> None:
+    """Long before either serves."""
+    environment = {"INNOAI_SERVER_BIND": f"127.0.0.1:{free_port()}", "INNOAI_CONFIG": str(tmp_path / "none")}
+    (tmp_path / "none").write_text("")
+    settings = config.load(None, environment)
+    with listen(settings), pytest.raises(config.ConfigError, match="cannot be listened on"):
+        listen(settings)
