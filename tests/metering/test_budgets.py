@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 import pytest
 from sqlalchemy import select, text
+from structlog.testing import capture_logs
 
 from innoai.access.budgets import Budget, Pot, Quote, Reservation, Shortfall
 from innoai.access.networks import Networks
@@ -428,6 +429,60 @@ async def test_a_request_for_which_nothing_is_set_aside_ends_however_long_it_tak
     process.finish(reservation, COST)
     await process.shipper.ship(leaving=True)
     assert (await spent(database), await held(database)) == (COST, 0)
+
+
+async def test_a_process_that_ends_while_it_still_holds_something_leaves_that_to_the_next(
+    database: Database, process: Process
+) -> None:
+    principal = payer(await budget(database, 10 * COST))
+    await process.reserve(principal, COST)
+    await process.shipper.ship(leaving=True)
+    assert await held(database) == COST
+    process.die()
+    await Process(database, process.directory).shipper.ship()
+    assert await held(database) == 0
+
+
+async def test_holds_are_let_go_of_though_a_file_of_the_spool_cannot_be_read(
+    database: Database, process: Process
+) -> None:
+    principal = payer(await budget(database, 10 * COST))
+    for name in ("use_.usage", "hld_.holder"):
+        (process.directory / name).symlink_to(name)
+    process.finish(await process.reserve(principal, COST), COST)
+    for _ in range(2):
+        with pytest.raises(OSError, match=r"use_\.usage.*hld_\.holder"):
+            await process.shipper.ship()
+    assert (await spent(database), await held(database)) == (COST, 0)
+
+
+async def test_what_the_dead_held_stays_while_what_they_spent_cannot_be_read(
+    database: Database, tmp_path: Path
+) -> None:
+    principal = payer(await budget(database, 10 * COST))
+    dying, heir = (Process(database, tmp_path / "spool") for _ in range(2))
+    await dying.reserve(principal, COST)
+    dying.die()
+    unreadable = dying.directory / "use_.usage"
+    unreadable.symlink_to(unreadable)
+    with pytest.raises(OSError, match="use_"):
+        await heir.shipper.ship()
+    assert await held(database) == COST
+    unreadable.unlink()
+    await heir.shipper.ship()
+    assert await held(database) == 0
+
+
+async def test_where_no_file_can_be_made_nothing_is_held_and_the_request_is_refused(
+    database: Database, process: Process
+) -> None:
+    principal = payer(await budget(database, 10 * COST))
+    process.directory.rmdir()
+    with capture_logs() as logs, pytest.raises(InnoError) as refused:
+        await process.reserve(principal, COST)
+    assert refused.value.refusal.code == "service_unavailable"
+    assert [said["log_level"] for said in logs] == ["error"]
+    assert await held(database) == 0
 
 
 class Forgetful:

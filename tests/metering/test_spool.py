@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from innoai.errors import InnoError
 from innoai.metering import spool as spool_module
+from innoai.metering.owned_files import Found
 from innoai.metering.spool import (
+    DAMAGED,
     LARGEST_BATCH,
     LONGEST_PAUSE,
     LONGEST_REST,
@@ -203,20 +206,47 @@ async def test_while_the_disk_is_full_records_wait_in_memory_and_then_go_to_disk
     assert sorted(on_disk(directory)) == sorted([*appended, f"req_{process.pid}_3"])
 
 
-async def test_what_waited_for_a_full_disk_is_shipped_without_a_further_request(
-    directory: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+async def test_what_a_full_disk_does_not_take_goes_from_memory_to_the_store(
+    spool: Spool, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spool = new_spool(directory)
-    monkeypatch.setattr(spool_module, "SEGMENT_BYTES", 4096)
-    count = 3 * 4096 // bytes_of_one()
+    monkeypatch.setattr(os, "posix_fallocate", no_room)
+    store, count = Store(database), 1000
+    for number in range(count):
+        put(spool, record(number))
+    shipper = new_shipper(spool, store)
+    store.is_down = True
+    with pytest.raises(InnoError):
+        await shipper.ship()
+    put(spool, record(count))
+    store.is_down = False
+    with capture_logs() as logs:
+        await shipper.ship()
+        spool.close()
+    assert len(await stored(database)) == count + 1
+    [said] = logs
+    assert (said["log_level"], said["error"]) == ("error", "No space left on device")
+
+
+def test_records_that_neither_disk_nor_store_took_are_lost_and_the_log_says_how_many(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "posix_fallocate", no_room)
+    for number in range(3):
+        put(spool, record(number))
+    with capture_logs() as logs:
+        spool.close()
+    assert [(said["log_level"], said["records"]) for said in logs] == [("error", 3)]
+
+
+def test_records_for_which_there_is_room_again_at_the_end_are_left_to_the_next(
+    spool: Spool, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as full:
         full.setattr(os, "posix_fallocate", no_room)
-        for number in range(count):
-            put(spool, record(number))
-        await new_shipper(spool, database).ship()
-        assert await stored(database) == {}
-    await new_shipper(spool, database).ship()
-    assert len(await stored(database)) == count
+        put(spool, record(1))
+    with capture_logs() as logs:
+        spool.close()
+    assert (on_disk(directory), logs) == (["req_0_1"], [])
 
 
 def no_room(*_arguments: object) -> None:
@@ -254,10 +284,11 @@ async def test_a_process_that_dies_while_a_segment_is_cleared_has_shipped_it(
 ) -> None:
     path = left_by_another(directory, *(record(number) for number in range(20)))
     content = path.read_bytes()
+    await new_shipper(new_spool(directory), database).ship()
     path.write_bytes(bytes(300) + content[300:])
     await new_shipper(new_spool(directory), database).ship()
-    assert await stored(database) == {}
-    assert files(directory) == []
+    assert len(await stored(database)) == 20
+    assert files(directory) == [path.with_suffix(DAMAGED).name]
 
 
 async def test_records_can_be_appended_while_others_are_shipped(spool: Spool, database: Database) -> None:
@@ -309,7 +340,7 @@ async def test_while_the_store_is_down_more_segments_than_stay_open_wait_on_disk
         put(spool, record(number))
         spool.close_segment()
     assert len(spool.full_segments()) == MOST_FULL
-    assert len(spool.left_segments()) == 3
+    assert len(spool.left_segments().abandoned) == 3
     assert spool.waiting == count
     await new_shipper(spool, database).ship()
     assert len(await stored(database)) == count
@@ -341,18 +372,37 @@ def test_what_many_callers_leave_goes_in_few_transactions() -> None:
     assert [Pace.of(waiting).batch for waiting in (1, 8192, 16_384, 1_000_000)] == [256, 256, 512, 1024]
 
 
-@pytest.mark.parametrize("where", ["checksum", "content", "its last byte"])
+@pytest.mark.parametrize("where", ["length", "more of it", "checksum", "content", "its last byte"])
 async def test_torn_records_are_left_out_and_the_rest_shipped(
     directory: Path, database: Database, where: str
 ) -> None:
     one = bytes_of_one()
     path = left_by_another(directory, *(record(number) for number in range(3)))
     content = bytearray(path.read_bytes())
-    content[one + {"checksum": 4, "content": 20, "its last byte": one - 1}[where]] ^= 0xFF
+    place = {"length": 0, "more of it": 3, "checksum": 4, "content": 20, "its last byte": one - 1}[where]
+    content[one + place] ^= 0xFF
     path.write_bytes(content)
-    await new_shipper(new_spool(directory), database).ship()
+    await ships_what_is_whole(path, database)
+
+
+async def test_a_hole_in_a_segment_is_left_out_and_the_rest_shipped(
+    directory: Path, database: Database
+) -> None:
+    one = bytes_of_one()
+    path = left_by_another(directory, *(record(number) for number in range(3)))
+    content = path.read_bytes()
+    path.write_bytes(content[:one] + bytes(one) + content[2 * one :])
+    await ships_what_is_whole(path, database)
+
+
+async def ships_what_is_whole(path: Path, database: Database) -> None:
+    """All but the second of three records, and what is damaged is kept and named."""
+    with capture_logs() as logs:
+        await new_shipper(new_spool(path.parent), database).ship()
     assert set(await stored(database)) == {"req_0_0", "req_0_2"}
-    assert files(directory) == []
+    kept = path.with_suffix(DAMAGED)
+    assert files(path.parent) == [kept.name]
+    assert {said["segment"] for said in logs if said["log_level"] == "error"} == {path.name}
 
 
 async def test_a_segment_that_was_cut_is_shipped_up_to_there(directory: Path, database: Database) -> None:
@@ -360,7 +410,25 @@ async def test_a_segment_that_was_cut_is_shipped_up_to_there(directory: Path, da
     path.write_bytes(path.read_bytes()[: 2 * bytes_of_one() - 5])
     await new_shipper(new_spool(directory), database).ship()
     assert set(await stored(database)) == {"req_0_1"}
-    assert files(directory) == []
+    assert files(directory) == [path.with_suffix(DAMAGED).name]
+
+
+@pytest.mark.parametrize("unreadable", ["that cannot be opened", "that cannot be read"])
+async def test_a_file_is_named_and_keeps_neither_others_nor_later_records_from_the_store(
+    spool: Spool, directory: Path, database: Database, unreadable: str
+) -> None:
+    file = directory / f"use_{SUFFIX}"
+    if unreadable == "that cannot be opened":
+        file.symlink_to(file)
+    else:
+        file.mkdir()
+    left_by_another(directory, record(1))
+    shipper = new_shipper(spool, database)
+    for number in (2, 3):
+        put(spool, record(number))
+        with pytest.raises(OSError, match=str(file)):
+            await shipper.ship()
+    assert set(await stored(database)) == {"req_0_1", "req_0_2", "req_0_3"}
 
 
 def test_records_of_another_shape_are_left_out() -> None:
@@ -375,7 +443,7 @@ async def test_a_segment_that_another_process_shipped_first_is_no_error(
     path = left_by_another(directory, record(1))
     path.unlink()
     assert is_empty(path)
-    monkeypatch.setattr(spool, "left_segments", lambda: [path])
+    monkeypatch.setattr(spool, "left_segments", lambda: Found([path], []))
     await new_shipper(spool, database).ship()
     assert await stored(database) == {}
 
@@ -410,12 +478,12 @@ def test_a_segment_at_which_another_process_looks_just_now_is_no_living_ones(dir
     """Left out, its holds would be let go of before its records are in the store."""
     spool = new_spool(directory)
     put(spool, record(1))
-    assert spool.left_segments() == []
+    assert spool.left_segments().abandoned == []
     spool.close()
     [path] = segments(directory)
     with path.open() as looking:
         fcntl.flock(looking, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        assert spool.left_segments() == [path]
+        assert spool.left_segments().abandoned == [path]
 
 
 async def test_shippers_on_one_directory_ship_everything_once(directory: Path, database: Database) -> None:
@@ -463,4 +531,4 @@ def test_a_closed_spool_leaves_what_it_had_to_the_next(directory: Path) -> None:
     put(spool, record(1))
     spool.close()
     spool.close()
-    assert len(new_spool(directory).left_segments()) == 1
+    assert len(new_spool(directory).left_segments().abandoned) == 1

@@ -17,9 +17,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
+import structlog
 from msgspec import Struct
 
 from innoai.access.budgets import Reservation, Shortfall, pot_of
+from innoai.errors import InnoError
 from innoai.metering import alerts
 from innoai.store import budgets
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from innoai.access.budgets import Budget, Pot, Quote
     from innoai.access.principal import Principal
     from innoai.metering.holders import Holders
+    from innoai.metering.owned_files import Found
     from innoai.store.database import Database
 
 SHARE = 64
@@ -41,6 +44,8 @@ PATIENCE = 5.0
 
 MEMORY_OF_NO = 0.25
 """Seconds for which the store's no is remembered."""
+
+log = structlog.get_logger()
 
 
 class Holding(Struct):
@@ -157,8 +162,8 @@ class Budgets:
 
     # What the shipper does.
 
-    def departed(self) -> list[str]:
-        """Processes on the same spool that have ended; asked before what they left there is shipped."""
+    def departed(self) -> Found:
+        """Files of processes on the same spool that have ended; asked before what they left is shipped."""
         return self._holders.departed()
 
     def close(self) -> None:
@@ -189,7 +194,7 @@ class Budgets:
                         await budgets.release(connection, departed)
             self._forget(needed)
         self._holders.bury(departed)
-        if leaving:
+        if leaving and not self._holdings:
             self._holders.leave()
 
     def _take_idle(self, *, everything: bool) -> set[Pot]:
@@ -268,7 +273,7 @@ class Budgets:
         self, principal: Principal, applying: Sequence[Budget], quote: Quote, at: float
     ) -> Shortfall | None:
         """Ask the store for each pot in turn, in one transaction."""
-        self._holders.appear()
+        self._appear()
         withdrawn: dict[Pot, int] = {}
         granted: dict[Pot, int] = {}
         async with self._database.write() as connection:
@@ -305,6 +310,14 @@ class Budgets:
             holding.held = amount
             holding.available += granted.get(pot, 0)
         return shortfall
+
+    def _appear(self) -> None:
+        """Leave word in the spool's directory that this process holds something, should it die."""
+        try:
+            self._holders.appear()
+        except OSError as error:
+            log.error("nothing can be held of budgets: the spool takes no file", error=str(error))
+            raise InnoError("service_unavailable") from error
 
     async def _refuse(
         self,

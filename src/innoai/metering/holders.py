@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from innoai.metering.owned_files import Found
+
 _SUFFIX = ".holder"
 
 
@@ -35,10 +37,9 @@ class Holders:
         if self._lock is None:
             self._lock = owned_files.create(self._path(self.name))
 
-    def departed(self) -> list[str]:
-        """The names of processes that have ended."""
-        files = sorted(self._directory.glob(f"*{_SUFFIX}"))
-        return [path.stem for path in files if owned_files.is_abandoned(path)]
+    def departed(self) -> Found:
+        """The files of processes that have ended."""
+        return owned_files.find_abandoned(self._directory, _SUFFIX)
 
     def bury(self, names: Iterable[str]) -> None:
         """Forget processes whose holds are released."""

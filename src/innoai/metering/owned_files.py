@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+class Found(NamedTuple):
+    """Files that no living process owns, by name, and why others could not be looked at."""
+
+    abandoned: list[Path]
+    faults: list[OSError]
 
 
 def create(path: Path, size: int = 0) -> int:
@@ -31,8 +38,20 @@ def create(path: Path, size: int = 0) -> int:
     return file
 
 
+def find_abandoned(directory: Path, suffix: str) -> Found:
+    """The files there with that suffix: one that this process may not open keeps nothing from the others."""
+    found = Found([], [])
+    for path in sorted(directory.glob(f"*{suffix}")):
+        try:
+            if is_abandoned(path):
+                found.abandoned.append(path)
+        except OSError as error:
+            found.faults.append(error)
+    return found
+
+
 def is_abandoned(path: Path) -> bool:
-    """Whether the file is there and no living process owns it."""
+    """Whether the file is there and no living process owns it; OSError when it may not be opened."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:

@@ -5,14 +5,17 @@ cache, without a system call, and what is there survives the death of the proces
 what the segments hold goes to the store in transactions, idempotent by request id; then they are
 zeroed and filled anew, since a page that is mapped already costs nothing. A process that is killed
 leaves its segments, and whoever starts next on the same directory ships them. The death of the
-machine can cost the records of about the last second.
+machine can cost the records of about the last second. What the disk has no room for goes from
+memory to the store.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import mmap
 import os
+import re
 import struct
 import zlib
 from itertools import chain, islice
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from innoai.metering.budgets import Budgets
+    from innoai.metering.owned_files import Found
     from innoai.store.database import Database
 
 SHIP_SECONDS = 1.0
@@ -48,6 +52,9 @@ TRANSACTIONS = 32
 
 SEGMENT_BYTES = 1024 * 1024
 SUFFIX = ".usage"
+DAMAGED = ".damaged"
+"""What a segment is called that holds something which is no record, once its records are in the store."""
+
 MOST_FULL = 8
 """So many wait to be shipped and stay open; what is more is closed, and found in the directory again."""
 
@@ -58,6 +65,9 @@ _ZEROS = bytes(64 * 1024)
 
 _HEADER = struct.Struct("<II")
 """Before the records of one flush: how many bytes they take, and their CRC-32. No bytes: the end."""
+
+_PERHAPS_A_FLUSH = re.compile(rb"(?=..[\x00-\x0f]\x00.{4}[\x91-\x9f\xdc\xdd])", re.DOTALL)
+"""Where a header could be: with a length below SEGMENT_BYTES, and behind it the beginning of an array."""
 
 
 class Segment:
@@ -91,7 +101,7 @@ class Segment:
 
     def records(self) -> Iterator[UsageRecord]:
         """What is in it."""
-        return records_in(self._memory, self._path.name)
+        return records_in(self._memory[: self._used], self._path.name)
 
     def clear(self) -> None:
         """Make it empty."""
@@ -110,27 +120,60 @@ class Segment:
         self.close()
 
 
-def records_in(content: bytes | mmap.mmap, name: str) -> Iterator[UsageRecord]:
+def records_in(content: bytes, name: str) -> Iterator[UsageRecord]:
     """The records in a segment of that name.
 
     What a dying process or machine tore was never acknowledged; it is left out, and the log says so.
     """
-    start = 0
-    while start + _HEADER.size <= len(content):
-        length, checksum = _HEADER.unpack_from(content, start)
-        if length == 0:
-            return
-        start += _HEADER.size
-        piece = content[start : start + length]
-        start += length
-        try:
-            records = _decode(piece) if zlib.crc32(piece) == checksum else None
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            records = None
-        if records is None:
+    for flush in _flushes(content):
+        if flush is None:
             log.error("torn records in the usage spool", segment=name)
         else:
-            yield from records
+            yield from flush
+
+
+def is_damaged(content: bytes) -> bool:
+    """Whether a segment holds anything but whole records."""
+    return any(flush is None for flush in _flushes(content))
+
+
+def _flushes(content: bytes) -> Iterator[list[UsageRecord] | None]:
+    """The records of each flush in a segment; None in place of what is none."""
+    start = 0
+    while content[start : start + 1] and not _is_blank_from(content, start):
+        found = _flush_at(content, start)
+        if found is None:
+            yield None
+            start = _next_flush(content, start + 1)
+        else:
+            records, start = found
+            yield records
+
+
+def _is_blank_from(content: bytes, start: int) -> bool:
+    """Whether nothing follows; mostly a look at one header tells."""
+    return not any(content[start : start + _HEADER.size]) and not content[start:].strip(b"\0")
+
+
+def _flush_at(content: bytes, start: int) -> tuple[list[UsageRecord], int] | None:
+    """The records of the flush that begins there, and its end; None where no whole one does."""
+    begin = start + _HEADER.size
+    if begin > len(content):
+        return None
+    length, checksum = _HEADER.unpack_from(content, start)
+    piece = content[begin : begin + length]
+    if not length or len(piece) < length or zlib.crc32(piece) != checksum:
+        return None
+    try:
+        return _decode(piece), begin + length
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _next_flush(content: bytes, start: int) -> int:
+    """Where the next whole flush begins, or the end."""
+    places = (match.start() for match in _PERHAPS_A_FLUSH.finditer(content, start))
+    return next((place for place in places if _flush_at(content, place)), len(content))
 
 
 def is_empty(path: Path) -> bool:
@@ -158,6 +201,8 @@ class Spool:
         self._empty: list[Segment] = []
         self._appended: list[UsageRecord] = []
         self._homeless: list[UsageRecord] = []
+        self.no_room_because: str | None = None
+        """What the disk said last when it took no segment."""
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def append(self, record: UsageRecord) -> bool:
@@ -166,7 +211,7 @@ class Spool:
         return len(self._appended) == 1
 
     def flush(self) -> None:
-        """Put what was appended on disk; while that is full, it stays in memory until a later flush."""
+        """Put what was appended on disk; what that has no room for stays in memory."""
         if not self._appended:
             return
         records, self._appended = self._appended, []
@@ -174,14 +219,22 @@ class Spool:
             self._homeless += records
             self._find_room()
 
-    def close_segment(self) -> bool:
-        """Let the present segment be shipped, if anything is in it; False while records wait for room."""
+    def close_segment(self) -> None:
+        """Let the present segment be shipped, if anything is in it."""
         self.flush()
         if self._homeless:
             self._find_room()
         if self._segment is not None and self._segment.count:
             self._leave_segment()
-        return not self._homeless
+
+    def take_homeless(self) -> list[UsageRecord]:
+        """Hand over the records for which the disk has no room, and which are in memory alone."""
+        homeless, self._homeless = self._homeless, []
+        return homeless
+
+    def put_back(self, homeless: list[UsageRecord]) -> None:
+        """Keep them on: they could not be shipped."""
+        self._homeless[:0] = homeless
 
     def full_segments(self) -> list[Segment]:
         """This process's segments that wait to be shipped, oldest first."""
@@ -199,21 +252,23 @@ class Spool:
     @property
     def waiting(self) -> int:
         """How many segments wait to be shipped."""
-        return len(self._full) + len(self.left_segments())
+        return len(self._full) + len(self.left_segments().abandoned)
 
-    def left_segments(self) -> list[Path]:
+    def left_segments(self) -> Found:
         """Segments that no living process has open, oldest first."""
-        return [path for path in sorted(self.directory.glob(f"*{SUFFIX}")) if owned_files.is_abandoned(path)]
+        return owned_files.find_abandoned(self.directory, SUFFIX)
 
     def close(self) -> None:
         """Leave what was not shipped to whoever comes next."""
-        self.flush()
+        self.close_segment()
+        if self._homeless:
+            log.error("usage records are lost: neither disk nor store took them", records=len(self._homeless))
         self._leave_segment()
         for segment in self._full:
             segment.close()
         for segment in self._empty:
             segment.discard()
-        self._full, self._empty = [], []
+        self._full, self._empty, self._homeless = [], [], []
 
     def _leave_segment(self) -> None:
         segment, self._segment = self._segment, None
@@ -233,7 +288,7 @@ class Spool:
             try:
                 segment = self._segment = self._empty.pop() if self._empty else self._new_segment()
             except OSError as error:
-                log.error("the usage spool is full", error=error.strerror, waiting=len(self._homeless))
+                self.no_room_because = error.strerror
                 return
             while self._homeless and segment.append(self._homeless[:1]):
                 self._homeless.pop(0)
@@ -297,22 +352,50 @@ class Shipper:
 
         Raises:
             InnoError: service_unavailable when the store does not answer; nothing is lost.
-            OSError: a segment cannot be read or removed; nothing is lost.
+            OSError: a file cannot be read or removed; all others are shipped, and nothing is lost.
         """
         # First, so that all that they have left behind is among the segments.
         departed = self._budgets.departed()
-        if self._spool.close_segment():
-            self._budgets.close()
+        self._spool.close_segment()
+        self._budgets.close()
         full = self._spool.full_segments()
         pace = HASTE if leaving else Pace.of(sum(segment.count for segment in full))
+        await self._ship_homeless(pace)
         for segment in full:
             await self._add_all(segment.records(), pace)
             self._spool.shipped(segment)
-        for path in self._spool.left_segments():
-            content = await asyncio.to_thread(_content, path)
-            await self._add_all(records_in(content, path.name), HASTE)
-            await asyncio.to_thread(path.unlink, missing_ok=True)
-        await self._budgets.shipped(departed, leaving=leaving)
+        faults = await self._ship_left()
+        # What cannot be read may be what the departed have spent.
+        gone = [] if faults else [path.stem for path in departed.abandoned]
+        await self._budgets.shipped(gone, leaving=leaving)
+        if faults or departed.faults:
+            raise OSError("; ".join(map(str, faults + departed.faults)))
+
+    async def _ship_homeless(self, pace: Pace) -> None:
+        """Ship the records that are in memory alone."""
+        homeless = self._spool.take_homeless()
+        if not homeless:
+            return
+        why = self._spool.no_room_because
+        log.error("the usage spool takes no records: until the store has them they are in memory", error=why)
+        try:
+            await self._add_all(iter(homeless), pace)
+        except BaseException:
+            self._spool.put_back(homeless)
+            raise
+
+    async def _ship_left(self) -> list[OSError]:
+        """Ship the segments of processes that have ended, and give what kept some of them from it."""
+        left = self._spool.left_segments()
+        faults = left.faults
+        for path in left.abandoned:
+            try:
+                content = await asyncio.to_thread(_content, path)
+                await self._add_all(records_in(content, path.name), HASTE)
+                await asyncio.to_thread(_put_away, path, content)
+            except OSError as error:
+                faults.append(error)
+        return faults
 
     async def _add_all(self, records: Iterator[UsageRecord], pace: Pace) -> None:
         for first in records:
@@ -330,3 +413,15 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         return b""
+
+
+def _put_away(path: Path, content: bytes) -> None:
+    """Remove a segment whose records are in the store; one that is damaged is kept under another name."""
+    if is_damaged(content):
+        kept = path.with_suffix(DAMAGED)
+        log.error("a damaged segment of the usage spool is kept", segment=path.name, file=str(kept))
+        # Another process may have done so first.
+        with contextlib.suppress(FileNotFoundError):
+            path.rename(kept)
+    else:
+        path.unlink(missing_ok=True)
