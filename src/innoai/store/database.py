@@ -129,7 +129,7 @@ class Database:
             async with self._snapshots.connect() as connection:
                 yield connection
         except _DOWN as error:
-            raise InnoError("service_unavailable", f"{_NO_ANSWER} Try again shortly.") from error
+            raise _no_answer() from error
 
     @asynccontextmanager
     async def glance(self) -> AsyncIterator[AsyncConnection]:
@@ -142,7 +142,7 @@ class Database:
             async with asyncio.timeout(GLANCE_SECONDS), self._glances.connect() as connection:
                 yield connection
         except _DOWN as error:
-            raise _unavailable() from error
+            raise _no_answer() from error
 
     @asynccontextmanager
     async def write(self, *, aside: bool = False) -> AsyncIterator[AsyncConnection]:
@@ -218,6 +218,10 @@ class Database:
             async with asyncio.timeout(CLOSE_SECONDS):
                 for engine in {self._engine, self._aside, self._glances, self._unhurried}:
                     await engine.dispose()
+
+
+def _no_answer() -> InnoError:
+    return InnoError("service_unavailable", f"{_NO_ANSWER} Try again shortly.")
 
 
 @asynccontextmanager
