@@ -39,8 +39,6 @@ class Visit:
         for line in head.split(b"\r\n"):
             if line.startswith(b"content-length: "):
                 body = await self.reader.readexactly(int(line.removeprefix(b"content-length: ")))
-            if line == b"transfer-encoding: chunked":
-                body = await self.reader.readuntil(b"0\r\n\r\n")
         self.peer.requests.append(head + body)
         return head + body
 
@@ -48,13 +46,15 @@ class Visit:
         self.writer.write(data)
         await self.writer.drain()
 
-    async def gone(self) -> None:
-        """Wait until the client has closed, whatever it still sends."""
+    async def gone(self) -> int:
+        """Wait until the client has closed, whatever it still sends; so many bytes that was."""
+        left = 0
         try:
-            while await self.reader.read(65_536):
-                pass
+            while data := await self.reader.read(65_536):
+                left += len(data)
         except ConnectionError:
             pass
+        return left
 
 
 @dataclass(eq=False)

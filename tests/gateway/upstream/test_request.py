@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from innoai.gateway.upstream import RequestHead
-from innoai.gateway.upstream.request import announced_length, encode
+from innoai.gateway.upstream.request import prepare
 
 AUTHORITY = b"upstream:8000"
 
@@ -12,9 +12,9 @@ def encoded(
     method: bytes = b"POST",
     target: bytes = b"/v1/x?y=1",
     *headers: tuple[bytes, bytes],
-    length: int | None = 3,
+    length: int = 3,
 ) -> bytes:
-    return encode(RequestHead(method, target, list(headers)), AUTHORITY, length)
+    return prepare(RequestHead(method, target, list(headers)), AUTHORITY).framed(length)
 
 
 def test_a_request_is_written_with_host_and_length():
@@ -44,8 +44,8 @@ def test_framing_is_written_anew(name: bytes):
     assert encoded(b"PUT", b"/", (name, b"99"), (b"a", b"b")) == (
         b"PUT / HTTP/1.1\r\nhost: upstream:8000\r\na: b\r\ncontent-length: 3\r\n\r\n"
     )
-    assert encoded(b"PUT", b"/", (name, b"99"), (name, b"98"), length=None) == (
-        b"PUT / HTTP/1.1\r\nhost: upstream:8000\r\ntransfer-encoding: chunked\r\n\r\n"
+    assert encoded(b"PUT", b"/", (name, b"99"), (name, b"98")) == (
+        b"PUT / HTTP/1.1\r\nhost: upstream:8000\r\ncontent-length: 3\r\n\r\n"
     )
 
 
@@ -89,16 +89,3 @@ def test_a_method_that_cannot_be_sent_is_refused(method: bytes):
 def test_a_target_that_is_no_path_is_refused(target: bytes):
     with pytest.raises(ValueError, match="target"):
         encoded(b"GET", target)
-
-
-@pytest.mark.parametrize(
-    "values", [[b"1", b"1"], [b"+1"], [b"-1"], [b"1 "], [b""], [b"0x1"], [b"1" * 19], [b"\xb2"]]
-)
-def test_a_length_that_is_no_single_number_is_refused(values: list[bytes]):
-    with pytest.raises(ValueError, match="content-length"):
-        announced_length(RequestHead(b"POST", b"/", [(b"Content-Length", value) for value in values]))
-
-
-def test_the_announced_length_is_read_or_absent():
-    assert announced_length(RequestHead(b"POST", b"/", [(b"Content-Length", b"017")])) == 17
-    assert announced_length(RequestHead(b"POST", b"/", [(b"a", b"1")])) is None

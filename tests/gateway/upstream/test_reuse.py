@@ -188,16 +188,6 @@ async def test_a_request_whose_answer_had_begun_is_not_repeated():
         assert len(peer.requests) == 2
 
 
-async def test_a_streamed_request_is_not_repeated():
-    async with serving(closing_after(OK, b"")) as peer, pooled(peer) as pool:
-        await ask(pool)
-        heard = Heard()
-        call = pool.send(POST, b"a", heard, more_body=True)
-        call.end()
-        assert (await heard.failed()).kind is FailureKind.CLOSED_BEFORE_ANSWER
-        assert len(peer.requests) == 2
-
-
 async def test_no_more_connections_are_kept_idle_than_allowed():
     async with serving(forever) as peer, pooled(peer, max_idle=2) as pool:
         await asyncio.gather(*(ask(pool) for _ in range(5)))

@@ -98,7 +98,6 @@ class Connection(asyncio.Protocol):
         "_call",
         "_deadline",
         "_deliver",
-        "_early",
         "_first",
         "_head",
         "_headers",
@@ -109,7 +108,6 @@ class Connection(asyncio.Protocol):
         "_new_heads",
         "_owner",
         "_parser",
-        "_refused",
         "_repeated",
         "_reused",
         "_sent",
@@ -145,11 +143,8 @@ class Connection(asyncio.Protocol):
         self._new_heads = 0
         # Bytes that may still come before body must: bounds heads, chunk extensions and trailers.
         self._slack = HEAD_LIMIT
-        # Writing: whether the transport's buffer is full, whether the answer came before the end of the
-        # request, and whether it refused the rest.
+        # Whether the transport's buffer is full: upstream takes the request more slowly than it is written.
         self._blocked = False
-        self._early = False
-        self._refused = False
         # Time.
         self._stirred = True
         self._deadline = 0.0
@@ -164,11 +159,6 @@ class Connection(asyncio.Protocol):
     def is_closed(self) -> bool:
         """Whether it takes no request any more."""
         return self._state is _CLOSED
-
-    @property
-    def is_blocked(self) -> bool:
-        """Whether upstream takes the request more slowly than it is written."""
-        return self._blocked
 
     # ── the caller's side ──
 
@@ -188,8 +178,8 @@ class Connection(asyncio.Protocol):
         self._owner.departures.add(self._depart)
 
     def _depart(self) -> None:
-        """Write the request, unless it is not wanted any more or was written already."""
-        if self._call is None or self._sent:
+        """Write the request, unless it is not wanted any more."""
+        if self._call is None:
             return
         self._sent = True
         pieces = self._call.pieces
@@ -197,16 +187,6 @@ class Connection(asyncio.Protocol):
             self._transport.write(pieces[0])
         else:
             self._transport.writelines(pieces)
-
-    def write(self, pieces: list[bytes]) -> bool:
-        """Send more of the body. False: the buffer is full, `Call.writable` will be called."""
-        self._stirred = True
-        self._depart()
-        if self._refused:
-            return True
-        if pieces:
-            self._transport.writelines(pieces)
-        return not self._blocked
 
     def pause_answer(self) -> None:
         """Let the socket fill up."""
@@ -258,7 +238,7 @@ class Connection(asyncio.Protocol):
             return
         if self._state is _WAITING and self._slack == HEAD_LIMIT:
             body = None if self._repeated is None else self._repeated.body_of(data)
-            if body is not None and not self._call.more and not self._call.head_only:
+            if body is not None and not self._call.head_only:
                 self._whole_again(body)
                 return
             self._first = data
@@ -325,8 +305,6 @@ class Connection(asyncio.Protocol):
         """The transport's buffer has emptied."""
         self._blocked = False
         self._stirred = True
-        if self._call is not None:
-            self._call.tell_writable()
 
     # ── the parser's side: called by httptools from inside feed_data ──
 
@@ -368,7 +346,7 @@ class Connection(asyncio.Protocol):
         """The end of the final answer; the end of an interim one changes nothing."""
         if self._state is _ANSWERING:
             self._state = _COMPLETE
-            self._keep = not self._early and self._parser.should_keep_alive()
+            self._keep = self._parser.should_keep_alive()
             self._learn()
 
     # ── the answer ──
@@ -388,8 +366,6 @@ class Connection(asyncio.Protocol):
         else:
             self._state = _ANSWERING
             self._deliver = call.listener.on_body
-        if call.more:
-            self._answer_early(status, call)
         self._head = AnswerHead(status, headers)
         call.listener.on_head(self._head)
 
@@ -412,16 +388,6 @@ class Connection(asyncio.Protocol):
             self._release(call)
         call.listener.on_whole(self._head, body)
 
-    def _answer_early(self, status: int, call: Call) -> None:
-        """An answer before the request's end is the last on this connection; an error means to stop sending.
-
-        RFC 9112 §9.5.
-        """
-        self._early = True
-        if status >= 400:
-            self._refused = True
-            call.tell_writable()
-
     def _stopped(self, error: HttpParserError) -> None:
         """The parser gave up: a callback raised, or what it reads is not HTTP."""
         cause = error.__context__ if isinstance(error, HttpParserCallbackError) else error
@@ -442,7 +408,7 @@ class Connection(asyncio.Protocol):
     def _complete(self) -> None:
         """The answer is whole: keep the connection if everything about it is, too."""
         call = self._detach()
-        if self._keep and not call.more and not self._transport.get_write_buffer_size():
+        if self._keep and not self._transport.get_write_buffer_size():
             self._release(call)
         else:
             self.close()
@@ -525,9 +491,7 @@ class Connection(asyncio.Protocol):
             return Phase.WRITE
         if call.paused:
             return None
-        if self._state is _ANSWERING:
-            return Phase.IDLE
-        return None if call.more else Phase.HEAD
+        return Phase.IDLE if self._state is _ANSWERING else Phase.HEAD
 
     def _patience(self, phase: Phase | None) -> float:
         if phase is not None:

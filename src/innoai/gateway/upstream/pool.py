@@ -13,7 +13,7 @@ from innoai.gateway.upstream.beat import Beat
 from innoai.gateway.upstream.call import Call
 from innoai.gateway.upstream.connection import Connection
 from innoai.gateway.upstream.failures import Failure, FailureKind, Phase
-from innoai.gateway.upstream.request import announced_length, encode, prepare
+from innoai.gateway.upstream.request import prepare
 from innoai.gateway.upstream.timeouts import Timeouts
 
 if TYPE_CHECKING:
@@ -91,15 +91,11 @@ class Pool:
         """Whether the sweep runs; without connections it does not."""
         return self._sweeper is not None
 
-    def send(self, head: RequestHead, body: bytes, listener: Listener, *, more_body: bool = False) -> Call:
+    def send(self, head: RequestHead, body: bytes, listener: Listener) -> Call:
         """Send a request; the listener hears the answer, though never before this has returned.
 
-        more_body: `body` is only the beginning, `Call.write` and `Call.end` bring the rest, chunked or framed
-        by the head's content-length. Raises ValueError for a head that must not be sent, RuntimeError after
-        `close`.
+        Raises ValueError for a head that must not be sent, RuntimeError after `close`.
         """
-        if more_body:
-            return self._start(self._streamed(head, body, listener))
         return self.send_prepared(self.prepare(head), body, listener)
 
     def prepare(self, head: RequestHead) -> PreparedHead:
@@ -107,13 +103,19 @@ class Pool:
         return prepare(head, self._authority)
 
     def send_prepared(self, head: PreparedHead, body: bytes, listener: Listener) -> Call:
-        """Send a request with a whole body; the rest is as with `send`."""
+        """Send a request; as `send`, but for the head's form."""
+        if self._closed:
+            raise RuntimeError("this pool is closed")
         if len(body) <= _JOIN_LIMIT:
             pieces = [head.framed(len(body), body)]
         else:
             pieces = [head.framed(len(body)), body]
-        call = Call(listener, pieces, head_only=head.method == b"HEAD", more=False, remaining=None)
-        return self._start(call)
+        call = Call(listener, pieces, head_only=head.method == b"HEAD")
+        if self._idle:
+            self._idle.pop().start(call)
+        else:
+            self.connect(call)
+        return call
 
     async def close(self) -> None:
         """Close every connection; calls at work fail. Returns when all sockets are gone."""
@@ -131,24 +133,6 @@ class Pool:
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
-
-    # ── requests ──
-
-    def _start(self, call: Call) -> Call:
-        if self._closed:
-            raise RuntimeError("this pool is closed")
-        if self._idle:
-            self._idle.pop().start(call)
-        else:
-            self.connect(call)
-        return call
-
-    def _streamed(self, head: RequestHead, body: bytes, listener: Listener) -> Call:
-        length = announced_length(head)
-        text = encode(head, self._authority, length)
-        call = Call(listener, [text], head.method == b"HEAD", True, length)
-        call.begin(body)
-        return call
 
     # ── connections: what they tell ──
 
@@ -198,8 +182,6 @@ class Pool:
             return
         call.connecting = None
         connection.start(call)
-        if not connection.is_blocked:
-            call.tell_writable()
 
     async def _open(self, connection: Connection) -> None:
         async with asyncio.timeout(self._timeouts.connect):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final, NamedTuple
 
 # RFC 9110 §5.6.2. Deleting these from a run of names is the cheapest way to find what is not among them.
@@ -12,7 +11,6 @@ _TARGET: Final = bytes(code for code in range(0x21, 0x100) if code != 0x7F)
 _LINE_BREAKERS: Final = b"\r\n\0"
 _COMMON_METHODS: Final = frozenset((b"GET", b"POST", b"PUT", b"PATCH", b"DELETE", b"HEAD"))
 _FRAMING: Final = frozenset((b"content-length", b"transfer-encoding"))
-_LENGTH: Final = re.compile(rb"[0-9]{1,18}")
 # RFC 9110 §8.6: with these an empty body is announced, as their servers expect one.
 _EXPECT_A_BODY: Final = frozenset((b"POST", b"PUT", b"PATCH"))
 
@@ -20,23 +18,13 @@ _EXPECT_A_BODY: Final = frozenset((b"POST", b"PUT", b"PATCH"))
 class RequestHead(NamedTuple):
     """What is asked for. The hop-by-hop headers are already taken out (RFC 9110 §7.6.1).
 
-    method: in upper case, not CONNECT. target: path and query. headers: transfer-encoding is ignored, and so
-    is content-length, except that it announces the length of a streamed body.
+    method: in upper case, not CONNECT. target: path and query. headers: content-length and transfer-encoding
+    are ignored.
     """
 
     method: bytes
     target: bytes
     headers: list[tuple[bytes, bytes]]
-
-
-def announced_length(head: RequestHead) -> int | None:
-    """The content-length of the head, or None without one. Raises ValueError if it is no single number."""
-    values = [value for name, value in head.headers if name.lower() == b"content-length"]
-    if not values:
-        return None
-    if len(values) > 1 or not _LENGTH.fullmatch(values[0]):
-        raise ValueError("content-length is one number")
-    return int(values[0])
 
 
 class PreparedHead(NamedTuple):
@@ -45,16 +33,11 @@ class PreparedHead(NamedTuple):
     method: bytes
     lines: bytes
 
-    def framed(self, length: int | None, body: bytes = b"") -> bytes:
-        """The whole head, and what goes with it. length: of the body in bytes; None means chunked."""
-        if length and length > 0:
+    def framed(self, length: int, body: bytes = b"") -> bytes:
+        """The whole head, and what goes with it. length: of the body in bytes."""
+        if length or self.method in _EXPECT_A_BODY:
             return b"%bcontent-length: %d\r\n\r\n%b" % (self.lines, length, body)
-        return b"%b%b\r\n" % (self.lines, _framing(self.method, length))
-
-
-def encode(head: RequestHead, authority: bytes, length: int | None) -> bytes:
-    """The head in wire form, with the empty line; raises as `prepare` does."""
-    return prepare(head, authority).framed(length)
+        return self.lines + b"\r\n"
 
 
 def prepare(head: RequestHead, authority: bytes) -> PreparedHead:
@@ -95,12 +78,4 @@ def _host(headers: list[tuple[bytes, bytes]]) -> bytes:
     """Nothing: the caller's own host stands among the headers."""
     if [name for name, _ in headers].count(b"host") > 1:
         raise ValueError("there is more than one host header")
-    return b""
-
-
-def _framing(method: bytes, length: int | None) -> bytes:
-    if length is None:
-        return b"transfer-encoding: chunked\r\n"
-    if length or method in _EXPECT_A_BODY:
-        return b"content-length: %d\r\n" % length
     return b""
