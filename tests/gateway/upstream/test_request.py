@@ -77,7 +77,7 @@ def test_a_name_that_is_no_token_is_refused(name: bytes):
         encoded(b"GET", b"/", (name, b"a"))
 
 
-@pytest.mark.parametrize("method", [b"", b"GET /x", b"G(", b"CONNECT"])
+@pytest.mark.parametrize("method", [b"", b"GET /x", b"G(", b"CONNECT", b"HEAD"])
 def test_a_method_that_cannot_be_sent_is_refused(method: bytes):
     with pytest.raises(ValueError, match="method"):
         encoded(method)

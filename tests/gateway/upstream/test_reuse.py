@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from innoai.gateway.upstream import FailureKind, Pool, RequestHead
+from innoai.gateway.upstream import FailureKind, Pool
 from tests.gateway.upstream.peers import (
     GET,
     OK,
@@ -103,18 +103,6 @@ async def test_trailers_are_no_headers_of_this_answer_or_the_next():
     async with serving(answering(trailed, OK)) as peer, pooled(peer) as pool:
         assert (await ask(pool)).headers == [(b"transfer-encoding", b"chunked")]
         assert (await ask(pool)).headers == [(b"content-length", b"2")]
-
-
-@pytest.mark.parametrize("framing", [b"content-length: 5", b"transfer-encoding: chunked", b"x: y"])
-async def test_an_answer_to_head_ends_with_its_head(framing: bytes):
-    async with serving(answering(b"HTTP/1.1 200 OK\r\n%b\r\n\r\n" % framing)) as peer, pooled(peer) as pool:
-        assert await (await ask(pool, RequestHead(b"HEAD", b"/", []))).answer() == (200, b"")
-
-
-async def test_a_body_in_an_answer_to_head_is_not_heard():
-    async with serving(answering(OK)) as peer, pooled(peer) as pool:
-        assert await (await ask(pool, RequestHead(b"HEAD", b"/", []))).answer() == (200, b"")
-        assert pool.idle == 0
 
 
 @pytest.mark.parametrize("parting", [b"", b"HTTP/1.1 408 Request Timeout\r\n\r\n"], ids=["close", "408"])

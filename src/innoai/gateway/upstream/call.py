@@ -49,21 +49,18 @@ class Call:
     __slots__ = (
         "connecting",
         "connection",
-        "head_only",
         "listener",
         "paused",
         "pieces",
         "replayable",
     )
 
-    def __init__(self, listener: Listener, pieces: list[bytes], head_only: bool) -> None:
+    def __init__(self, listener: Listener, pieces: list[bytes]) -> None:
         self.listener = listener
         # The request; kept until upstream answers, in case it must be written once more.
         self.pieces = pieces
         # Whether it may be: not once the pool is being closed.
         self.replayable = True
-        # Whether this is a HEAD request, whose answer has no body whatever it says.
-        self.head_only = head_only
         self.paused = False
         self.connection: Connection | None = None
         self.connecting: asyncio.Task[None] | None = None

@@ -238,7 +238,7 @@ class Connection(asyncio.Protocol):
             return
         if self._state is _WAITING and self._slack == HEAD_LIMIT:
             body = None if self._repeated is None else self._repeated.body_of(data)
-            if body is not None and not self._call.head_only:
+            if body is not None:
                 self._whole_again(body)
                 return
             self._first = data
@@ -361,11 +361,8 @@ class Connection(asyncio.Protocol):
         call: Call = self._call  # type: ignore[assignment]  # WAITING implies a call
         self._stirred = True
         call.pieces = []
-        if call.head_only:
-            self._state = _COMPLETE  # the parser cannot be told that no body follows, so `_keep` stays False
-        else:
-            self._state = _ANSWERING
-            self._deliver = call.listener.on_body
+        self._state = _ANSWERING
+        self._deliver = call.listener.on_body
         self._head = AnswerHead(status, headers)
         call.listener.on_head(self._head)
 

@@ -110,7 +110,7 @@ class Pool:
             pieces = [head.framed(len(body), body)]
         else:
             pieces = [head.framed(len(body)), body]
-        call = Call(listener, pieces, head_only=head.method == b"HEAD")
+        call = Call(listener, pieces)
         if self._idle:
             self._idle.pop().start(call)
         else:

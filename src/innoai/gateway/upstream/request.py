@@ -9,7 +9,8 @@ _LOWER_TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
 _TOKEN: Final = _LOWER_TOKEN + b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _TARGET: Final = bytes(code for code in range(0x21, 0x100) if code != 0x7F)
 _LINE_BREAKERS: Final = b"\r\n\0"
-_COMMON_METHODS: Final = frozenset((b"GET", b"POST", b"PUT", b"PATCH", b"DELETE", b"HEAD"))
+_COMMON_METHODS: Final = frozenset((b"GET", b"POST", b"PUT", b"PATCH", b"DELETE"))
+_FRAMED_OTHERWISE: Final = frozenset((b"CONNECT", b"HEAD"))  # their answers (RFC 9112 §6.3)
 _FRAMING: Final = frozenset((b"content-length", b"transfer-encoding"))
 # RFC 9110 §8.6: with these an empty body is announced, as their servers expect one.
 _EXPECT_A_BODY: Final = frozenset((b"POST", b"PUT", b"PATCH"))
@@ -18,8 +19,8 @@ _EXPECT_A_BODY: Final = frozenset((b"POST", b"PUT", b"PATCH"))
 class RequestHead(NamedTuple):
     """What is asked for. The hop-by-hop headers are already taken out (RFC 9110 §7.6.1).
 
-    method: in upper case, not CONNECT. target: path and query. headers: content-length and transfer-encoding
-    are ignored.
+    method: in upper case, neither CONNECT nor HEAD. target: path and query. headers: content-length and
+    transfer-encoding are ignored.
     """
 
     method: bytes
@@ -57,7 +58,7 @@ def prepare(head: RequestHead, authority: bytes) -> PreparedHead:
     if (breaks != 2 * len(headers) - 2 and headers) or b"" in by_name:
         raise ValueError("a header contains a line break or NUL, or has no name")
     if method not in _COMMON_METHODS and (
-        not method or method.translate(None, _TOKEN) or method == b"CONNECT"
+        not method or method.translate(None, _TOKEN) or method in _FRAMED_OTHERWISE
     ):
         raise ValueError("the method is not one that can be sent")
     if target.translate(None, _TARGET) or target[:1] != b"/":
