@@ -44,7 +44,10 @@ class Transport(Protocol):
         """The head in the form that `send_prepared` takes. ValueError where it cannot be sent."""
 
     def send_prepared(self, head: Any, body: bytes, listener: Listener) -> Handle:
-        """Send; the listener hears the answer later, never from inside this call."""
+        """Send; the listener hears the answer later, never from inside this call.
+
+        May raise RuntimeError after `close`.
+        """
 
     async def close(self) -> None:
         """Let every connection go."""

@@ -16,9 +16,10 @@ from tests.support.settings import SHORTCUTS
 if TYPE_CHECKING:
     import ssl
 
+    from innoai.gateway.upstream import Call, Listener
+
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
-GET = RequestHead(b"GET", b"/v1/models", [])
-POST = RequestHead(b"POST", b"/v1/chat/completions", [(b"content-type", b"application/json")])
+CHAT = RequestHead(b"POST", b"/v1/chat/completions", [(b"content-type", b"application/json")])
 
 Script = Callable[["Visit"], Awaitable[None]]
 
@@ -185,10 +186,15 @@ def reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-async def ask(pool: Pool, head: RequestHead = GET, body: bytes = b"") -> Heard:
+def send(pool: Pool, listener: Listener, body: bytes = b"{}") -> Call:
+    """Send a request in the way of a model's target."""
+    return pool.send_prepared(pool.prepare(CHAT), body, listener)
+
+
+async def ask(pool: Pool, body: bytes = b"{}") -> Heard:
     """Send, and wait for the end, good or bad."""
     heard = Heard()
-    pool.send(head, body, heard)
+    send(pool, heard, body)
     return await heard.over()
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from innoai.gateway.upstream import AnswerHead, Call, Failure, FailureKind
 from tests.gateway.upstream.peers import (
-    GET,
     OK,
     Heard,
     Visit,
@@ -18,6 +17,7 @@ from tests.gateway.upstream.peers import (
     forever,
     pooled,
     reset,
+    send,
     serving,
 )
 
@@ -37,7 +37,7 @@ SSE = (
 async def asked(heard: Heard) -> AsyncIterator[tuple[Connection, Call]]:
     """A connection that awaits an answer from a peer who gives none, so that the test can give it."""
     async with serving(answering(b"")) as peer, pooled(peer) as pool:
-        call = pool.send(GET, b"", heard)
+        call = send(pool, heard)
         while call.connection is None:
             await asyncio.sleep(0)
         # The request leaves at the end of the turn.
@@ -97,7 +97,7 @@ async def test_each_event_is_heard_before_the_next_is_sent():
 
     heard = Heard()
     async with serving(script) as peer, pooled(peer) as pool:
-        pool.send(GET, b"", heard)
+        send(pool, heard)
         await heard.answer()
         assert heard.chunks == EVENTS
 
@@ -124,7 +124,7 @@ async def test_a_body_without_length_lasts_until_the_close():
     heard = Heard()
     async with serving(script) as peer, pooled(peer) as pool:
         await ask(pool)
-        pool.send(GET, b"", heard)
+        send(pool, heard)
         assert await heard.answer() == (200, b"all of it")
         assert pool.idle == 0
 
@@ -138,7 +138,7 @@ async def test_a_body_without_length_that_a_reset_cuts_is_a_failure():
 
     heard = Heard()
     async with serving(script) as peer, pooled(peer) as pool:
-        pool.send(GET, b"", heard)
+        send(pool, heard)
         assert (await heard.failed()).kind is FailureKind.CLOSED_MID_ANSWER
 
 
@@ -238,7 +238,7 @@ async def test_a_listener_that_raises_loses_its_call_alone(method: str):
     async with serving(forever) as peer, pooled(peer) as pool:
         heard = Heard()
         setattr(heard, method, broken)
-        pool.send(GET, b"", heard)
+        send(pool, heard)
         assert (await heard.failed()).kind is FailureKind.CLOSED_MID_ANSWER
         assert [str(report["exception"]) for report in reports] == [method]
         assert await (await ask(pool)).answer() == (200, b"ok")
@@ -254,7 +254,7 @@ async def test_a_listener_that_cancels_and_then_raises_is_reported_and_hears_no_
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(context))
     async with serving(forever) as peer, pooled(peer) as pool:
         heard = Leaving()
-        call = pool.send(GET, b"", heard)
+        call = send(pool, heard)
         await peer.visited.wait()
         await peer.left_alone()
         assert [str(report["exception"]) for report in reports] == ["after leaving"]

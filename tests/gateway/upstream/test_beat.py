@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from innoai.gateway.upstream import FailureKind, Timeouts
 from innoai.gateway.upstream.beat import BEAT_SECONDS, MOST_BYTES
-from tests.gateway.upstream.peers import GET, Heard, forever, pooled, serving
+from tests.gateway.upstream.peers import Heard, forever, pooled, send, serving
 
 if TYPE_CHECKING:
     from tests.gateway.upstream.authority import Authority
@@ -60,7 +60,7 @@ async def quick(visit: Visit) -> None:
 async def test_a_quick_stream_is_heard_in_fewer_turns_and_whole():
     async with serving(quick) as peer, pooled(peer) as pool:
         heard = Turns()
-        pool.send(GET, b"", heard)
+        send(pool, heard)
         assert await heard.answer() == (200, b"x" * PIECES)
         assert len(heard.turns) < PIECES * 2 / 3
         assert pool.idle == 1
@@ -85,7 +85,7 @@ async def test_the_first_piece_of_a_quick_stream_is_heard_by_itself():
     first_heard = asyncio.Event()
     async with serving(script) as peer, pooled(peer) as pool:
         heard = First()
-        pool.send(GET, b"", heard)
+        send(pool, heard)
         assert await heard.answer() == (200, b"first")
 
 
@@ -98,7 +98,7 @@ async def test_each_piece_of_a_slow_stream_has_a_turn_of_its_own():
 
     async with serving(script) as peer, pooled(peer) as pool:
         heard = Turns()
-        pool.send(GET, b"", heard)
+        send(pool, heard)
         await heard.answer()
         # The last comes with the end.
         assert [length for length in heard.turns if length] == list(range(1, pieces))
@@ -117,7 +117,7 @@ async def test_volume_does_not_wait_for_the_beat():
 
     async with serving(script) as peer, pooled(peer) as pool:
         heard = Turns()
-        pool.send(GET, b"", heard)
+        send(pool, heard)
         _, body = await heard.answer()
         assert len(body) == 5 + 10 * size
         # Read at the beat alone, each turn would have brought so much at most.
@@ -142,7 +142,7 @@ async def test_a_quick_answer_stays_paused_while_its_caller_wants_that():
     paused = asyncio.Event()
     async with serving(script) as peer, pooled(peer) as pool:
         heard = Pausing()
-        call = pool.send(GET, b"", heard)
+        call = send(pool, heard)
         await paused.wait()
         await asyncio.sleep(6 * BEAT_SECONDS)
         assert b"after" not in heard.body
@@ -161,7 +161,7 @@ async def test_an_answer_that_is_paused_and_resumed_again_and_again_is_whole():
 
     async with serving(quick) as peer, pooled(peer) as pool:
         heard = Fickle()
-        call = pool.send(GET, b"", heard)
+        call = send(pool, heard)
         assert await heard.answer() == (200, b"x" * PIECES)
         assert pool.idle == 1
 
@@ -180,7 +180,7 @@ async def test_a_call_cancelled_between_two_beats_is_gone_at_once():
     left = asyncio.Event()
     async with serving(script) as peer, pooled(peer) as pool:
         heard = Leaving()
-        call = pool.send(GET, b"", heard)
+        call = send(pool, heard)
         await left.wait()
         await asyncio.sleep(3 * BEAT_SECONDS)
         assert pool.open == 0
@@ -197,7 +197,7 @@ async def test_a_connection_of_a_quick_answer_serves_the_next_request_and_hears_
     async with serving(script) as peer, pooled(peer) as pool:
         for _ in range(2):
             heard = Turns()
-            pool.send(GET, b"", heard)
+            send(pool, heard)
             assert await heard.answer() == (200, b"x" * PIECES)
         await peer.left_alone()
         assert peer.visits == 1
@@ -209,7 +209,7 @@ async def test_a_quick_stream_that_breaks_off_fails_as_any_other():
 
     async with serving(script) as peer, pooled(peer) as pool:
         heard = Turns()
-        pool.send(GET, b"", heard)
+        send(pool, heard)
         failure = await heard.failed()
         assert failure.reached
         assert heard.body == b"xxxxx"
@@ -225,7 +225,7 @@ async def test_a_stream_that_becomes_slow_is_told_of_at_once_again():
 
     async with serving(script) as peer, pooled(peer) as pool:
         heard = Turns()
-        pool.send(GET, b"", heard)
+        send(pool, heard)
         assert await heard.answer() == (200, b"x" * (PIECES + pieces))
         assert set(range(PIECES + 1, PIECES + pieces)) <= set(heard.turns)
 
@@ -239,11 +239,11 @@ async def test_a_short_answer_after_a_quick_one_on_its_connection_is_heard():
 
     async with serving(script) as peer, pooled(peer) as pool:
         heard = Turns()
-        pool.send(GET, b"", heard)
+        send(pool, heard)
         assert await heard.answer() == (200, b"x" * PIECES)
         for _ in range(3):
             again = Heard()
-            pool.send(GET, b"", again)
+            send(pool, again)
             assert await again.answer() == (200, b"ok")
         assert peer.visits == 1
 
@@ -251,7 +251,7 @@ async def test_a_short_answer_after_a_quick_one_on_its_connection_is_heard():
 async def test_a_quick_stream_over_tls_is_whole(authority: Authority):
     async with serving(quick, tls=authority.server) as peer, pooled(peer, tls=authority.client) as pool:
         heard = Turns()
-        pool.send(GET, b"", heard)
+        send(pool, heard)
         assert await heard.answer() == (200, b"x" * PIECES)
         assert len(heard.turns) > PIECES * 2 / 3
 
@@ -263,7 +263,7 @@ async def test_a_quick_stream_that_falls_silent_times_out_as_any_other():
 
     async with serving(script) as peer, pooled(peer, timeouts=Timeouts(idle=0.2)) as pool:
         heard = Turns()
-        pool.send(GET, b"", heard)
+        send(pool, heard)
         failure = await heard.failed()
         assert failure.kind is FailureKind.TIMED_OUT
         assert heard.body == b"x" * PIECES
@@ -273,6 +273,6 @@ async def test_many_quick_streams_at_once_are_each_whole():
     async with serving(quick) as peer, pooled(peer) as pool:
         listeners = [Turns() for _ in range(50)]
         for heard in listeners:
-            pool.send(GET, b"", heard)
+            send(pool, heard)
         for heard in listeners:
             assert await heard.answer() == (200, b"x" * PIECES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from tests.gateway.upstream.peers import GET, OK, Heard, Visit, ask, forever, pooled, serving
+from tests.gateway.upstream.peers import OK, Heard, Visit, ask, forever, pooled, send, serving
 
 if TYPE_CHECKING:
     from innoai.gateway.upstream import AnswerHead
@@ -21,7 +21,7 @@ async def test_a_cancelled_call_closes_its_connection_and_says_no_more():
 
     async with serving(script) as peer, pooled(peer) as pool:
         heard = Heard()
-        call = pool.send(GET, b"", heard)
+        call = send(pool, heard)
         await heard.progress.wait()
         call.cancel()
         await peer.left_alone()
@@ -37,7 +37,7 @@ async def test_a_call_cancelled_from_its_own_head_hears_no_body():
 
     async with serving(forever) as peer, pooled(peer) as pool:
         heard = Leaving()
-        call = pool.send(GET, b"", heard)
+        call = send(pool, heard)
         await heard.head.wait()
         await peer.left_alone()
         assert (heard.chunks, heard.last_words, pool.open) == ([], 0, 0)
@@ -46,7 +46,7 @@ async def test_a_call_cancelled_from_its_own_head_hears_no_body():
 async def test_a_call_cancelled_before_it_is_connected_is_never_sent():
     async with serving(forever) as peer, pooled(peer) as pool:
         heard = Heard()
-        pool.send(GET, b"", heard).cancel()
+        send(pool, heard).cancel()
         assert await (await ask(pool)).answer() == (200, b"ok")
         assert (len(peer.requests), heard.last_words) == (1, 0)
 
@@ -54,7 +54,7 @@ async def test_a_call_cancelled_before_it_is_connected_is_never_sent():
 async def test_a_call_cancelled_just_before_its_pool_is_closed_hears_nothing():
     async with serving(forever) as peer, pooled(peer) as pool:
         heard = Heard()
-        pool.send(GET, b"", heard).cancel()
+        send(pool, heard).cancel()
         await pool.close()
         assert heard.last_words == 0
 
@@ -62,7 +62,7 @@ async def test_a_call_cancelled_just_before_its_pool_is_closed_hears_nothing():
 async def test_a_call_that_is_over_ignores_everything():
     async with serving(forever) as peer, pooled(peer) as pool:
         heard = Heard()
-        call = pool.send(GET, b"", heard)
+        call = send(pool, heard)
         await heard.answer()
         call.pause()
         call.resume()
@@ -89,7 +89,7 @@ async def test_a_paused_answer_stops_the_peer_and_not_the_answer():
     sent: list[int] = []
     async with serving(script) as peer, pooled(peer) as pool:
         heard = Pausing()
-        call = pool.send(GET, b"", heard)
+        call = send(pool, heard)
         await heard.head.wait()
         await asyncio.wait(peer.running, timeout=0.2)
         assert sum(sent) < total / 2
@@ -109,7 +109,7 @@ async def test_a_call_paused_before_it_is_connected_hears_nothing_until_resumed(
     answered = asyncio.Event()
     async with serving(script) as peer, pooled(peer) as pool:
         heard = Heard()
-        call = pool.send(GET, b"", heard)
+        call = send(pool, heard)
         call.pause()
         await answered.wait()
         for _ in range(10):
@@ -135,7 +135,7 @@ async def test_a_call_that_ended_while_paused_leaves_a_connection_that_notices_t
     close = asyncio.Event()
     async with serving(script) as peer, pooled(peer) as pool:
         heard = Pausing()
-        call = pool.send(GET, b"", heard)
+        call = send(pool, heard)
         assert await heard.answer() == (200, b"ok")
         assert pool.idle == 1
         close.set()

@@ -9,7 +9,7 @@ import pytest
 
 from innoai.gateway.upstream import FailureKind, Origin, Phase, Pool, Timeouts
 from tests.gateway.upstream.authority import Authority, issue
-from tests.gateway.upstream.peers import GET, POST, Heard, Visit, ask, forever, pooled, serving
+from tests.gateway.upstream.peers import Heard, Visit, ask, forever, pooled, send, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 async def test_calls_over_tls_reuse_their_connection(authority: Authority):
     async with serving(forever, tls=authority.server) as peer, pooled(peer, tls=authority.client) as pool:
         for _ in range(3):
-            assert await (await ask(pool, POST, bytes(200_000))).answer() == (200, b"ok")
+            assert await (await ask(pool, bytes(200_000))).answer() == (200, b"ok")
         assert (peer.visits, pool.idle) == (1, 1)
 
 
@@ -73,10 +73,10 @@ async def test_a_body_that_lasts_until_the_close_needs_a_proper_close_over_tls(a
 
     async with serving(script, tls=authority.server) as peer, pooled(peer, tls=authority.client) as pool:
         heard = Heard()
-        pool.send(GET, b"", heard)
+        send(pool, heard)
         assert await heard.answer() == (200, b"all")
         heard = Heard()
-        pool.send(GET, b"", heard)
+        send(pool, heard)
         assert (await heard.failed()).kind is FailureKind.CLOSED_MID_ANSWER
 
 
@@ -86,7 +86,7 @@ async def test_a_call_cancelled_in_the_handshake_leaves_nothing_behind(authority
 
     async with serving(script) as peer, pooled(peer, tls=authority.client) as pool:
         heard = Heard()
-        call = pool.send(GET, b"", heard)
+        call = send(pool, heard)
         await peer.visited.wait()
         call.cancel()
         await peer.left_alone()

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from innoai.gateway.upstream import FailureKind
-from tests.gateway.upstream.peers import OK, POST, Heard, Visit, answering, ask, forever, pooled, serving
+from tests.gateway.upstream.peers import OK, Heard, Visit, answering, ask, forever, pooled, send, serving
 
 MEBIBYTE = 1 << 20
 BIG = bytes(64 * MEBIBYTE)
@@ -20,7 +20,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 async def test_a_big_body_arrives_whole():
     async with serving(forever) as peer, pooled(peer) as pool:
         body = bytes(range(256)) * 16_384
-        assert await (await ask(pool, POST, body)).answer() == (200, b"ok")
+        assert await (await ask(pool, body)).answer() == (200, b"ok")
         assert peer.requests[0].endswith(body)
         assert pool.idle == 1
 
@@ -36,7 +36,7 @@ async def test_an_answer_before_all_of_a_big_body_was_taken_is_the_last_on_its_c
 
     over = asyncio.Event()
     async with serving(script) as peer, pooled(peer) as pool:
-        status, body = await (await ask(pool, POST, BIG)).answer()
+        status, body = await (await ask(pool, BIG)).answer()
         assert (status, body) == ((413, b"big") if answer == REFUSAL else (200, b"ok"))
         assert pool.idle == 0
         over.set()
@@ -53,7 +53,7 @@ async def test_an_answer_with_a_known_head_before_all_of_a_big_body_was_taken_is
     over = asyncio.Event()
     async with serving(script) as peer, pooled(peer) as pool:
         await ask(pool)
-        assert await (await ask(pool, POST, BIG)).answer() == (200, b"ok")
+        assert await (await ask(pool, BIG)).answer() == (200, b"ok")
         assert (peer.visits, pool.idle) == (1, 0)
         over.set()
 
@@ -69,7 +69,7 @@ async def test_an_early_refusal_that_comes_in_pieces_is_heard_whole():
     over = asyncio.Event()
     async with serving(script) as peer, pooled(peer) as pool:
         heard = Heard()
-        pool.send(POST, BIG, heard)
+        send(pool, heard, BIG)
         assert await heard.answer() == (413, b"big")
         assert pool.idle == 0
         over.set()
@@ -85,7 +85,7 @@ async def test_what_is_left_of_a_refused_body_is_not_sent():
     taken: list[int] = []
     async with serving(script) as peer, pooled(peer) as pool:
         heard = Heard()
-        pool.send(POST, BIG, heard)
+        send(pool, heard, BIG)
         assert await heard.answer() == (413, b"big")
         await peer.left_alone()
         assert taken[0] < len(BIG)
@@ -102,7 +102,7 @@ async def test_an_answer_that_only_begins_early_lets_a_big_body_go_on():
 
     async with serving(script) as peer, pooled(peer) as pool:
         heard = Heard()
-        pool.send(POST, BIG, heard)
+        send(pool, heard, BIG)
         assert await heard.answer() == (200, b"ok")
         assert pool.idle == 1
 
@@ -110,7 +110,7 @@ async def test_an_answer_that_only_begins_early_lets_a_big_body_go_on():
 async def test_upstream_that_closes_while_a_big_body_is_being_written_is_a_failure():
     async with serving(answering()) as peer, pooled(peer) as pool:
         heard = Heard()
-        pool.send(POST, BIG, heard)
+        send(pool, heard, BIG)
         await peer.visited.wait()
         for task in peer.running:
             task.cancel()

@@ -6,9 +6,7 @@ import pytest
 
 from innoai.gateway.upstream import FailureKind, Pool
 from tests.gateway.upstream.peers import (
-    GET,
     OK,
-    POST,
     Heard,
     Visit,
     answering,
@@ -16,6 +14,7 @@ from tests.gateway.upstream.peers import (
     closing_after,
     forever,
     pooled,
+    send,
     serving,
 )
 
@@ -31,12 +30,12 @@ async def test_a_clean_answer_leaves_a_connection_for_the_next_call():
 async def test_the_connection_is_free_again_when_the_listener_hears_the_end():
     class Again(Heard):
         def on_end(self) -> None:
-            pool.send(GET, b"", second)
+            send(pool, second)
             super().on_end()
 
     async with serving(forever) as peer, pooled(peer) as pool:
         second = Heard()
-        pool.send(GET, b"", Again())
+        send(pool, Again())
         assert await second.answer() == (200, b"ok")
         assert peer.visits == 1
 
@@ -52,8 +51,8 @@ async def test_the_connection_used_last_is_used_next():
     first_may_answer = asyncio.Event()
     async with serving(script) as peer, pooled(peer) as pool:
         slow, quick = Heard(), Heard()
-        pool.send(GET, b"", slow)
-        pool.send(GET, b"", quick)
+        send(pool, slow)
+        send(pool, quick)
         quick_number = (await quick.answer())[1]
         first_may_answer.set()
         slow_number = (await slow.answer())[1]
@@ -126,7 +125,7 @@ async def test_an_idle_connection_that_the_peer_is_done_with_is_dropped_at_once(
         part.set()
         await parted.wait()
         assert (pool.idle, pool.open) == (0, 0)
-        assert await (await ask(pool, POST, b"{}")).answer() == (200, b"ok")
+        assert await (await ask(pool)).answer() == (200, b"ok")
 
 
 async def test_a_request_that_met_a_closing_connection_goes_out_once_more_and_whole():
@@ -142,7 +141,7 @@ async def test_a_request_that_met_a_closing_connection_goes_out_once_more_and_wh
     async with serving(script) as peer, pooled(peer) as pool:
         await ask(pool)
         body = bytes(range(256)) * 1024
-        assert await (await ask(pool, POST, body)).answer() == (200, b"ok")
+        assert await (await ask(pool, body)).answer() == (200, b"ok")
         assert peer.visits == 2
         assert peer.requests[1] == peer.requests[2]
         assert peer.requests[2].endswith(body)
@@ -186,7 +185,7 @@ async def test_five_hundred_calls_at_once_reuse_connections_and_leak_none():
     async with serving(forever) as peer:
         async with pooled(peer, max_idle=500) as pool:
             for _ in range(3):
-                answers = await asyncio.gather(*(ask(pool, POST, b"{}") for _ in range(500)))
+                answers = await asyncio.gather(*(ask(pool) for _ in range(500)))
                 assert {(heard.status, heard.body, heard.failure) for heard in answers} == {
                     (200, b"ok", None)
                 }
@@ -206,17 +205,17 @@ async def test_closing_the_pool_fails_the_calls_at_work_and_refuses_new_ones():
 
     async with serving(script) as peer, pooled(peer) as pool:
         answering_call, waiting, unconnected = Heard(), Heard(), Heard()
-        pool.send(GET, b"", answering_call)
+        send(pool, answering_call)
         await answering_call.head.wait()
         await ask(pool)
-        pool.send(GET, b"", waiting)
-        pool.send(GET, b"", unconnected)
+        send(pool, waiting)
+        send(pool, unconnected)
         await pool.close()
         assert (await answering_call.failed()).kind is FailureKind.CLOSED_MID_ANSWER
         assert (await waiting.failed()).kind is FailureKind.CLOSED_BEFORE_ANSWER
         assert (await unconnected.failed()).kind is FailureKind.CONNECT_FAILED
         with pytest.raises(RuntimeError):
-            pool.send(GET, b"", Heard())
+            send(pool, Heard())
         await peer.left_alone()
 
 
@@ -231,7 +230,7 @@ async def test_what_upstream_says_before_it_was_asked_answers_nothing():
     async with serving(forever) as peer, pooled(peer) as pool:
         await (await ask(pool)).answer()
         heard = Heard()
-        call = pool.send(GET, b"", heard)
+        call = send(pool, heard)
         assert call.connection is not None
         call.connection.data_received(OK.replace(b"ok", b"no"))
         assert await heard.answer() == (200, b"ok")

@@ -8,8 +8,6 @@ import pytest
 
 from innoai.gateway.upstream import FailureKind, Origin, Phase, Pool, Timeouts
 from tests.gateway.upstream.peers import (
-    GET,
-    POST,
     Heard,
     Script,
     Visit,
@@ -17,6 +15,7 @@ from tests.gateway.upstream.peers import (
     ask,
     forever,
     pooled,
+    send,
     serving,
 )
 
@@ -32,11 +31,6 @@ HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n"
 async def timed_out(heard: Heard, phase: Phase) -> bool:
     failure = await heard.failed()
     return (failure.kind, failure.phase, failure.reached) == (FailureKind.TIMED_OUT, phase, True)
-
-
-async def rest(pool: Pool) -> None:
-    while pool.is_watching:
-        await asyncio.sleep(0.01)
 
 
 async def silent(visit: Visit) -> None:
@@ -78,20 +72,24 @@ async def test_a_body_that_stalls_times_out(part: bytes):
 
 async def test_a_request_that_upstream_does_not_take_times_out():
     async with serving(deaf) as peer, pooled(peer, timeouts=Timeouts(write=0.2)) as pool:
-        assert await timed_out(await ask(pool, POST, bytes(64 << 20)), Phase.WRITE)
+        assert await timed_out(await ask(pool, bytes(64 << 20)), Phase.WRITE)
 
 
 async def test_idle_connections_expire_and_then_the_sweep_rests():
-    async with serving(forever) as peer:
-        pool = Pool(Origin("http", "127.0.0.1", peer.port), idle_lifetime=0.05)
+    async with timed(forever, Timeouts(), idle_lifetime=10) as (pool, clock, _):
         await ask(pool)
-        await peer.left_alone()
-        assert (pool.idle, pool.open) == (0, 0)
-        await rest(pool)
+        clock.pass_time(9)
+        assert pool.idle == 1
+        clock.pass_time(3)
+        assert pool.idle == 0
+        while pool.open:
+            await asyncio.sleep(0)
+        clock.pass_time(0.5)
+        assert not clock.sweeps()
         assert await (await ask(pool)).answer() == (200, b"ok")
-        assert pool.is_watching
+        assert clock.sweeps()
         await pool.close()
-        assert not pool.is_watching
+        assert not clock.sweeps()
 
 
 class Clock:
@@ -114,19 +112,26 @@ class Clock:
     def cancel(self) -> None:
         self.sweep = None
 
+    def sweeps(self) -> bool:
+        return self.sweep is not None
+
     def pass_time(self, seconds: float, *, step: float = 0.5) -> None:
         """Sweep at every step, as the event loop would; a step of its own is a loop that stalls."""
         for _ in range(round(seconds / step)):
             self.now += step
-            assert self.sweep is not None
-            self.sweep()
+            sweep, self.sweep = self.sweep, None
+            assert sweep is not None
+            sweep()
 
 
 @asynccontextmanager
-async def timed(script: Script, timeouts: Timeouts) -> AsyncIterator[tuple[Pool, Clock, Heard]]:
+async def timed(
+    script: Script, timeouts: Timeouts, *, idle_lifetime: float = 30.0
+) -> AsyncIterator[tuple[Pool, Clock, Heard]]:
     clock = Clock()
     async with serving(script) as peer:
-        pool = Pool(Origin("http", "127.0.0.1", peer.port), timeouts=timeouts, loop=clock)  # type: ignore[arg-type]
+        origin = Origin("http", "127.0.0.1", peer.port)
+        pool = Pool(origin, timeouts=timeouts, idle_lifetime=idle_lifetime, loop=clock)  # type: ignore[arg-type]
         yield pool, clock, Heard()
         await pool.close()
 
@@ -141,7 +146,7 @@ async def under_way(call: Call) -> Connection:
 
 async def test_patience_begins_anew_with_each_step_of_the_answer():
     async with timed(silent, Timeouts(head=100, idle=10)) as (pool, clock, heard):
-        connection = await under_way(pool.send(GET, b"", heard))
+        connection = await under_way(send(pool, heard))
         clock.pass_time(99)
         connection.data_received(HEAD)
         for _ in range(4):
@@ -155,7 +160,7 @@ async def test_patience_begins_anew_with_each_step_of_the_answer():
 
 async def test_time_in_which_the_caller_pauses_is_not_upstreams():
     async with timed(silent, Timeouts(head=100, idle=10)) as (pool, clock, heard):
-        call = pool.send(GET, b"", heard)
+        call = send(pool, heard)
         connection = await under_way(call)
         clock.pass_time(99)
         call.pause()
@@ -174,7 +179,7 @@ async def test_time_in_which_the_caller_pauses_is_not_upstreams():
 
 async def test_an_early_answer_that_stalls_times_out_though_the_body_is_not_taken_either():
     async with timed(deaf, Timeouts(idle=10, write=100)) as (pool, clock, heard):
-        (await under_way(pool.send(POST, bytes(64 << 20), heard))).data_received(HEAD)
+        (await under_way(send(pool, heard, bytes(64 << 20)))).data_received(HEAD)
         clock.pass_time(12)
         assert await timed_out(heard, Phase.IDLE)
 
@@ -188,7 +193,7 @@ async def test_a_request_that_upstream_takes_slowly_does_not_time_out():
 
     may_read, progress = asyncio.Semaphore(0), asyncio.Event()
     async with timed(script, Timeouts(write=10)) as (pool, clock, heard):
-        connection = await under_way(pool.send(POST, bytes(64 << 20), heard))
+        connection = await under_way(send(pool, heard, bytes(64 << 20)))
         for _ in range(4):
             clock.pass_time(9)
             assert not connection.is_closed
@@ -203,7 +208,7 @@ async def test_a_request_that_upstream_takes_slowly_does_not_time_out():
 
 async def test_a_stalled_event_loop_is_not_held_against_upstream():
     async with timed(silent, Timeouts(idle=10)) as (pool, clock, heard):
-        connection = await under_way(pool.send(GET, b"", heard))
+        connection = await under_way(send(pool, heard))
         connection.data_received(HEAD)
         clock.pass_time(1)
         clock.pass_time(1000, step=1000)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Listener(Protocol):
-    """Who hears the answer. Called from the event loop, never from inside `Pool.send`.
+    """Who hears the answer. Called from the event loop, never from inside `Pool.send_prepared`.
 
     Either on_whole is all that is heard, or after on_head come any number of on_body, and exactly one
     of on_end and on_failure last; on_failure may also come alone. A cancelled call says nothing more.

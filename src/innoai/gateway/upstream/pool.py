@@ -49,7 +49,7 @@ class Pool:
         shortcuts: bool = True,
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        self.origin = origin
+        self._origin = origin
         self._authority = origin.authority
         self._timeouts = timeouts or Timeouts()
         self._ssl = (ssl or _default_context()) if origin.scheme == "https" else None
@@ -86,24 +86,18 @@ class Pool:
         """Calls that wait for a connection of their own."""
         return len(self._connecting)
 
-    @property
-    def is_watching(self) -> bool:
-        """Whether the sweep runs; without connections it does not."""
-        return self._sweeper is not None
-
-    def send(self, head: RequestHead, body: bytes, listener: Listener) -> Call:
-        """Send a request; the listener hears the answer, though never before this has returned.
-
-        Raises ValueError for a head that must not be sent, RuntimeError after `close`.
-        """
-        return self.send_prepared(self.prepare(head), body, listener)
-
     def prepare(self, head: RequestHead) -> PreparedHead:
-        """A head in wire form for this origin, to be sent again and again. Raises ValueError as `send`."""
+        """A head in wire form for this origin, to be sent again and again.
+
+        Raises ValueError for one that must not be sent.
+        """
         return prepare(head, self._authority)
 
     def send_prepared(self, head: PreparedHead, body: bytes, listener: Listener) -> Call:
-        """Send a request; as `send`, but for the head's form."""
+        """Send a request; the listener hears the answer, though never before this has returned.
+
+        Raises RuntimeError after `close`.
+        """
         if self._closed:
             raise RuntimeError("this pool is closed")
         if len(body) <= _JOIN_LIMIT:
@@ -187,10 +181,10 @@ class Pool:
         async with asyncio.timeout(self._timeouts.connect):
             await self._loop.create_connection(
                 lambda: connection,
-                self.origin.host,
-                self.origin.port,
+                self._origin.host,
+                self._origin.port,
                 ssl=self._ssl,
-                server_hostname=self.origin.host if self._ssl is not None else None,
+                server_hostname=self._origin.host if self._ssl is not None else None,
             )
 
     # ── time ──
