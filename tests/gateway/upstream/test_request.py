@@ -27,25 +27,10 @@ def test_a_request_without_headers_is_written_with_host_and_length():
     assert encoded() == b"POST /v1/x?y=1 HTTP/1.1\r\nhost: upstream:8000\r\ncontent-length: 3\r\n\r\n"
 
 
-def test_a_host_that_is_given_is_the_only_one():
-    assert encoded(b"GET", b"/", (b"Host", b"other"), length=0) == b"GET / HTTP/1.1\r\nhost: other\r\n\r\n"
-
-
-@pytest.mark.parametrize("second", [b"host", b"Host"])
-def test_two_hosts_are_refused(second: bytes):
-    with pytest.raises(ValueError, match="host"):
-        encoded(b"GET", b"/", (b"host", b"a"), (second, b"b"))
-
-
-@pytest.mark.parametrize(
-    "name", [b"content-length", b"Content-Length", b"transfer-encoding", b"TRANSFER-ENCODING"]
-)
-def test_framing_is_written_anew(name: bytes):
-    assert encoded(b"PUT", b"/", (name, b"99"), (b"a", b"b")) == (
+@pytest.mark.parametrize("name", [b"host", b"content-length", b"transfer-encoding"])
+def test_host_and_framing_are_written_anew(name: bytes):
+    assert encoded(b"PUT", b"/", (name, b"99"), (b"a", b"b"), (name, b"98")) == (
         b"PUT / HTTP/1.1\r\nhost: upstream:8000\r\na: b\r\ncontent-length: 3\r\n\r\n"
-    )
-    assert encoded(b"PUT", b"/", (name, b"99"), (name, b"98")) == (
-        b"PUT / HTTP/1.1\r\nhost: upstream:8000\r\ncontent-length: 3\r\n\r\n"
     )
 
 
@@ -71,8 +56,11 @@ def test_a_line_break_or_nul_is_refused_wherever_it_stands(place: str, junk: byt
             )
 
 
-@pytest.mark.parametrize("name", [b"", b"a b", b"a:", b" a", b"Content-Length ", b"\xe4", b"a\t", b"(a)"])
-def test_a_name_that_is_no_token_is_refused(name: bytes):
+@pytest.mark.parametrize(
+    "name",
+    [b"", b"a b", b"a:", b" a", b"content-length ", b"Content-Length", b"HOST", b"\xe4", b"a\t", b"(a)"],
+)
+def test_a_name_that_is_no_token_in_lower_case_is_refused(name: bytes):
     with pytest.raises(ValueError, match="header"):
         encoded(b"GET", b"/", (name, b"a"))
 

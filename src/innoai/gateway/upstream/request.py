@@ -1,4 +1,4 @@
-"""The request as bytes. Its framing is always written here, never copied from the caller's headers."""
+"""The request as bytes. Its host and its framing are always written here, never copied from the headers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TARGET: Final = bytes(code for code in range(0x21, 0x100) if code != 0x7F)
 _LINE_BREAKERS: Final = b"\r\n\0"
 _COMMON_METHODS: Final = frozenset((b"GET", b"POST", b"PUT", b"PATCH", b"DELETE"))
 _FRAMED_OTHERWISE: Final = frozenset((b"CONNECT", b"HEAD"))  # their answers (RFC 9112 §6.3)
-_FRAMING: Final = frozenset((b"content-length", b"transfer-encoding"))
+_WRITTEN_HERE: Final = frozenset((b"host", b"content-length", b"transfer-encoding"))
 # RFC 9110 §8.6: with these an empty body is announced, as their servers expect one.
 _EXPECT_A_BODY: Final = frozenset((b"POST", b"PUT", b"PATCH"))
 
@@ -19,8 +19,8 @@ _EXPECT_A_BODY: Final = frozenset((b"POST", b"PUT", b"PATCH"))
 class RequestHead(NamedTuple):
     """What is asked for. The hop-by-hop headers are already taken out (RFC 9110 §7.6.1).
 
-    method: in upper case, neither CONNECT nor HEAD. target: path and query. headers: content-length and
-    transfer-encoding are ignored.
+    method: in upper case, neither CONNECT nor HEAD. target: path and query. headers: with names in lower
+    case; host, content-length and transfer-encoding are ignored.
     """
 
     method: bytes
@@ -48,35 +48,19 @@ def prepare(head: RequestHead, authority: bytes) -> PreparedHead:
     """
     method, target, headers = head
     by_name = dict(headers)
-    if b"".join(by_name).translate(None, _LOWER_TOKEN):
-        headers = _in_lower_case(headers)
-        by_name = dict(headers)
-    if b"content-length" in by_name or b"transfer-encoding" in by_name:
-        headers = [header for header in headers if header[0] not in _FRAMING]
-    lines = b"\r\n".join(map(b": ".join, headers))
-    breaks = len(lines) - len(lines.translate(None, _LINE_BREAKERS))
-    if (breaks != 2 * len(headers) - 2 and headers) or b"" in by_name:
-        raise ValueError("a header contains a line break or NUL, or has no name")
+    if b"".join(by_name).translate(None, _LOWER_TOKEN) or b"" in by_name:
+        raise ValueError("the name of a header is not a token in lower case")
+    if not _WRITTEN_HERE.isdisjoint(by_name):
+        headers = [header for header in headers if header[0] not in _WRITTEN_HERE]
     if method not in _COMMON_METHODS and (
         not method or method.translate(None, _TOKEN) or method in _FRAMED_OTHERWISE
     ):
         raise ValueError("the method is not one that can be sent")
     if target.translate(None, _TARGET) or target[:1] != b"/":
         raise ValueError("the target is not a path with an optional query")
-    host = _host(headers) if b"host" in by_name else b"host: %b\r\n" % authority
-    end = b"\r\n" if headers else b""
-    return PreparedHead(method, b"%b %b HTTP/1.1\r\n%b%b%b" % (method, target, host, lines, end))
-
-
-def _in_lower_case(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    headers = [(name.lower(), value) for name, value in headers]
-    if any(name.translate(None, _TOKEN) for name, _ in headers):
-        raise ValueError("a header's name is not a token")
-    return headers
-
-
-def _host(headers: list[tuple[bytes, bytes]]) -> bytes:
-    """Nothing: the caller's own host stands among the headers."""
-    if [name for name, _ in headers].count(b"host") > 1:
-        raise ValueError("there is more than one host header")
-    return b""
+    lines = b"\r\n".join(
+        (b"%b %b HTTP/1.1" % (method, target), b"host: " + authority, *map(b": ".join, headers), b"")
+    )
+    if len(lines) - len(lines.translate(None, _LINE_BREAKERS)) != 2 * (2 + len(headers)):
+        raise ValueError("a header contains a line break or NUL")
+    return PreparedHead(method, lines)
