@@ -45,7 +45,10 @@ async def test_connections_to_upstreams_are_told_by_what_they_do(installed: Inst
 
 
 async def test_tasks_are_counted(installed: Installation) -> None:
-    async with house_before(installed, lambda visit: visit.gone()) as (house, _):
+    async def silent(visit: Visit) -> None:
+        await visit.gone()
+
+    async with house_before(installed, silent) as (house, _):
         told = (await house.ask(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")).body
         found = re.search(rb"^innoai_tasks (\d+)\.0$", told, re.MULTILINE)
         assert found is not None
