@@ -300,6 +300,12 @@ class TelemetrySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     ] = False
 
 
+_is_header_name = re.compile(r"[0-9a-z!#$%&'*+.^_`|~-]+").fullmatch
+_OWN_HEADERS = frozenset(
+    ("host", "connection", "content-length", "transfer-encoding", "content-type", "accept-encoding")
+)
+
+
 class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A model server that serves one model. Times in seconds."""
 
@@ -310,6 +316,14 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     api_key: Annotated[
         str | None, Meta(description="the key to present there: env:NAME, file:PATH or the key itself")
     ] = None
+    headers: Annotated[
+        dict[str, str],
+        Meta(description="more headers for it, instead of the caller's; values as those of api_key"),
+    ] = {}
+    query: Annotated[
+        str,
+        Meta(pattern=r"^[!-\"$-~]*$", description="what it is asked with behind ?, if anything"),
+    ] = ""
     include_usage: Annotated[
         bool, Meta(description="whether streams may be asked for usage by stream_options.include_usage")
     ] = True
@@ -326,6 +340,13 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return
         if not _ADDRESS.match(self.base_url) or not _has_sound_port(self.base_url):
             raise ValueError('base_url: write an address like "https://models.example/v1", or "echo:"')
+        if not all(map(_is_header_name, self.headers)):
+            raise ValueError("headers: write their names in lower case, such as api-key")
+        own = _OWN_HEADERS.intersection(self.headers)
+        if own:
+            raise ValueError(f"headers: {min(own)} is written by the gateway; leave it out")
+        if self.api_key is not None and "authorization" in self.headers:
+            raise ValueError("headers: authorization is api_key's; leave one of them out")
 
     def __repr__(self) -> str:
         return f"Upstream(base_url={self.base_url!r}, model={self.model!r})"
@@ -659,10 +680,14 @@ def _tiers(file: Path, given: object) -> dict[str, Tier]:
 
 def _with_key(where: str, upstream: Upstream, environ: Mapping[str, str]) -> Upstream:
     """The upstream with `env:NAME` and `file:PATH` replaced by the key that they stand for."""
-    if upstream.api_key is None:
-        return upstream
-    key = _credential(f"{where}.api_key", upstream.api_key, "a key", environ)
-    return msgspec.structs.replace(upstream, api_key=key)
+    key = upstream.api_key
+    if key is not None:
+        key = _credential(f"{where}.api_key", key, "a key", environ)
+    headers = {
+        name: _credential(f"{where}.headers.{name}", value, "a value", environ)
+        for name, value in upstream.headers.items()
+    }
+    return msgspec.structs.replace(upstream, api_key=key, headers=headers)
 
 
 def _with_client_secret(

@@ -108,9 +108,9 @@ async def test_the_echo_needs_no_connection(models: Models) -> None:
 
 
 async def test_a_key_for_an_upstream_goes_to_that_upstream_alone(models: Models) -> None:
-    credentials = [dict(target.credential).get(b"authorization") for target in models.targets["a"]]
+    credentials = [dict(target.headers).get(b"authorization") for target in models.targets["a"]]
     assert credentials == [b"Bearer sk-first", None, None]
-    assert all(dict(target.credential)[b"accept-encoding"] == b"identity" for target in models.targets["a"])
+    assert all(dict(target.headers)[b"accept-encoding"] == b"identity" for target in models.targets["a"])
 
 
 class Recorder:
@@ -144,6 +144,24 @@ class Silent:
 def arrival(query: bytes = b"") -> Arrival:
     headers = read_request([(b"content-type", b"application/json"), (b"authorization", b"Bearer theirs")])
     return Arrival(b"POST", b"/v1/chat/completions", query, headers, None, None)
+
+
+async def test_a_model_server_that_wants_other_words_gets_them() -> None:
+    azure = Upstream(
+        "http://azure.example/openai", headers={"api-key": "k", "x-own": "1"}, query="api-version=1"
+    )
+    models = open_models({"a": Model((azure,))}, lambda: 0.0)
+    (target,) = models.targets["a"]
+    recorder = Recorder()
+    target.transport = recorder
+    asked = arrival(b"b=2")
+    asked.headers.forwarded.append((b"x-own", b"the caller's"))
+    target.send(asked, b"{}", Silent())
+    ((head, _),) = recorder.sent
+    assert head.target == b"/openai/chat/completions?api-version=1&b=2"
+    assert (b"api-key", b"k") in head.headers
+    assert [value for name, value in head.headers if name == b"x-own"] == [b"1"]
+    await models.close()
 
 
 async def test_a_request_goes_out_in_the_upstreams_words() -> None:

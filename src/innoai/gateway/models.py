@@ -35,14 +35,14 @@ class Target:
     upstream: Upstream
     transport: Transport
     prefix: bytes
-    credential: Headers
+    headers: Headers
     failures: int = 0
     cool_until: float = 0.0
 
     def send(
         self, arrival: Arrival, body: bytes, listener: Listener, span: RequestSpan | None = None
     ) -> Handle:
-        """Send the request in this upstream's words: its path prefix, its credential, the mapped body.
+        """Send the request in this upstream's words: its path prefix, its headers, the mapped body.
 
         With a span it is told of that, and so gets a head of its own.
 
@@ -60,9 +60,12 @@ class Target:
 
     def _head(self, arrival: Arrival, forwarded: Headers) -> RequestHead:
         target = self.prefix + arrival.path.removeprefix(_PUBLIC_ROOT)
-        if arrival.query:
-            target += b"?" + arrival.query
-        return RequestHead(b"POST", target, [*forwarded, *self.credential])
+        query = b"&".join(filter(None, (self.upstream.query.encode(), arrival.query)))
+        if query:
+            target += b"?" + query
+        own = {name for name, _ in self.headers}
+        headers = [header for header in forwarded if header[0] not in own]
+        return RequestHead(b"POST", target, [*headers, *self.headers])
 
     def failed(self, now: float, retry_after: float | None = None) -> None:
         """Leave it alone for a while: as long as it asks for, or longer with each failure in a row."""
@@ -144,11 +147,12 @@ def _target(
     *,
     shortcuts: bool,
 ) -> Target:
-    credential = [(b"accept-encoding", b"identity")]
+    headers = [(b"accept-encoding", b"identity")]
     if upstream.api_key is not None:
-        credential.append((b"authorization", b"Bearer " + upstream.api_key.encode()))
+        headers.append((b"authorization", b"Bearer " + upstream.api_key.encode()))
+    headers += [(header.encode(), value.encode()) for header, value in upstream.headers.items()]
     if upstream.base_url == "echo:":
-        return Target(upstream, pools.setdefault("echo", Echo(clock)), b"", credential)
+        return Target(upstream, pools.setdefault("echo", Echo(clock)), b"", headers)
     try:
         origin, prefix = Origin.parse(upstream.base_url)
     except ValueError as error:
@@ -159,4 +163,4 @@ def _target(
     shared = (origin, timeouts)
     if shared not in pools:
         pools[shared] = Pool(origin, timeouts=timeouts, shortcuts=shortcuts)
-    return Target(upstream, pools[shared], prefix, credential)
+    return Target(upstream, pools[shared], prefix, headers)
