@@ -92,10 +92,33 @@ def test_a_change_is_tried_and_then_made(owner: Person, house: Server, key: dict
     assert (wrong.status_code, 'id="allowed_ips-error"' in wrong.text) == (400, True)
     fine = {**fields, "scopes": ["inference:write"]}
     assert "None of 2 admitted" in owner.post(f"{page}/preview", fine, page=page).text
-    made = owner.post(f"{page}/preview", {**fine, "apply": "yes"}, page=page)
+    made = owner.post(f"{page}/apply", fine, page=page)
     assert made.status_code == 303
     changed = httpx.get(f"{house.base_url}/keys/{key['id']}", headers=bearer(house.admin_key)).json()
     assert (changed["scopes"], changed["rate_limit"]) == (["inference:write"], 50)
+
+
+def test_enter_tries_again_and_what_is_made_is_what_was_tried(
+    owners_page: Page, house: Server, key: dict[str, Any]
+) -> None:
+    def rate() -> int:
+        shown = httpx.get(f"{house.base_url}/keys/{key['id']}", headers=bearer(house.admin_key)).json()
+        return int(shown["rate_limit"])
+
+    before = rate()
+    owners_page.goto(f"/settings/api-keys/{key['id']}")
+    owners_page.get_by_label("Requests a minute").fill("7")
+    owners_page.get_by_role("button", name="What would have been refused?").click()
+    owners_page.get_by_role("heading", name="What would have been refused?").wait_for()
+    owners_page.get_by_label("Requests a minute").fill("5")
+    owners_page.get_by_label("Requests a minute").press("Enter")
+    owners_page.get_by_role("heading", name="What would have been refused?").wait_for()
+    owners_page.wait_for_function("document.querySelector('#rate_limit').defaultValue === '5'")
+    assert rate() == before
+    owners_page.get_by_label("Requests a minute").fill("3")
+    owners_page.get_by_role("button", name="Make the change that was tried").click()
+    owners_page.get_by_text("The key was changed").wait_for()
+    assert rate() == 5
 
 
 def test_requests_appear_as_they_happen(owners_page: Page, house: Server, key: dict[str, Any]) -> None:

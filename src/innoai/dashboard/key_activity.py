@@ -8,6 +8,7 @@ from typing import Any
 from litestar import Response, post
 
 from innoai.access.scopes import SCOPES
+from innoai.dashboard import edits
 from innoai.dashboard.days import as_text, midnight
 from innoai.dashboard.forms import whole_number
 from innoai.dashboard.plots import Plot, Series, counted, stacked
@@ -34,31 +35,53 @@ async def told_of(here: Visit, key: dict[str, Any]) -> dict[str, Any]:
         "refusals": activity["refusals"][:MOST_REFUSALS],
         "advice": advice,
         "tried": _values(key, advice["change"] or {}),
+        "shown": edits.as_field(_values(key, {})),
         "scope_names": SCOPES,
     }
 
 
 @post(f"{ONE}/preview", status_code=200)
-async def preview(key_id: str, here: Here) -> Response[Any]:
-    """Show what the change would have refused, and ask whether to make it."""
+async def preview(key_id: str, here: Here) -> Response[bytes]:
+    """Show what the change would have refused, and offer to make it as it was tried."""
     key = await here.get("/v1/keys/{key_id}", key_id=key_id)
-    error: Refusal | None = None
-    found = None
-    values = _typed(here)
+    shown = edits.shown_by(here.form, _values(key, {}))
     try:
-        body = _body(here)
-        if here.form.text("apply"):
-            await here.patch("/v1/keys/{key_id}", body, key_id=key_id)
-            return here.redirect(f"/settings/api-keys/{key_id}", notice="key-changed")
-        found = await here.post("/v1/keys/{key_id}/preview", {**body, "days": DAYS}, key_id=key_id)
-    except InnoError as refused:
-        error = refused.refusal
+        change = _change(here, shown)
+        found = await here.post("/v1/keys/{key_id}/preview", {**change, "days": DAYS}, key_id=key_id)
+    except InnoError as error:
+        return _preview(here, key, shown, error=error.refusal)
+    return _preview(here, key, shown, found=found, has_change=bool(change))
+
+
+@post(f"{ONE}/apply", status_code=200)
+async def apply(key_id: str, here: Here) -> Response[Any]:
+    """Make the change that was tried."""
+    key = await here.get("/v1/keys/{key_id}", key_id=key_id)
+    shown = edits.shown_by(here.form, _values(key, {}))
+    try:
+        await here.patch("/v1/keys/{key_id}", _change(here, shown), key_id=key_id)
+    except InnoError as error:
+        return _preview(here, key, shown, error=error.refusal)
+    return here.redirect(f"/settings/api-keys/{key_id}", notice="key-changed")
+
+
+def _preview(
+    here: Visit,
+    key: dict[str, Any],
+    shown: dict[str, Any],
+    *,
+    found: dict[str, Any] | None = None,
+    has_change: bool = False,
+    error: Refusal | None = None,
+) -> Response[bytes]:
     return here.page(
         "keys/preview.html",
         status=200 if error is None else error.kind.status,
         key=key,
         found=found,
-        tried=values,
+        has_change=has_change,
+        tried=_typed(here),
+        shown=edits.as_field(shown),
         scope_names=SCOPES,
         error=about_a_field(error),
         fields=FIELDS,
@@ -103,15 +126,17 @@ def _typed(here: Visit) -> dict[str, Any]:
     return {"scopes": form.all("scopes"), **{name: form.raw(name) for name in FIELDS[1:]}}
 
 
-def _body(here: Visit) -> dict[str, Any]:
-    """The form as the API takes a change."""
+def _change(here: Visit, shown: dict[str, Any]) -> dict[str, Any]:
+    """The form as the API takes a change: what is not as the key had it when the form was shown."""
     form = here.form
-    return {
+    wanted = {
         "scopes": form.all("scopes"),
         "allowed_ips": form.lines("allowed_ips"),
         "models": form.lines("models") or None,
         "rate_limit": whole_number(form, "rate_limit", "requests"),
     }
+    changed = edits.touched(_typed(here), shown)
+    return {name: value for name, value in wanted.items() if name in changed}
 
 
-HANDLERS = (preview,)
+HANDLERS = (preview, apply)
