@@ -305,11 +305,14 @@ def test_the_form_works_by_the_keyboard_alone(owners_page: Page, api: httpx.Clie
 @pytest.mark.parametrize("text", ["", " ", "1000", "1,000", " 1 000 "])
 def test_a_number_is_read_as_people_write_it(text: str) -> None:
     form = Form([("name", "x"), ("level", "read"), ("rate_limit", text)])
-    assert key_forms.creation(form, 0.0)["rate_limit"] == (1000 if text.strip() else None)
+    assert key_forms.creation(form, key_forms.empty_values(), 0.0)["rate_limit"] == (
+        1000 if text.strip() else None
+    )
 
 
 @pytest.mark.parametrize("text", ["1e3", "\u0661\u0660", "1.5", "0x10", "9999999999"])
 def test_what_is_no_number_is_refused(text: str) -> None:
+    form = Form([("name", "x"), ("level", "read"), ("rate_limit", text)])
     with pytest.raises(InnoError) as caught:
-        key_forms.creation(Form([("name", "x"), ("level", "read"), ("rate_limit", text)]), 0.0)
+        key_forms.creation(form, key_forms.empty_values(), 0.0)
     assert caught.value.refusal.details["param"] == "rate_limit"

@@ -9,7 +9,8 @@ from litestar.response import Stream
 
 from innoai.access.scopes import BILLING_WRITE
 from innoai.access.tiers import STATEMENTS
-from innoai.dashboard.forms import whole_numbers
+from innoai.dashboard import edits
+from innoai.dashboard.forms import Form, whole_numbers
 from innoai.dashboard.refusals import about_a_field
 from innoai.dashboard.visit import Here
 from innoai.errors import InnoError, Refusal
@@ -42,25 +43,20 @@ async def show(here: Here) -> Response[bytes]:
 async def show_settings(here: Here) -> Response[bytes]:
     """Show the form of currency, budgets and thresholds."""
     settings = await here.get("/v1/billing/settings")
-    return _settings(here, settings, _values_of(settings), None)
+    values = _values_of(settings)
+    return _settings(here, settings, values, values, None)
 
 
 @post(SETTINGS, status_code=200)
 async def change_settings(here: Here) -> Response[Any]:
     """Change currency, budgets and thresholds: what is not as it was shown."""
-    form = here.form
     settings = await here.get("/v1/billing/settings")
+    shown = edits.shown_by(here.form, _values_of(settings))
     try:
-        wanted = {
-            "currency": form.text("currency"),
-            "budgets": {period: form.text(period) or None for period in ("monthly", "total")},
-            "alert_thresholds": whole_numbers(form, "alert_thresholds", "percent"),
-        }
-        body = {name: value for name, value in wanted.items() if value != settings[name]}
-        await here.patch("/v1/billing/settings", body)
+        await here.patch("/v1/billing/settings", _change(here.form, shown))
     except InnoError as error:
-        typed = {name: form.raw(name) for name in _values_of(settings)}
-        return _settings(here, settings, typed, error.refusal)
+        typed = {name: here.form.raw(name) for name in shown}
+        return _settings(here, settings, typed, shown, error.refusal)
     return here.redirect(ROOM, notice="billing-changed")
 
 
@@ -103,17 +99,34 @@ async def export_statement(month: str, customer_id: str, here: Here) -> Stream:
 
 
 def _settings(
-    here: Here, settings: dict[str, Any], values: dict[str, str], error: Refusal | None
+    here: Here,
+    settings: dict[str, Any],
+    values: dict[str, str],
+    shown: dict[str, str],
+    error: Refusal | None,
 ) -> Response[bytes]:
+    """The form. `values` stand in it now, `shown` is what it began with."""
     return here.page(
         "billing/settings.html",
         status=200 if error is None else error.kind.status,
         settings=settings,
         values=values,
+        shown=edits.as_field(shown),
         error=about_a_field(error),
         fields=_FIELDS,
         may_write=here.may(BILLING_WRITE),
     )
+
+
+def _change(form: Form, shown: dict[str, str]) -> dict[str, Any]:
+    changed = edits.touched({name: form.raw(name) for name in shown}, shown)
+    budgets = {period: form.text(period) or None for period in ("monthly", "total") if period in changed}
+    body: dict[str, Any] = {"budgets": budgets} if budgets else {}
+    if "currency" in changed:
+        body["currency"] = form.text("currency")
+    if "alert_thresholds" in changed:
+        body["alert_thresholds"] = whole_numbers(form, "alert_thresholds", "percent")
+    return body
 
 
 def _values_of(settings: dict[str, Any]) -> dict[str, str]:

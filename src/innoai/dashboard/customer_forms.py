@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from innoai.dashboard.edits import touched
 from innoai.dashboard.forms import whole_number
 from innoai.errors import InnoError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from innoai.dashboard.forms import Form
 
+PERIODS = ("monthly", "total")
 EMPTY: Mapping[str, str] = {
     "customer_id": "",
     "name": "",
@@ -36,39 +38,50 @@ def values_of(customer: Mapping[str, Any]) -> dict[str, str]:
         "rate_limit": "" if customer["rate_limit"] is None else str(customer["rate_limit"]),
         "monthly": customer["budgets"]["monthly"] or "",
         "total": customer["budgets"]["total"] or "",
-        "metadata": "\n".join(f"{name} = {value}" for name, value in customer["metadata"].items()),
+        "metadata": "\n".join(
+            f"{name} = {value}" for name, value in customer["metadata"].items() if fits_a_line(name, value)
+        ),
     }
+
+
+def fits_a_line(name: str, value: str) -> bool:
+    """Whether a note can be written as a line of the form, and read from it as what it is."""
+    try:
+        return _metadata(f"{name} = {value}") == {name: value}
+    except InnoError:
+        return False
 
 
 def creation(form: Form) -> dict[str, Any]:
     """What POST /v1/customers takes. InnoError invalid_request for what is no number or no pair."""
-    return {"customer_id": form.text("customer_id"), **_members(form)}
+    members = {"customer_id": form.text("customer_id"), **_members(form)}
+    # The form has no fields for budgets where the member may not set them.
+    return {**members, "budgets": _budgets(form, PERIODS)} if form.all("monthly") else members
 
 
-def change(form: Form, customer: Mapping[str, Any]) -> dict[str, Any]:
-    """What PATCH /v1/customers/{customer_id} takes: what is not as it was shown.
-
-    Budgets need a scope of their own, so they are sent only where somebody touched them.
-    """
-    shown = {
-        "name": customer["name"],
-        "rate_limit": customer["rate_limit"],
-        "budgets": dict(customer["budgets"]),
-        "metadata": dict(customer["metadata"]),
-    }
-    return {name: value for name, value in _members(form).items() if value != shown[name]}
+def change(form: Form, shown: Mapping[str, str], customer: Mapping[str, Any]) -> dict[str, Any]:
+    """What PATCH /v1/customers/{customer_id} takes: what is not as it was shown."""
+    changed = touched({name: form.raw(name, shown[name]) for name in EMPTY}, shown)
+    body = {name: value for name, value in _members(form).items() if name in changed}
+    if "metadata" in body:
+        # Notes that no line can hold were not shown, and stay.
+        were_shown = _metadata(shown["metadata"])
+        kept = {name: value for name, value in customer["metadata"].items() if name not in were_shown}
+        body["metadata"] = {**kept, **body["metadata"]}
+    periods = [period for period in PERIODS if period in changed]
+    return {**body, "budgets": _budgets(form, periods)} if periods else body
 
 
 def _members(form: Form) -> dict[str, Any]:
-    members: dict[str, Any] = {
+    return {
         "name": form.text("name") or None,
         "rate_limit": whole_number(form, "rate_limit", "requests a minute"),
         "metadata": _metadata(form.raw("metadata")),
     }
-    # The form has no fields for budgets where the member may not set them.
-    if form.all("monthly"):
-        members["budgets"] = {period: form.text(period) or None for period in ("monthly", "total")}
-    return members
+
+
+def _budgets(form: Form, periods: Iterable[str]) -> dict[str, str | None]:
+    return {period: form.text(period) or None for period in periods}
 
 
 def _metadata(text: str) -> dict[str, str]:

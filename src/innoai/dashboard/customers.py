@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Response, get, post
 
 from innoai.access.scopes import ADMIN_FULL, BILLING_READ, BILLING_WRITE
-from innoai.dashboard import customer_forms
+from innoai.dashboard import customer_forms, edits
 from innoai.dashboard.cookies import new_token
 from innoai.dashboard.refusals import about_a_field
 from innoai.dashboard.visit import Here
@@ -38,7 +38,7 @@ async def show_list(here: Here) -> Response[bytes]:
 @get(f"{LIST}/new")
 async def show_form(here: Here) -> Response[bytes]:
     """Show the form of a new customer."""
-    return _form(here, dict(customer_forms.EMPTY), None)
+    return _form(here, dict(customer_forms.EMPTY), {}, None)
 
 
 @post(LIST, status_code=200)
@@ -48,7 +48,7 @@ async def create(here: Here) -> Response[Any]:
     try:
         made = await here.post("/v1/customers", customer_forms.creation(form), once=form.text("once")[:64])
     except InnoError as error:
-        return _form(here, customer_forms.typed_values(form), error.refusal)
+        return _form(here, customer_forms.typed_values(form), {}, error.refusal)
     return here.redirect(here.local(ONE, customer_id=made["customer_id"]), notice="customer-created")
 
 
@@ -68,17 +68,19 @@ async def show_customer(customer_id: str, here: Here) -> Response[bytes]:
 async def show_edit(customer_id: str, here: Here) -> Response[bytes]:
     """Show the form of a customer that is to be changed."""
     customer = await here.get(_API, customer_id=customer_id)
-    return _form(here, customer_forms.values_of(customer), None, customer=customer)
+    values = customer_forms.values_of(customer)
+    return _form(here, values, values, None, customer=customer)
 
 
 @post(ONE, status_code=200)
 async def edit(customer_id: str, here: Here) -> Response[Any]:
-    """Change the customer."""
+    """Change of the customer what was changed in the form."""
     customer = await here.get(_API, customer_id=customer_id)
+    shown = edits.shown_by(here.form, customer_forms.values_of(customer))
     try:
-        await here.patch(_API, customer_forms.change(here.form, customer), customer_id=customer_id)
+        await here.patch(_API, customer_forms.change(here.form, shown, customer), customer_id=customer_id)
     except InnoError as error:
-        return _form(here, customer_forms.typed_values(here.form), error.refusal, customer=customer)
+        return _form(here, customer_forms.typed_values(here.form), shown, error.refusal, customer=customer)
     return here.redirect(here.local(ONE, customer_id=customer_id), notice="customer-changed")
 
 
@@ -112,14 +114,28 @@ async def delete(customer_id: str, here: Here) -> Response[Any]:
 
 
 def _form(
-    here: Here, values: dict[str, str], error: Refusal | None, *, customer: dict[str, Any] | None = None
+    here: Here,
+    values: dict[str, str],
+    shown: dict[str, str],
+    error: Refusal | None,
+    *,
+    customer: dict[str, Any] | None = None,
 ) -> Response[bytes]:
-    """The form, of a new customer or of one that is to be changed; what was refused is said in it."""
+    """The form, of a new customer or of one that is to be changed; what was refused is said in it.
+
+    `values` stand in it now, `shown` is what it began with.
+    """
     return here.page(
         "customers/form.html",
         status=200 if error is None else error.kind.status,
         customer=customer,
         values=values,
+        shown=edits.as_field(shown),
+        hidden_notes=[
+            name
+            for name, value in (customer["metadata"] if customer else {}).items()
+            if not customer_forms.fits_a_line(name, value)
+        ],
         error=about_a_field(error),
         fields=_FIELDS,
         once=here.form.text("once")[:64] or new_token(),

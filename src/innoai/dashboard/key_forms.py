@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from innoai.access.scopes import LEVELS, SCOPES, in_order
+from innoai.dashboard.edits import touched
 from innoai.dashboard.forms import whole_number
 from innoai.errors import InnoError
 
@@ -42,6 +43,11 @@ LEVEL_TEXTS = {
     "delete": ("Delete", "Also delete"),
     "admin": ("Admin", "Everything, keys and members too"),
 }
+
+_CONTRADICTION = (
+    "The level {} is chosen, and other scopes than its own are ticked. Choose Scopes if the ticks are to "
+    "count; if the level is, tick none."
+)
 
 GROUPS = ("inference", "customers", "billing", "webhooks", "admin")
 
@@ -117,47 +123,66 @@ def values_of(key: Mapping[str, Any], tier_default: int) -> dict[str, Any]:
     }
 
 
-def creation(form: Form, now: float) -> dict[str, Any]:
-    """What POST /v1/keys takes.
+def creation(form: Form, shown: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """What POST /v1/keys takes. `shown`: what the form began with.
 
     Raises:
-        InnoError: invalid_request for what is no number, no day, or no scope at all.
+        InnoError: invalid_request for what is no number, no day, no scope at all, or two things at once.
     """
-    level = form.text("level")
-    body: dict[str, Any] = {
+    return {
+        **_members(form, now),
+        "scopes": _scopes(form, shown),
+        "customer_id": form.text("customer_id") or None,
+    }
+
+
+def change(form: Form, shown: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """What PATCH /v1/keys/{key_id} takes: what is not as it was shown."""
+    changed = touched(typed_values(form), shown)
+    body = {
+        member: value
+        for member, value in _members(form, now).items()
+        if not changed.isdisjoint(_FIELDS_OF.get(member, (member,)))
+    }
+    if not changed.isdisjoint(("level", "scopes")):
+        body["scopes"] = _scopes(form, shown)
+    return body
+
+
+_FIELDS_OF = {"expires_at": ("expires", "expires_on")}
+"""The fields of a member of the API that are not called as it is."""
+
+
+def _members(form: Form, now: float) -> dict[str, Any]:
+    return {
         "name": form.text("name"),
         "allowed_ips": form.lines("allowed_ips"),
         "rate_limit": whole_number(form, "rate_limit", "requests a minute"),
         "expires_at": _expires_at(form, now),
         "models": form.all("models") or None,
-        "customer_id": form.text("customer_id") or None,
     }
-    if level:
-        return {**body, "level": level}
-    return {**body, "scopes": _scopes(form)}
 
 
-def change(form: Form, key: Mapping[str, Any], now: float) -> dict[str, Any]:
-    """What PATCH /v1/keys/{key_id} takes; the expiry only where it was touched, as the form shows days."""
-    level = form.text("level")
-    body: dict[str, Any] = {
-        "name": form.text("name"),
-        "scopes": list(in_order(LEVELS[level])) if level in LEVELS else _scopes(form),
-        "allowed_ips": form.lines("allowed_ips"),
-        "rate_limit": whole_number(form, "rate_limit", "requests a minute"),
-        "models": form.all("models") or None,
-    }
-    shown = values_of(key, 0)
-    if (form.text("expires"), form.text("expires_on")) != (shown["expires"], shown["expires_on"]):
-        body["expires_at"] = _expires_at(form, now)
-    return body
+def _scopes(form: Form, shown: Mapping[str, Any]) -> list[str]:
+    """What was chosen: a level, or ticks.
 
-
-def _scopes(form: Form) -> list[str]:
-    scopes = form.all("scopes")
-    if not scopes:
+    Without scripts a level does not tick its scopes, so of the two that one counts which was touched. Where
+    both were, and say different things, only whoever sent them knows what is meant.
+    """
+    level, ticked = form.text("level"), form.all("scopes")
+    if level and level not in LEVELS:
+        raise InnoError("invalid_request", "Choose a level, or scopes.", param="level")
+    changed = touched({"level": level, "scopes": ticked}, shown)
+    by_hand = "scopes" in changed and set(ticked) != LEVELS.get(level, frozenset())
+    if level and not by_hand:
+        return list(in_order(LEVELS[level]))
+    if level and "level" in changed:
+        if not ticked:
+            return list(in_order(LEVELS[level]))
+        raise InnoError("invalid_request", _CONTRADICTION.format(LEVEL_TEXTS[level][0]), param="scopes")
+    if not ticked:
         raise InnoError("invalid_request", "Choose at least one scope, or a level.", param="scopes")
-    return scopes
+    return ticked
 
 
 def _expires_at(form: Form, now: float) -> str | None:

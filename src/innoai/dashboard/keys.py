@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Response, get, post
 
 from innoai.access.scopes import SCOPES
-from innoai.dashboard import key_activity, key_forms
+from innoai.dashboard import edits, key_activity, key_forms
 from innoai.dashboard.cookies import new_token
 from innoai.dashboard.refusals import about_a_field
 from innoai.dashboard.snippets import snippets
@@ -43,19 +43,19 @@ async def show_list(here: Here) -> Response[bytes]:
 async def show_form(here: Here) -> Response[bytes]:
     """Show the form of a new key."""
     values = {**key_forms.empty_values(), "customer_id": here.query("customer_id")[:128]}
-    return await _form(here, values, None)
+    return await _form(here, values, values, None)
 
 
 @post(LIST, status_code=200)
 async def create(here: Here) -> Response[bytes]:
     """Make the key, and show it this once; sent a second time, the same form shows the same key."""
     form = here.form
+    shown = edits.shown_by(form, key_forms.empty_values())
     try:
-        made = await here.post(
-            "/v1/keys", key_forms.creation(form, here.inside.clock()), once=form.text("once")[:64]
-        )
+        body = key_forms.creation(form, shown, here.inside.clock())
+        made = await here.post("/v1/keys", body, once=form.text("once")[:64])
     except InnoError as error:
-        return await _form(here, key_forms.typed_values(form), error.refusal)
+        return await _form(here, key_forms.typed_values(form), shown, error.refusal)
     return _made(here, made, None)
 
 
@@ -75,18 +75,19 @@ async def show_edit(key_id: str, here: Here) -> Response[bytes]:
     """Show the form of a key that is to be changed."""
     key = await here.get("/v1/keys/{key_id}", key_id=key_id)
     values = key_forms.values_of(key, _tier_default(here))
-    return await _form(here, values, None, key=key)
+    return await _form(here, values, values, None, key=key)
 
 
 @post(f"{LIST}/{{key_id:str}}", status_code=200)
 async def edit(key_id: str, here: Here) -> Response[Any]:
-    """Change the key."""
+    """Change of the key what was changed in the form."""
     key = await here.get("/v1/keys/{key_id}", key_id=key_id)
+    shown = edits.shown_by(here.form, key_forms.values_of(key, _tier_default(here)))
     try:
-        body = key_forms.change(here.form, key, here.inside.clock())
+        body = key_forms.change(here.form, shown, here.inside.clock())
         await here.patch("/v1/keys/{key_id}", body, key_id=key_id)
     except InnoError as error:
-        return await _form(here, key_forms.typed_values(here.form), error.refusal, key=key)
+        return await _form(here, key_forms.typed_values(here.form), shown, error.refusal, key=key)
     return here.redirect(f"{LIST}/{key_id}", notice="key-changed")
 
 
@@ -142,15 +143,24 @@ def _made(here: Visit, made: dict[str, Any], predecessor: dict[str, Any] | None)
 
 
 async def _form(
-    here: Visit, values: dict[str, Any], error: Refusal | None, *, key: dict[str, Any] | None = None
+    here: Visit,
+    values: dict[str, Any],
+    shown: dict[str, Any],
+    error: Refusal | None,
+    *,
+    key: dict[str, Any] | None = None,
 ) -> Response[bytes]:
-    """The form, of a new key or of one that is to be changed; what was refused is said in it."""
+    """The form, of a new key or of one that is to be changed; what was refused is said in it.
+
+    `values` stand in it now, `shown` is what it began with.
+    """
     served = here.models
     return here.page(
         "keys/form.html",
         status=200 if error is None else error.kind.status,
         key=key,
         values=values,
+        shown=edits.as_field(shown),
         error=about_a_field(error),
         fields=_FIELDS,
         once=here.form.text("once")[:64] or new_token(),

@@ -7,6 +7,7 @@ from typing import Any
 from litestar import Response, get, post
 
 from innoai.access.roles import ROLES
+from innoai.dashboard import edits
 from innoai.dashboard.cookies import new_token
 from innoai.dashboard.refusals import about_a_field
 from innoai.dashboard.visit import Here
@@ -52,8 +53,10 @@ async def show_member(member_id: str, here: Here) -> Response[bytes]:
 
 @post(ONE, status_code=200)
 async def edit(member_id: str, here: Here) -> Response[Any]:
-    """Give the member another role or name."""
-    body = {"role": here.form.text("role"), "name": here.form.text("name") or None}
+    """Give the member another role or name: what was changed in the form."""
+    shown = edits.shown_by(here.form, _values_of(await here.get(_API, member_id=member_id)))
+    typed = {"role": here.form.text("role"), "name": here.form.text("name")}
+    body = {name: typed[name] or None for name in edits.touched(typed, shown)}
     try:
         await here.patch(_API, body, member_id=member_id)
     except InnoError as error:
@@ -101,13 +104,15 @@ async def _list(here: Here, error: Refusal | None) -> Response[bytes]:
 
 async def _member(here: Here, member_id: str, error: Refusal | None) -> Response[bytes]:
     member = await here.get(_API, member_id=member_id)
+    shown = edits.shown_by(here.form, _values_of(member))
     return here.page(
         "members/member.html",
         status=200 if error is None else error.kind.status,
         member=member,
         error=about_a_field(error),
-        role=here.form.text("role", member["role"]),
-        name=here.form.raw("name", member["name"] or ""),
+        role=here.form.text("role", shown["role"]),
+        name=here.form.raw("name", shown["name"]),
+        shown=edits.as_field(shown),
         roles=_roles(),
     )
 
@@ -121,6 +126,11 @@ async def _removal(here: Here, member_id: str, error: Refusal | None) -> Respons
         called=_called(member),
         error=about_a_field(error),
     )
+
+
+def _values_of(member: dict[str, Any]) -> dict[str, str]:
+    """What stands in the form of a member."""
+    return {"role": member["role"], "name": member["name"] or ""}
 
 
 def _roles() -> list[tuple[str, str]]:

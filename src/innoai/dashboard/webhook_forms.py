@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from innoai.dashboard.edits import touched
 from innoai.errors import InnoError
-from innoai.events.types import EVENT_TYPES, wants
+from innoai.events.types import EVENT_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from innoai.dashboard.forms import Form
 
 ALL = "*"
 EVERY, CHOSEN = "every", "chosen"
 
+_CONTRADICTION = "Every event is chosen, and types are ticked. Choose one of the two."
+
 OVERLAPS = {"0": "At once", "3600": "In an hour", "86400": "In a day", "604800": "In a week"}
 """How long deliveries are signed with the old secret as well, in seconds."""
 
 
 def groups() -> list[tuple[str, list[tuple[str, str]]]]:
-    """The types of events with what they mean, under what they are about."""
+    """The types of events with what they mean, under what they are about; first the pattern of them all."""
     found: dict[str, list[tuple[str, str]]] = {}
     for name, kind in EVENT_TYPES.items():
-        found.setdefault(name.partition(".")[0], []).append((name, kind.description))
+        group = name.partition(".")[0]
+        whole = (f"{group}.*", "All of these, and those that come later")
+        found.setdefault(group, [whole]).append((name, kind.description))
     return list(found.items())
 
 
@@ -45,43 +50,55 @@ def typed_values(form: Form) -> dict[str, Any]:
 
 def values_of(endpoint: Mapping[str, Any]) -> dict[str, Any]:
     """What stands in the form of an endpoint that is to be changed; its headers are never shown again."""
-    patterns: Sequence[str] = endpoint["event_types"]
+    patterns = list(endpoint["event_types"])
     return {
         "url": endpoint["url"],
         "description": endpoint["description"] or "",
         "which": EVERY if ALL in patterns else CHOSEN,
-        "event_types": [name for name in EVENT_TYPES if wants(patterns, name)],
+        "event_types": [] if ALL in patterns else patterns,
         "headers": "",
     }
 
 
-def creation(form: Form) -> dict[str, Any]:
-    """What POST /v1/webhooks takes. InnoError invalid_request for no type at all, or what is no header."""
+def creation(form: Form, shown: Mapping[str, Any]) -> dict[str, Any]:
+    """What POST /v1/webhooks takes. `shown`: what the form began with.
+
+    Raises:
+        InnoError: invalid_request for no type at all, all and some at once, or what is no header.
+    """
     return {
         "url": form.text("url"),
         "description": form.text("description") or None,
-        "event_types": _event_types(form),
+        "event_types": _event_types(form, shown),
         "headers": _headers(form),
     }
 
 
-def change(form: Form) -> dict[str, Any]:
-    """What PATCH /v1/webhooks/{endpoint_id} takes; headers stay as they are unless new ones are typed."""
-    body = creation(form)
-    if form.has("forget_headers"):
-        body["headers"] = {}
-    elif not body["headers"]:
-        del body["headers"]
-    return body
+def change(form: Form, shown: Mapping[str, Any]) -> dict[str, Any]:
+    """What PATCH /v1/webhooks/{endpoint_id} takes: what is not as it was shown.
+
+    Headers stay as they are unless new ones are typed.
+    """
+    changed = touched(typed_values(form), shown)
+    if "which" in changed:
+        changed |= {"event_types"}
+    body = {name: value for name, value in creation(form, shown).items() if name in changed}
+    return {**body, "headers": {}} if form.has("forget_headers") else body
 
 
-def _event_types(form: Form) -> list[str]:
-    if form.text("which", EVERY) == EVERY:
+def _event_types(form: Form, shown: Mapping[str, Any]) -> list[str]:
+    """What was chosen: every event, or ticks. Of the two that one counts which was touched."""
+    which, ticked = form.text("which", EVERY), form.all("event_types")
+    changed = touched({"which": which, "event_types": ticked}, shown)
+    if which == EVERY and "event_types" in changed and ticked:
+        if "which" in changed:
+            raise InnoError("invalid_request", _CONTRADICTION, param="event_types")
+        return ticked
+    if which == EVERY:
         return [ALL]
-    chosen = form.all("event_types")
-    if not chosen:
+    if not ticked:
         raise InnoError("invalid_request", "Tick at least one type, or take them all.", param="event_types")
-    return chosen
+    return ticked
 
 
 def _headers(form: Form) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from litestar import Response, get, post
 
-from innoai.dashboard import webhook_forms
+from innoai.dashboard import edits, webhook_forms
 from innoai.dashboard.cookies import new_token
 from innoai.dashboard.refusals import about_a_field
 from innoai.dashboard.visit import Here
@@ -37,17 +37,20 @@ async def show_list(here: Here) -> Response[bytes]:
 @get(f"{LIST}/new")
 async def show_form(here: Here) -> Response[bytes]:
     """Show the form of a new endpoint."""
-    return _form(here, webhook_forms.empty_values(), None)
+    values = webhook_forms.empty_values()
+    return _form(here, values, values, None)
 
 
 @post(LIST, status_code=200)
 async def create(here: Here) -> Response[bytes]:
     """Make the endpoint, and show its secret this once."""
     form = here.form
+    shown = edits.shown_by(form, webhook_forms.empty_values())
     try:
-        made = await here.post("/v1/webhooks", webhook_forms.creation(form), once=form.text("once")[:64])
+        body = webhook_forms.creation(form, shown)
+        made = await here.post("/v1/webhooks", body, once=form.text("once")[:64])
     except InnoError as error:
-        return _form(here, webhook_forms.typed_values(form), error.refusal)
+        return _form(here, webhook_forms.typed_values(form), shown, error.refusal)
     return here.page("webhooks/secret.html", endpoint=made)
 
 
@@ -63,17 +66,19 @@ async def show_endpoint(endpoint_id: str, here: Here) -> Response[bytes]:
 async def show_edit(endpoint_id: str, here: Here) -> Response[bytes]:
     """Show the form of an endpoint that is to be changed."""
     endpoint = await here.get(_API, endpoint_id=endpoint_id)
-    return _form(here, webhook_forms.values_of(endpoint), None, endpoint=endpoint)
+    values = webhook_forms.values_of(endpoint)
+    return _form(here, values, values, None, endpoint=endpoint)
 
 
 @post(ONE, status_code=200)
 async def edit(endpoint_id: str, here: Here) -> Response[Any]:
-    """Change the endpoint."""
+    """Change of the endpoint what was changed in the form."""
     endpoint = await here.get(_API, endpoint_id=endpoint_id)
+    shown = edits.shown_by(here.form, webhook_forms.values_of(endpoint))
     try:
-        await here.patch(_API, webhook_forms.change(here.form), endpoint_id=endpoint_id)
+        await here.patch(_API, webhook_forms.change(here.form, shown), endpoint_id=endpoint_id)
     except InnoError as error:
-        return _form(here, webhook_forms.typed_values(here.form), error.refusal, endpoint=endpoint)
+        return _form(here, webhook_forms.typed_values(here.form), shown, error.refusal, endpoint=endpoint)
     return here.redirect(f"{LIST}/{endpoint_id}", notice="endpoint-changed")
 
 
@@ -148,14 +153,23 @@ async def delete(endpoint_id: str, here: Here) -> Response[Any]:
 
 
 def _form(
-    here: Here, values: dict[str, Any], error: Refusal | None, *, endpoint: dict[str, Any] | None = None
+    here: Here,
+    values: dict[str, Any],
+    shown: dict[str, Any],
+    error: Refusal | None,
+    *,
+    endpoint: dict[str, Any] | None = None,
 ) -> Response[bytes]:
-    """The form, of a new endpoint or of one that is to be changed; what was refused is said in it."""
+    """The form, of a new endpoint or of one that is to be changed; what was refused is said in it.
+
+    `values` stand in it now, `shown` is what it began with.
+    """
     return here.page(
         "webhooks/form.html",
         status=200 if error is None else error.kind.status,
         endpoint=endpoint,
         values=values,
+        shown=edits.as_field(shown),
         error=about_a_field(error),
         fields=_FIELDS,
         groups=webhook_forms.groups(),

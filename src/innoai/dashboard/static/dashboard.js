@@ -67,6 +67,16 @@ function findLevel(form) {
   }
 }
 
+/* Ticking one of several leaves "all of them"; choosing "all of them" leaves the ticks. */
+function chooseTicked(box) {
+  const radio = box.form.querySelector(`[data-ticked="${box.name}"]`);
+  if (radio) radio.checked = true;
+}
+
+function untick(radio) {
+  for (const box of radio.form.querySelectorAll(`[name="${radio.dataset.unticks}"]`)) box.checked = false;
+}
+
 function checkConfirmation(input) {
   const button = input.form.querySelector("[type=submit]");
   button.disabled = input.value.trim() !== input.dataset.confirm;
@@ -148,6 +158,8 @@ document.addEventListener("input", (event) => {
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-scopes]")) applyLevel(event.target);
   if (event.target.matches("[data-scope]")) findLevel(event.target.form);
+  if (event.target.matches("[data-unticks]")) untick(event.target);
+  if (event.target.matches("[type=checkbox]")) chooseTicked(event.target);
   if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
   if (event.target.matches("[data-reveals]")) {
     const place = document.getElementById(event.target.dataset.reveals);
