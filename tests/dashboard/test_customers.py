@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from tests.support.server import Server
 
 LIST = "/customers"
+NEW = "/new-customer"
 
 
 def make(person: Person, customer_id: str, **fields: str) -> httpx.Response:
-    return person.post(LIST, {"customer_id": customer_id, **fields}, page=f"{LIST}/new")
+    return person.post(LIST, {"customer_id": customer_id, **fields}, page=NEW)
 
 
 def api(house: Server, path: str) -> dict[str, object]:
@@ -66,14 +67,13 @@ def test_a_customer_is_made_found_changed_disabled_and_deleted(owners_page: Page
         ({"customer_id": ""}, "customer_id"),
         ({"customer_id": "a b"}, "customer_id"),
         ({"rate_limit": "many"}, "rate_limit"),
-        ({"monthly": "1,5 dollars"}, "budgets"),
+        ({"monthly": "1,5 dollars"}, "monthly"),
+        ({"total": "much"}, "total"),
         ({"metadata": "no pair"}, "metadata"),
     ],
 )
 def test_what_is_refused_is_said_beside_its_field(fields: dict[str, str], beside: str, owner: Person) -> None:
-    answer = owner.post(
-        LIST, {"customer_id": "c", "name": "Kept", "monthly": "", **fields}, page=f"{LIST}/new"
-    )
+    answer = owner.post(LIST, {"customer_id": "c", "name": "Kept", "monthly": "", **fields}, page=NEW)
     assert answer.status_code == 400
     assert f'id="{beside}-error"' in answer.text
     assert 'value="Kept"' in answer.text
@@ -90,6 +90,15 @@ def test_an_id_with_odd_characters_stays_one_address(owner: Person) -> None:
     made = make(owner, "a+b@x|y:z=1")
     assert owner.get(made.headers["location"]).status_code == 200
     assert 'href="/customers/a%2Bb%40x%7Cy%3Az%3D1"' in owner.get(LIST).text
+
+
+def test_a_customer_called_new_is_a_customer_like_any_other(owner: Person) -> None:
+    assert owner.get(f"{LIST}/new").headers["location"] == NEW
+    made = make(owner, "new", name="Called new")
+    assert made.headers["location"].startswith(f"{LIST}/new?")
+    for path in ("", "/edit", "/delete"):
+        assert "Called new" in owner.get(f"{LIST}/new{path}").text
+    assert 'aria-current="page"' in owner.get(NEW).text
 
 
 def test_nothing_that_was_stored_becomes_markup(owner: Person) -> None:

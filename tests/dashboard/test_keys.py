@@ -263,6 +263,15 @@ def test_a_key_is_revoked_once_its_name_is_typed(owner: Person, api: httpx.Clien
     assert "/revoke" not in page
 
 
+def test_a_name_with_spaces_in_a_row_is_confirmed_as_it_looks(owners_page: Page, api: httpx.Client) -> None:
+    key = create_key(api, name="Two  spaces   and three")
+    owners_page.goto(f"{KEYS}/{key['id']}/revoke")
+    owners_page.get_by_label("type the key's name").fill("Two spaces and three")
+    owners_page.get_by_role("button", name="Revoke key").click()
+    owners_page.get_by_text("The key was revoked").wait_for()
+    assert api.get(f"/keys/{key['id']}").json()["status"] == "revoked"
+
+
 def test_a_key_of_another_account_is_not_there(owner: Person, house: Server) -> None:
     other = httpx.Response(
         200, content=house.operator("accounts", "create", "--name", "Other", "--json").stdout

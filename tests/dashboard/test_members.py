@@ -47,9 +47,8 @@ def test_somebody_is_invited_joins_is_promoted_and_removed(owners_page: Page, ho
     owners_page.locator("[name=role][value=viewer]").check()
     owners_page.get_by_role("button", name="Save changes").click()
     owners_page.get_by_text("The member was changed.").wait_for()
-    assert joined.get("/playground").status_code == 200
-    assert joined.get("/customers/new").status_code == 200
-    assert joined.post("/customers", {"customer_id": "x"}, page="/customers/new").status_code == 403
+    assert joined.get("/playground").status_code == 403
+    assert joined.post("/customers", {"customer_id": "x"}, page="/").status_code == 403
 
     owners_page.get_by_role("link", name="Change new@example.com").click()
     owners_page.get_by_role("link", name="Remove").click()
@@ -78,6 +77,18 @@ def test_the_last_owner_stays(owner: Person, house: Server) -> None:
     removed = owner.post(f"{member}/remove", {"confirmation": owner.email})
     assert removed.status_code == 409
     assert owner.get("/").status_code == 200
+
+
+def test_an_admin_is_offered_no_owner(owner: Person, house: Server) -> None:
+    admin = member_of(house, "admin", "no-owners@example.com")
+    assert 'name="role" value="owner"' in owner.get(LIST).text
+    assert 'name="role" value="owner"' not in admin.get(LIST).text
+    page = f"{LIST}/{id_of(house, owner.email)}"
+    shown = admin.get(page).text
+    assert "Only an owner changes an owner." in shown
+    assert "Save changes" not in shown
+    assert f"{page}/remove" not in shown
+    assert admin.get(f"{page}/remove").status_code == 403
 
 
 def test_an_email_that_is_taken_or_none_is_said_beside_its_field(owner: Person) -> None:

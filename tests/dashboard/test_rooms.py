@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -128,6 +129,26 @@ def test_a_pasted_key_is_found_and_revoked(owners_page: Page, admin: httpx.Clien
     assert httpx.get(f"{house.base_url}/auth/validate", headers=bearer(made["key"])).status_code == 401
     owners_page.goto("/security")
     owners_page.get_by_text("found in: commit 1a2b; it was revoked").wait_for()
+
+
+def test_as_long_a_text_is_looked_through_as_the_page_takes(owner: Person) -> None:
+    longest = re.search(r'maxlength="(\d+)"', owner.get("/security").text.partition("Paste where")[2])
+    assert longest is not None
+    text = "\u20ac" * int(longest[1])
+    answer = owner.post("/security/leaks", {"text": text}, page="/security")
+    assert "No key of this account" in answer.text
+
+
+def test_a_refused_search_for_leaks_keeps_what_was_pasted(owner: Person) -> None:
+    fields = {"text": "the paste", "source": "x" * 600, "revoke": "yes"}
+    refused = owner.post("/security/leaks", fields, page="/security")
+    assert refused.status_code == 400
+    assert "the paste</textarea>" in refused.text
+    assert 'value="yes" checked' in refused.text
+
+
+def test_somebody_who_is_not_signed_in_sends_no_long_form(stranger: Person) -> None:
+    assert stranger.post("/login", {"email": "x" * 200_000}).status_code == 413
 
 
 def test_weak_keys_are_named_with_why(owner: Person, admin: httpx.Client) -> None:

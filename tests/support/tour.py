@@ -65,7 +65,7 @@ def furnish(server: Server) -> dict[str, str]:
         "usage": "/usage",
         "requests": "/requests",
         "customers": "/customers",
-        "customer-new": "/customers/new",
+        "customer-new": "/new-customer",
         "customer": "/customers/customer-123",
         "customer-edit": "/customers/customer-123/edit",
         "customer-delete": "/customers/customer-123/delete",

@@ -41,9 +41,11 @@ from innoai.dashboard import (
     webhooks,
 )
 from innoai.dashboard.assets import PREFIX, Assets, takes_gzip
-from innoai.dashboard.forms import TOKEN_FIELD, Form, read_form
+from innoai.dashboard.forms import MAX_FORM_BYTES, MAX_STRANGERS_BYTES, TOKEN_FIELD, read_form
+from innoai.dashboard.notices import NOTICES
 from innoai.dashboard.proof import ProofNeededError
-from innoai.dashboard.visit import VISIT_KEY, SignedOutError, Visit, read_session
+from innoai.dashboard.refusals import for_people
+from innoai.dashboard.visit import VISIT_KEY, SignedOutError, Visit, local_path, read_session
 from innoai.envelope import REQUEST_ID_KEY
 from innoai.errors import InnoError
 from innoai.store import sessions
@@ -111,10 +113,20 @@ _TITLES = {
     429: "Too many at once",
     503: "Not just now",
 }
+_OPEN_PATHS = frozenset(
+    path for handler in HANDLERS if handler.opt.get("for_anybody") for path in handler.paths
+)
+"""Where nobody has to be signed in."""
+
+_OLD_TITLE = "This page is out of date"
 _FROM_ELSEWHERE = "This did not come from a page of this server. Open the page again and repeat what you did."
-_OLD_FORM = "The page was open for too long, or cookies are switched off. Reload it and repeat what you did."
+_OLD_FORM = "This page is of a sign-in before the present one, or cookies are switched off. Open it anew."
 
 log = structlog.get_logger()
+
+
+class StaleFormError(Exception):
+    """A form was sent from a page that was shown before the member signed in, or out."""
 
 
 class Dashboard:
@@ -162,7 +174,7 @@ class Dashboard:
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": body, "more_body": False})
             return
-        visit = Visit(scope, self._inside, Form(), cookie=None, session=None, principal=None)
+        visit = await self._visit(scope)
 
         async def send_with_headers(message: dict[str, Any]) -> None:
             if message["type"] == "http.response.start":
@@ -176,7 +188,10 @@ class Dashboard:
             await send(message)
 
         try:
-            visit = await self._visit(scope, receive)
+            await self._read_form(visit, receive)
+        except StaleFormError:
+            await _send(send_with_headers, _answer_to_stale_form(visit))
+            return
         except InnoError as error:
             await _send(send_with_headers, _error_page(visit, error))
             return
@@ -186,34 +201,39 @@ class Dashboard:
         else:
             await _send(send_with_headers, _error_page(visit, InnoError("not_found")))
 
-    async def _visit(self, scope: Scope, receive: Receive) -> Visit:
-        """Who is here, and what was sent.
-
-        Raises:
-            InnoError: what was sent does not come from one of our pages, or cannot be read.
-        """
+    async def _visit(self, scope: Scope) -> Visit:
+        """Who is here."""
         is_https = self._inside.is_https
         token = cookies.read_token(scope["headers"], cookies.session_cookie(is_https=is_https))
         session, principal = await read_session(self._inside, token)
+        has_ended = token is not None and session is None
         if session is None:
             token = cookies.read_token(scope["headers"], cookies.visit_cookie(is_https=is_https))
-        form = Form()
-        if scope["method"] not in ("GET", "OPTIONS"):
-            form = await self._checked_form(scope, receive, token)
-        visit = Visit(scope, self._inside, form, cookie=token, session=session, principal=principal)
+        visit = Visit(
+            scope, self._inside, cookie=token, session=session, principal=principal, has_ended=has_ended
+        )
         if session is not None and self._inside.clock() - session.seen_at > SEEN_SECONDS:
             await self._note_seen(visit)
         return visit
 
-    async def _checked_form(self, scope: Scope, receive: Receive, cookie: str | None) -> Form:
+    async def _read_form(self, visit: Visit, receive: Receive) -> None:
+        """What was sent, if it comes from one of our pages.
+
+        Raises:
+            InnoError: it does not, or cannot be read.
+            StaleFormError: it comes from a page that was shown before the member signed in or out.
+        """
+        scope = visit.scope
+        if scope["method"] in ("GET", "OPTIONS"):
+            return
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         if not self._is_from_here(headers):
             raise InnoError("insufficient_permissions", _FROM_ELSEWHERE)
-        form = await read_form(receive, headers.get(b"content-type", ""))
-        given = headers.get(b"x-form-token") or form.raw(TOKEN_FIELD)
-        if cookie is None or not cookies.is_form_token(given, cookie):
-            raise InnoError("insufficient_permissions", _OLD_FORM)
-        return form
+        max_bytes = MAX_STRANGERS_BYTES if visit.session is None else MAX_FORM_BYTES
+        visit.form = await read_form(receive, headers.get(b"content-type", ""), max_bytes)
+        given = headers.get(b"x-form-token") or visit.form.raw(TOKEN_FIELD)
+        if not visit.has_given_out(given):
+            raise StaleFormError
 
     def _is_from_here(self, headers: dict[bytes, str]) -> bool:
         """Whether the browser says that one of our own pages sent this; silence does not count."""
@@ -258,7 +278,8 @@ def _send_to_sign_in(request: Request[Any, Any, Any], _error: SignedOutError) ->
     visit = _visit_of(request)
     query = visit.scope["query_string"].decode("latin-1")
     back = visit.path + (f"?{query}" if query else "")
-    answer = visit.redirect("/login", **({"next": back} if request.method == "GET" and back != "/" else {}))
+    wanted = {"next": back} if request.method == "GET" and back != "/" else {}
+    answer = visit.redirect("/login", notice="session-ended" if visit.has_ended else None, **wanted)
     if visit.header(b"hx-request") is not None:
         # A part of a page cannot be signed in to: the whole page goes there.
         return Response(None, status_code=204, headers={"hx-redirect": answer.headers["location"]})
@@ -277,13 +298,32 @@ def _send_to_proof(request: Request[Any, Any, Any], _error: ProofNeededError) ->
     return visit.redirect(proof.PATH, next=back)
 
 
+def _answer_to_stale_form(visit: Visit) -> Response[Any]:
+    """Nothing is done with it; what its sender wanted of the sign-in pages has happened, or leads there."""
+    if visit.session is None and visit.path not in _OPEN_PATHS:
+        if visit.form.is_script:
+            return _told_to_script(401, NOTICES["session-ended"])
+        return visit.redirect("/login", next=visit.came_from, notice="session-ended")
+    if visit.session is None and visit.path == "/logout":
+        return visit.redirect("/login", notice="signed-out")
+    if visit.session is not None and visit.path == "/login":
+        return visit.redirect(local_path(visit.form.text("next")))
+    return _error_page(
+        visit, InnoError("insufficient_permissions", _OLD_FORM), title=_OLD_TITLE, again=visit.came_from
+    )
+
+
 def _refuse_known(request: Request[Any, Any, Any], error: InnoError) -> Response[bytes]:
     return _error_page(_visit_of(request), error)
 
 
-def _refuse_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+def _refuse_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    visit = _visit_of(request)
+    if error.status_code == 405 and visit.scope["method"] == "GET" and visit.session is not None:
+        # Where a form is sent to is no page to look at, after a sign-in for one; above it there is one.
+        return visit.redirect(visit.path.rpartition("/")[0] or "/")
     codes = {404: "not_found", 405: "method_not_allowed"}
-    return _error_page(_visit_of(request), InnoError(codes.get(error.status_code, "invalid_request")))
+    return _error_page(visit, InnoError(codes.get(error.status_code, "invalid_request")))
 
 
 def _refuse_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
@@ -291,29 +331,35 @@ def _refuse_unexpected(request: Request[Any, Any, Any], error: Exception) -> Res
     return _error_page(_visit_of(request), InnoError("internal_error"))
 
 
-def _error_page(visit: Visit, error: InnoError) -> Response[bytes]:
-    status = error.refusal.kind.status
+def _told_to_script(status: int, message: str) -> Response[bytes]:
+    content = msgspec.json.encode({"message": message})
+    return Response(content, status_code=status, media_type="application/json")
+
+
+def _error_page(
+    visit: Visit, error: InnoError, *, title: str | None = None, again: str | None = None
+) -> Response[bytes]:
+    """What was refused, and where to go on; `again`: the page from which it can be tried once more."""
+    refusal = for_people(error.refusal)
+    status = refusal.kind.status
     if visit.form.is_script:
-        return Response(
-            msgspec.json.encode({"message": error.refusal.message}),
-            status_code=status,
-            media_type="application/json",
-        )
+        return _told_to_script(status, refusal.message)
     answer = visit.page(
         "error.html",
         status=status,
-        title=_TITLES.get(status, "Something went wrong"),
-        message=error.refusal.message,
+        title=title or _TITLES.get(status, "Something went wrong"),
+        message=refusal.message,
+        again=again,
         request_id=visit.scope[REQUEST_ID_KEY],
     )
-    if "retry_after" in error.refusal.details:
-        answer.headers["retry-after"] = str(error.refusal.details["retry_after"])
+    if "retry_after" in refusal.details:
+        answer.headers["retry-after"] = str(refusal.details["retry_after"])
     return answer
 
 
-async def _send(send: Send, answer: Response[bytes]) -> None:
+async def _send(send: Send, answer: Response[Any]) -> None:
     """An answer that no handler made."""
-    body = answer.content
+    body: bytes = answer.content or b""
     headers = [
         (b"content-type", str(answer.media_type).encode()),
         (b"content-length", b"%d" % len(body)),

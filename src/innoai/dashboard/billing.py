@@ -20,7 +20,7 @@ SETTINGS = f"{ROOM}/settings"
 LIST = f"{ROOM}/statements"
 ONE = f"{LIST}/{{month:str}}/{{customer_id:str}}"
 PER_PAGE = 50
-_FIELDS = ("currency", "monthly", "total", "budgets", "alert_thresholds")
+_FIELDS = ("currency", "monthly", "total", "alert_thresholds")
 
 
 @get(ROOM)

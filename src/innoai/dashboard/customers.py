@@ -6,7 +6,7 @@ from typing import Any
 
 from litestar import Response, get, post
 
-from innoai.access.scopes import ADMIN_FULL, BILLING_READ, BILLING_WRITE
+from innoai.access.scopes import ADMIN_FULL, BILLING_READ, BILLING_WRITE, CUSTOMERS_DELETE, CUSTOMERS_WRITE
 from innoai.dashboard import customer_forms, edits
 from innoai.dashboard.cookies import new_token
 from innoai.dashboard.refusals import about_a_field
@@ -14,11 +14,13 @@ from innoai.dashboard.visit import Here
 from innoai.errors import InnoError, Refusal
 
 LIST = "/customers"
+NEW = "/new-customer"
+"""Beside the customers and not among them: `new` may be a customer's id."""
+
 ONE = f"{LIST}/{{customer_id:str}}"
 PER_PAGE = 25
 KEYS_SHOWN = 10
 _API = "/v1/customers/{customer_id}"
-_FIELDS = (*customer_forms.EMPTY, "budgets")
 
 
 @get(LIST)
@@ -35,9 +37,10 @@ async def show_list(here: Here) -> Response[bytes]:
     )
 
 
-@get(f"{LIST}/new")
+@get(NEW)
 async def show_form(here: Here) -> Response[bytes]:
     """Show the form of a new customer."""
+    here.require(CUSTOMERS_WRITE)
     return _form(here, dict(customer_forms.EMPTY), {}, None)
 
 
@@ -53,9 +56,15 @@ async def create(here: Here) -> Response[Any]:
 
 
 @get(ONE)
-async def show_customer(customer_id: str, here: Here) -> Response[bytes]:
+async def show_customer(customer_id: str, here: Here) -> Response[Any]:
     """Show a customer, what it has used this month, and its keys."""
-    customer = await here.get(_API, customer_id=customer_id)
+    try:
+        customer = await here.get(_API, customer_id=customer_id)
+    except InnoError:
+        if customer_id == "new":
+            # Where the form once was.
+            return here.redirect(NEW)
+        raise
     summary = keys = None
     if here.may(BILLING_READ):
         summary = await here.get("/v1/billing/summary", customer_id=customer_id)
@@ -67,6 +76,7 @@ async def show_customer(customer_id: str, here: Here) -> Response[bytes]:
 @get(f"{ONE}/edit")
 async def show_edit(customer_id: str, here: Here) -> Response[bytes]:
     """Show the form of a customer that is to be changed."""
+    here.require(CUSTOMERS_WRITE)
     customer = await here.get(_API, customer_id=customer_id)
     values = customer_forms.values_of(customer)
     return _form(here, values, values, None, customer=customer)
@@ -96,6 +106,7 @@ async def switch(customer_id: str, here: Here) -> Response[Any]:
 @get(f"{ONE}/delete")
 async def show_deletion(customer_id: str, here: Here) -> Response[bytes]:
     """Ask whether it is meant."""
+    here.require(CUSTOMERS_DELETE)
     customer = await here.get(_API, customer_id=customer_id)
     return here.page("customers/delete.html", customer=customer, error=None)
 
@@ -104,7 +115,7 @@ async def show_deletion(customer_id: str, here: Here) -> Response[bytes]:
 async def delete(customer_id: str, here: Here) -> Response[Any]:
     """Delete the customer, if its id was typed."""
     customer = await here.get(_API, customer_id=customer_id)
-    if here.form.text("confirmation") != customer["customer_id"]:
+    if not here.form.repeats("confirmation", customer["customer_id"]):
         error = InnoError(
             "invalid_request", "Type the customer's id as it stands there.", param="confirmation"
         )
@@ -127,6 +138,7 @@ def _form(
     """
     return here.page(
         "customers/form.html",
+        current=LIST,
         status=200 if error is None else error.kind.status,
         customer=customer,
         values=values,
@@ -137,7 +149,7 @@ def _form(
             if not customer_forms.fits_a_line(name, value)
         ],
         error=about_a_field(error),
-        fields=_FIELDS,
+        fields=list(customer_forms.EMPTY),
         once=here.form.text("once")[:64] or new_token(),
         may_budget=here.may(BILLING_WRITE),
         currency=here.principal.account.currency,

@@ -13,7 +13,12 @@ from innoai.errors import InnoError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-MAX_FORM_BYTES = 128 * 1024
+MAX_FORM_BYTES = 1024 * 1024
+"""Room for the longest text of a page, 100,000 characters, each of which may be urlencoded as nine."""
+
+MAX_STRANGERS_BYTES = 128 * 1024
+"""The same for somebody who is not signed in."""
+
 MAX_FIELDS = 2_000
 MAX_DIGITS = 9
 TOKEN_FIELD = "form_token"
@@ -56,6 +61,10 @@ class Form:
         pieces = self.raw(name).replace(",", "\n").split("\n")
         return [piece.strip() for piece in pieces if piece.strip()]
 
+    def repeats(self, name: str, text: str) -> bool:
+        """Whether the field says the text; how many spaces are between its words is not seen on a page."""
+        return self.raw(name).split() == text.split()
+
     def has(self, name: str) -> bool:
         """Whether the field is there and says something, as a ticked checkbox does."""
         return self.text(name) != ""
@@ -79,13 +88,15 @@ def whole_numbers(form: Form, name: str, unit: str) -> list[int]:
     return [int(piece) for piece in pieces]
 
 
-async def read_form(receive: Callable[[], Awaitable[dict[str, Any]]], media_type: str) -> Form:
+async def read_form(
+    receive: Callable[[], Awaitable[dict[str, Any]]], media_type: str, max_bytes: int
+) -> Form:
     """The body of a POST.
 
     Raises:
         InnoError: payload_too_large, unsupported_media_type, or invalid_request for what is neither.
     """
-    content = await _body(receive)
+    content = await _body(receive, max_bytes)
     kind = media_type.partition(";")[0].strip().lower()
     if kind == JSON:
         return Form(script=_json(content))
@@ -103,14 +114,14 @@ async def read_form(receive: Callable[[], Awaitable[dict[str, Any]]], media_type
     return Form([(name, value.replace("\r\n", "\n")) for name, value in fields])
 
 
-async def _body(receive: Callable[[], Awaitable[dict[str, Any]]]) -> bytes:
+async def _body(receive: Callable[[], Awaitable[dict[str, Any]]], max_bytes: int) -> bytes:
     content = bytearray()
     while True:
         message = await receive()
         if message["type"] != "http.request":
             raise InnoError("invalid_request", "The request was broken off.")
         content += message.get("body", b"")
-        if len(content) > MAX_FORM_BYTES:
+        if len(content) > max_bytes:
             raise InnoError("payload_too_large")
         if not message.get("more_body", False):
             return bytes(content)

@@ -6,7 +6,7 @@ from typing import Any
 
 from litestar import Response, get, post
 
-from innoai.access.scopes import SCOPES
+from innoai.access.scopes import ADMIN_FULL, SCOPES
 from innoai.dashboard import edits, key_activity, key_forms
 from innoai.dashboard.cookies import new_token
 from innoai.dashboard.refusals import about_a_field
@@ -42,6 +42,7 @@ async def show_list(here: Here) -> Response[bytes]:
 @get(f"{LIST}/new")
 async def show_form(here: Here) -> Response[bytes]:
     """Show the form of a new key."""
+    here.require(ADMIN_FULL)
     values = {**key_forms.empty_values(), "customer_id": here.query("customer_id")[:128]}
     return await _form(here, values, values, None)
 
@@ -71,9 +72,11 @@ async def show_key(key_id: str, here: Here) -> Response[bytes]:
 
 
 @get(f"{LIST}/{{key_id:str}}/edit")
-async def show_edit(key_id: str, here: Here) -> Response[bytes]:
+async def show_edit(key_id: str, here: Here) -> Response[Any]:
     """Show the form of a key that is to be changed."""
     key = await here.get("/v1/keys/{key_id}", key_id=key_id)
+    if key["status"] == "revoked":
+        return _nothing_to_do(here, key_id)
     values = key_forms.values_of(key, _tier_default(here))
     return await _form(here, values, values, None, key=key)
 
@@ -92,8 +95,11 @@ async def edit(key_id: str, here: Here) -> Response[Any]:
 
 
 @get(f"{LIST}/{{key_id:str}}/rotate")
-async def show_rotation(key_id: str, here: Here) -> Response[bytes]:
+async def show_rotation(key_id: str, here: Here) -> Response[Any]:
     """Ask how long the old key may live on."""
+    key = await here.get("/v1/keys/{key_id}", key_id=key_id)
+    if key["status"] == "revoked":
+        return _nothing_to_do(here, key_id)
     return await _rotation(here, key_id, None)
 
 
@@ -115,9 +121,11 @@ async def rotate(key_id: str, here: Here) -> Response[bytes]:
 
 
 @get(f"{LIST}/{{key_id:str}}/revoke")
-async def show_revocation(key_id: str, here: Here) -> Response[bytes]:
+async def show_revocation(key_id: str, here: Here) -> Response[Any]:
     """Ask whether it is meant."""
     key = await here.get("/v1/keys/{key_id}", key_id=key_id)
+    if key["status"] == "revoked":
+        return _nothing_to_do(here, key_id)
     return here.page("keys/revoke.html", key=key, error=None)
 
 
@@ -125,11 +133,15 @@ async def show_revocation(key_id: str, here: Here) -> Response[bytes]:
 async def revoke(key_id: str, here: Here) -> Response[Any]:
     """Revoke the key, if its name was typed."""
     key = await here.get("/v1/keys/{key_id}", key_id=key_id)
-    if here.form.text("confirmation") != key["name"].strip():
+    if not here.form.repeats("confirmation", key["name"]):
         error = InnoError("invalid_request", "Type the key's name as it stands there.", param="confirmation")
         return here.page("keys/revoke.html", status=400, key=key, error=error.refusal)
     await here.delete("/v1/keys/{key_id}", key_id=key_id)
     return here.redirect(LIST, notice="key-revoked")
+
+
+def _nothing_to_do(here: Visit, key_id: str) -> Response[None]:
+    return here.redirect(f"{LIST}/{key_id}", notice="key-is-revoked")
 
 
 def _made(here: Visit, made: dict[str, Any], predecessor: dict[str, Any] | None) -> Response[bytes]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from litestar import Response, get, post
 
-from innoai.access.roles import ROLES
+from innoai.access.roles import ROLES, may_appoint
 from innoai.dashboard import edits
 from innoai.dashboard.cookies import new_token
 from innoai.dashboard.refusals import about_a_field
@@ -91,13 +91,16 @@ async def _list(here: Here, error: Refusal | None) -> Response[bytes]:
     return here.page(
         "members/list.html",
         status=200 if error is None else error.kind.status,
-        members=page["data"],
+        members=[
+            {**member, "may_change": may_appoint(here.principal.member, member["role"])}
+            for member in page["data"]
+        ],
         **here.further(LIST, page),
         error=about_a_field(error),
         email=form.raw("email"),
         name=form.raw("name"),
         role=form.text("role", "developer"),
-        roles=_roles(),
+        roles=_roles(here),
         once=form.text("once")[:64] or new_token(),
     )
 
@@ -109,16 +112,19 @@ async def _member(here: Here, member_id: str, error: Refusal | None) -> Response
         "members/member.html",
         status=200 if error is None else error.kind.status,
         member=member,
+        may_change=may_appoint(here.principal.member, member["role"]),
         error=about_a_field(error),
         role=here.form.text("role", shown["role"]),
         name=here.form.raw("name", shown["name"]),
         shown=edits.as_field(shown),
-        roles=_roles(),
+        roles=_roles(here),
     )
 
 
 async def _removal(here: Here, member_id: str, error: Refusal | None) -> Response[bytes]:
     member = await here.get(_API, member_id=member_id)
+    if not may_appoint(here.principal.member, member["role"]):
+        raise InnoError("insufficient_permissions", "Only an owner removes an owner.")
     return here.page(
         "members/remove.html",
         status=200 if error is None else error.kind.status,
@@ -133,8 +139,9 @@ def _values_of(member: dict[str, Any]) -> dict[str, str]:
     return {"role": member["role"], "name": member["name"] or ""}
 
 
-def _roles() -> list[tuple[str, str]]:
-    return [(role, ROLE_TEXTS[role]) for role in ROLES]
+def _roles(here: Here) -> list[tuple[str, str]]:
+    """The roles that the member may give, with what they are for."""
+    return [(role, ROLE_TEXTS[role]) for role in ROLES if may_appoint(here.principal.member, role)]
 
 
 def _called(member: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ NOTICES: Mapping[str, str] = MappingProxyType(
     {
         "key-changed": "The key was changed. It counts from now on.",
         "key-revoked": "The key was revoked, with every token that came from it.",
+        "key-is-revoked": "The key was revoked before: nothing about it can be changed any more.",
         "customer-created": "The customer was created.",
         "customer-changed": "The customer was changed.",
         "customer-disabled": "The customer was disabled: its keys and tokens are refused.",
@@ -27,7 +28,7 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "member-changed": "The member was changed. It counts from now on.",
         "member-removed": "The member was removed.",
         "signed-out": "You are signed out.",
-        "session-ended": "Your session has ended. Sign in again.",
+        "session-ended": "Your session has ended. Sign in and go on.",
         "session-revoked": "The session was ended.",
         "sessions-revoked": "All your other sessions were ended.",
         "password-changed": "Your password was changed, and your other sessions were ended.",

@@ -6,7 +6,6 @@ from litestar import Response, get, post
 
 from innoai.access.scopes import INFERENCE_READ, INFERENCE_WRITE
 from innoai.dashboard.visit import Here
-from innoai.errors import InnoError
 
 TOKEN_SECONDS = 600
 SCOPES = frozenset((INFERENCE_READ, INFERENCE_WRITE))
@@ -15,6 +14,7 @@ SCOPES = frozenset((INFERENCE_READ, INFERENCE_WRITE))
 @get("/playground")
 async def show(here: Here) -> Response[bytes]:
     """Show an empty conversation."""
+    here.require(INFERENCE_WRITE)
     return here.page("playground.html", models=here.models)
 
 
@@ -25,8 +25,7 @@ async def make_token(here: Here) -> Response[dict[str, object]]:
     Raises:
         InnoError: insufficient_permissions where the role may not ask models.
     """
-    if not here.may(INFERENCE_WRITE):
-        raise InnoError("insufficient_permissions", required_scope=INFERENCE_WRITE)
+    here.require(INFERENCE_WRITE)
     token = here.inside.mint.of_session(here.principal, here.member.id, SCOPES, TOKEN_SECONDS)
     return Response({"access_token": token, "expires_in": TOKEN_SECONDS})
 

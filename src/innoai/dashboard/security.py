@@ -20,6 +20,7 @@ SIGNS = ("auth.failed_burst", "member.sign_in_failed", "token.reuse_detected", "
 
 LATEST = 20
 KEYS_LOOKED_AT = 50
+LONGEST_TEXT = 100_000
 UNUSED_SECONDS = 90 * 86_400
 
 
@@ -76,7 +77,10 @@ async def _page(here: Here, error: Refusal | None) -> Response[bytes]:
         weak_keys=sorted(((key, found) for key, found in looked_at if found), key=lambda pair: -len(pair[1])),
         looked_at=len(keys),
         error=about_a_field(error),
+        text=here.form.raw("text"),
         source=here.form.raw("source"),
+        revoke=here.form.has("revoke"),
+        longest_text=LONGEST_TEXT,
     )
 
 

@@ -190,7 +190,7 @@ async def _verified(visit: Visit, known: _Known | None, password: str) -> Member
     inside = visit.inside
     is_right = await inside.passwords.verify(password, None if known is None else known.password_hash)
     if known is None or not is_right:
-        raise InnoError("invalid_request", _WRONG)
+        raise InnoError("invalid_request", _WRONG, param="password")
     if known.account.disabled:
         raise InnoError("invalid_request", _DISABLED)
     if inside.passwords.is_outdated(known.password_hash):

@@ -25,7 +25,7 @@ from innoai.dashboard.control import Asked, ask, stream
 from innoai.dashboard.forms import Form
 from innoai.dashboard.notices import NOTICES
 from innoai.dashboard.pages import PAGES, current
-from innoai.errors import refusal
+from innoai.errors import InnoError, refusal
 from innoai.store import sessions
 
 if TYPE_CHECKING:
@@ -54,17 +54,19 @@ class Visit:
         self,
         scope: dict[str, Any],
         inside: Inside,
-        form: Form,
         *,
         cookie: str | None,
         session: SessionRecord | None,
         principal: Principal | None,
+        has_ended: bool,
     ) -> None:
         self.scope = scope
         self.inside = inside
-        self.form = form
-        """What was sent; its token was checked before any handler ran."""
+        self.form = Form()
+        """What was sent; its token is checked before any handler runs."""
         self.session = session
+        self.has_ended = has_ended
+        """Whether the browser brought a session that has ended."""
         self.path: str = scope["path"]
         self._cookie = cookie
         self._principal = principal
@@ -116,6 +118,11 @@ class Visit:
         """Whether the member's role has the scope; for showing or hiding, since the door decides anyway."""
         return scope is None or (self._principal is not None and grants(self._principal.scopes, scope))
 
+    def require(self, scope: str) -> None:
+        """InnoError insufficient_permissions without the scope: before a form is shown whose answer is no."""
+        if not self.may(scope):
+            raise InnoError("insufficient_permissions", required_scope=scope)
+
     def header(self, name: bytes) -> str | None:
         """A header of the request."""
         return next((value.decode("latin-1") for key, value in self.scope["headers"] if key == name), None)
@@ -123,6 +130,13 @@ class Visit:
     def query(self, name: str, default: str = "") -> str:
         """A value of the query string."""
         return str(Request(cast("Any", self.scope)).query_params.get(name, default)).strip()
+
+    @property
+    def came_from(self) -> str:
+        """The page of this server that the request was sent from; the overview where the browser hides it."""
+        parts = urlsplit(self.header(b"referer") or "")
+        query = f"?{parts.query}" if parts.query else ""
+        return local_path(f"{parts.path}{query}")
 
     # Where this server is.
 
@@ -171,6 +185,10 @@ class Visit:
     def form_token(self) -> str:
         """What every form brings back."""
         return cookies.form_token(self.cookie)
+
+    def has_given_out(self, token: str) -> bool:
+        """Whether a page of this browser, as it is signed in now, has given out the token of a form."""
+        return self._cookie is not None and cookies.is_form_token(token, self._cookie)
 
     @property
     def holder(self) -> bytes:

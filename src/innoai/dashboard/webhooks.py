@@ -7,6 +7,7 @@ from typing import Any
 
 from litestar import Response, get, post
 
+from innoai.access.scopes import WEBHOOKS_WRITE
 from innoai.dashboard import edits, webhook_forms
 from innoai.dashboard.cookies import new_token
 from innoai.dashboard.refusals import about_a_field
@@ -37,6 +38,7 @@ async def show_list(here: Here) -> Response[bytes]:
 @get(f"{LIST}/new")
 async def show_form(here: Here) -> Response[bytes]:
     """Show the form of a new endpoint."""
+    here.require(WEBHOOKS_WRITE)
     values = webhook_forms.empty_values()
     return _form(here, values, values, None)
 
@@ -65,6 +67,7 @@ async def show_endpoint(endpoint_id: str, here: Here) -> Response[bytes]:
 @get(f"{ONE}/edit")
 async def show_edit(endpoint_id: str, here: Here) -> Response[bytes]:
     """Show the form of an endpoint that is to be changed."""
+    here.require(WEBHOOKS_WRITE)
     endpoint = await here.get(_API, endpoint_id=endpoint_id)
     values = webhook_forms.values_of(endpoint)
     return _form(here, values, values, None, endpoint=endpoint)
@@ -111,6 +114,7 @@ async def replay(endpoint_id: str, here: Here) -> Response[Any]:
 @get(f"{ONE}/rotate-secret")
 async def show_rotation(endpoint_id: str, here: Here) -> Response[bytes]:
     """Ask how long the old secret may live on."""
+    here.require(WEBHOOKS_WRITE)
     endpoint = await here.get(_API, endpoint_id=endpoint_id)
     return here.page(
         "webhooks/rotate.html",
@@ -137,6 +141,7 @@ async def rotate(endpoint_id: str, here: Here) -> Response[bytes]:
 @get(f"{ONE}/delete")
 async def show_deletion(endpoint_id: str, here: Here) -> Response[bytes]:
     """Ask whether it is meant."""
+    here.require(WEBHOOKS_WRITE)
     endpoint = await here.get(_API, endpoint_id=endpoint_id)
     return here.page("webhooks/delete.html", endpoint=endpoint, error=None)
 
@@ -145,7 +150,7 @@ async def show_deletion(endpoint_id: str, here: Here) -> Response[bytes]:
 async def delete(endpoint_id: str, here: Here) -> Response[Any]:
     """Delete the endpoint, if its address was typed."""
     endpoint = await here.get(_API, endpoint_id=endpoint_id)
-    if here.form.text("confirmation") != endpoint["url"]:
+    if not here.form.repeats("confirmation", endpoint["url"]):
         error = InnoError("invalid_request", "Type the address as it stands there.", param="confirmation")
         return here.page("webhooks/delete.html", status=400, endpoint=endpoint, error=error.refusal)
     await here.delete(_API, endpoint_id=endpoint_id)

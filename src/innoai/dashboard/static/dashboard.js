@@ -77,9 +77,14 @@ function untick(radio) {
   for (const box of radio.form.querySelectorAll(`[name="${radio.dataset.unticks}"]`)) box.checked = false;
 }
 
+/* How many spaces are between words is not seen on a page. */
+function words(text) {
+  return text.trim().replace(/\s+/g, " ");
+}
+
 function checkConfirmation(input) {
   const button = input.form.querySelector("[type=submit]");
-  button.disabled = input.value.trim() !== input.dataset.confirm;
+  button.disabled = words(input.value) !== words(input.dataset.confirm);
 }
 
 function addLine(button) {

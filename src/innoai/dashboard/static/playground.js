@@ -19,9 +19,8 @@ async function currentToken() {
     headers: { "Content-Type": "application/json", "X-Form-Token": room.dataset.formToken },
     body: "{}",
   });
-  const type = answer.headers.get("Content-Type") || "";
-  if (!answer.ok || !type.startsWith("application/json")) throw new Error("Your session has ended. Reload the page.");
   const made = await answer.json();
+  if (!answer.ok) throw new Error(made.message);
   token = { value: made.access_token, ends: Date.now() + made.expires_in * 1000 };
   return token.value;
 }
@@ -139,8 +138,12 @@ async function say(message) {
     await converse();
   } catch (error) {
     if (error.name !== "AbortError") refuse(error.message);
-    // What got no answer is not part of what the model is told next.
-    if (turns.at(-1).role === "user") turns.pop();
+    // What got no answer is not part of what the model is told next, and can be sent once more.
+    if (turns.at(-1)?.role === "user") {
+      turns.pop();
+      byId("turns").lastElementChild.remove();
+      byId("message").value ||= message;
+    }
   } finally {
     underWay = null;
     byId("send").disabled = false;
