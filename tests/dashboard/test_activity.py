@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.contract.clients import HELLO, bearer, create_key
+from tests.contract.webhooks import until
 from tests.support.envelope import refused
 from tests.support.server import MODEL
 
@@ -66,6 +67,51 @@ def test_the_week_before_a_day_is_shown_where_no_first_day_is_chosen(owner: Pers
 def test_a_viewer_sees_usage_and_no_requests(viewer: Person) -> None:
     assert viewer.get("/usage").status_code == 200
     assert viewer.get("/requests").status_code == 403
+
+
+def test_members_who_used_the_playground_are_named(
+    owner: Person, viewer: Person, house: Server, key: dict[str, Any]
+) -> None:
+    headers = {"origin": owner.origin, "x-form-token": owner.form_token("/")}
+    token = owner.client.post("/playground/token", json={}, headers=headers).json()["access_token"]
+    httpx.post(f"{house.base_url}/chat/completions", json=HELLO, headers=bearer(token), timeout=60)
+    shown = until(lambda: owner.get("/usage").text, lambda text: "in the playground" in text)
+    assert "Ana, in the playground" in shown
+    assert "/settings/api-keys/mem_" not in shown
+    assert "A member, in the playground" in viewer.get("/usage").text
+
+
+@pytest.mark.parametrize("room", ["/usage", "/audit"])
+def test_a_range_that_ends_before_it_begins_is_said_to(owner: Person, room: str) -> None:
+    answer = owner.get(room, **{"from": "2026-02-02", "to": "2026-02-01"})
+    assert answer.status_code == 400
+    assert 'id="to-error"' in answer.text
+    assert 'value="2026-02-02"' in answer.text
+
+
+def test_usage_is_of_a_model_that_is_chosen(owner: Person, key: dict[str, Any]) -> None:
+    assert f'<option value="{MODEL}" selected>' in owner.get("/usage", model=MODEL).text
+    assert '<option value="gone" selected>' in owner.get("/usage", model="gone").text
+
+
+@pytest.mark.parametrize(
+    ("address", "field", "typed"),
+    [
+        ("/requests?key_id=foo", "key_id", "foo"),
+        ("/billing/statements?customer_id=a%20b&month=2026-01", "customer_id", "2026-01"),
+        ("/audit?actor_id=ana@example.com&action=key.created", "actor_id", "ana@example.com"),
+        ("/billing?month=foo", "month", "foo"),
+        ("/usage?from=nonsense&to=2026-01-01", "from", "2026-01-01"),
+    ],
+)
+def test_a_filter_that_is_none_is_said_beside_it_and_stays(
+    owner: Person, address: str, field: str, typed: str
+) -> None:
+    answer = owner.get(address)
+    assert answer.status_code == 400
+    assert f'id="{field}-error"' in answer.text
+    assert f'value="{typed}"' in answer.text
+    assert answer.text.count('role="alert"') == 1
 
 
 def test_usage_is_exported(owner: Person, key: dict[str, Any]) -> None:

@@ -228,6 +228,10 @@ def test_rotation_leaves_the_old_key_its_time(
         assert answer.json()["rate_limit"] == 77
     owners_page.get_by_role("link", name="I have copied it").click()
     owners_page.get_by_text("This key succeeds").wait_for()
+    former = owner.get(f"{KEYS}/{key['id']}").text
+    assert "This key was rotated" in former
+    assert f"{KEYS}/{key['id']}/rotate" not in former
+    assert f"{KEYS}/{key_of(api, secret[-4:])['id']}" in former
     gone = create_key(api, name="Gone at once")
     answer = owner.post(f"{KEYS}/{gone['id']}/rotate", {"overlap": "0", "name": "Its successor"})
     assert made(answer)

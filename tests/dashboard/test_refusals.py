@@ -142,6 +142,30 @@ def test_where_forms_are_sent_to_there_is_something_to_look_at(owner: Person) ->
     assert owner.get("/security/leaks").headers["location"] == "/security"
 
 
+@pytest.mark.parametrize(
+    ("typed", "leads"),
+    [
+        ("/customers/", "/customers"),
+        ("/settings", KEYS),
+        ("/settings/", "/settings"),
+        ("/dashboard", "/"),
+        ("//", "/"),
+        ("/customers/a%0d%0ab/", "/customers/a%0D%0Ab"),
+    ],
+)
+def test_an_address_as_people_type_it_leads_on(owner: Person, typed: str, leads: str) -> None:
+    assert owner.client.get(f"{owner.origin}{typed}").headers["location"] == leads
+
+
+def test_a_member_without_keys_gets_to_their_own_settings(viewer: Person) -> None:
+    assert viewer.get("/settings").headers["location"] == "/settings/profile"
+
+
+@pytest.mark.parametrize("path", ["//customers/", "/customers//x/", "//evil.example/"])
+def test_an_address_with_nothing_between_slashes_leads_nowhere(owner: Person, path: str) -> None:
+    assert "location" not in owner.client.get(f"{owner.origin}{path}").headers
+
+
 def test_the_playground_says_why_it_got_no_token_and_keeps_the_message(
     context: BrowserContext, house: Server, owner: Person
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 from innoai.access.routes import ROUTES
 from innoai.access.scopes import SCOPES
 from tests.contract.clients import HELLO, bearer, create_key
+from tests.contract.webhooks import until
 from tests.support.dashboard import member_of
 
 if TYPE_CHECKING:
@@ -71,6 +72,21 @@ def test_statements_are_listed_opened_and_exported(owner: Person, admin: httpx.C
     assert exported.headers["content-type"].startswith("text/csv")
     assert "attachment" in exported.headers["content-disposition"]
     assert "billed-1" in exported.text
+
+
+def test_a_deleted_customer_keeps_its_statements_and_has_no_page(
+    owner: Person, admin: httpx.Client, house: Server
+) -> None:
+    key = create_key(admin, customer_id="gone-1", scopes=["inference:write"])["key"]
+    httpx.post(f"{house.base_url}/chat/completions", json=HELLO, headers=bearer(key)).raise_for_status()
+    month = admin.get("/billing/summary").json()["month"]
+    page = f"/billing/statements/{month}/gone-1"
+    until(lambda: owner.get(page).text, lambda text: "1</td>" in text)
+    assert 'href="/customers/gone-1"' in owner.get(page).text
+    admin.delete("/customers/gone-1").raise_for_status()
+    assert owner.get(page).status_code == 200
+    assert 'href="/customers/gone-1"' not in owner.get(page).text
+    assert owner.get(f"/billing/statements/{month}/never-there").status_code == 404
 
 
 def test_a_viewer_sees_settings_and_has_no_form(viewer: Person) -> None:

@@ -168,6 +168,15 @@ def test_the_use_of_a_session_is_noted_once_a_minute(ben: Person, house: Server)
     assert seen_at > time.time() - 60
 
 
+def test_a_page_that_looks_by_itself_is_no_use_of_the_session(ben: Person, house: Server) -> None:
+    change_sessions(house, ben, "seen_at = seen_at - 3600")
+    ben.client.get(PROFILE, headers={"x-by-itself": "yes"})
+    with sqlite3.connect(house.store) as store:
+        query = "SELECT seen_at FROM sessions JOIN members ON members.id = member_id WHERE email = ?"
+        seen_at = store.execute(query, (ben.email,)).fetchone()[0]
+    assert seen_at < time.time() - 3000
+
+
 def test_a_removed_member_is_out_at_once(ben: Person, admin: httpx.Client) -> None:
     assert signed_in(ben)
     assert admin.delete(f"/members/{id_of(admin, ben)}").status_code == 204

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from innoai.sdk import webhooks as sdk
+from tests.contract.webhooks import until
 from tests.dashboard.conftest import ECHOING
 from tests.support.receiver import Receiver
 
@@ -111,6 +112,45 @@ def test_an_endpoint_is_disabled_enabled_and_deleted(owner: Person, receiver: Re
     assert owner.post(f"{page}/delete", {"confirmation": "wrong"}).status_code == 400
     assert owner.post(f"{page}/delete", {"confirmation": url}).status_code == 303
     assert owner.get(page).status_code == 404
+
+
+def test_a_delivery_under_way_looks_again_only_when_something_may_have_happened(
+    owners_page: Page, owner: Person, receiver: Receiver
+) -> None:
+    page, _ = add(owner, receiver.url("/status/500"))
+    sent = owner.post(f"{page}/test", page=page)
+    delivery = sent.headers["location"].partition("?")[0]
+    until(lambda: owner.get(delivery).text, lambda text: "1 attempt so far" in text)
+    asked: list[str] = []
+    owners_page.on("request", lambda request: asked.append(request.url))
+    owners_page.clock.install()
+    owners_page.goto(delivery)
+    owners_page.get_by_text("Headers that were sent").click()
+    asked.clear()
+    owners_page.clock.run_for(3_000)
+    assert asked == []
+    delay = owners_page.locator("#progress").get_attribute("hx-trigger")
+    assert delay is not None
+    seconds = int(delay.removeprefix("load delay:").removesuffix("s"))
+    assert seconds > 3
+    with owners_page.expect_response("**/progress?seen=1") as answered:
+        owners_page.clock.run_for(seconds * 1_000)
+    assert answered.value.request.headers["x-by-itself"] == "yes"
+    # What was opened stays open, and what had the focus keeps it.
+    assert owners_page.locator("#attempts details").first.get_attribute("open") is not None
+    assert owners_page.evaluate("document.activeElement.tagName") == "SUMMARY"
+    assert owners_page.locator("#attempts article").count() == 1
+
+
+def test_what_is_new_of_a_delivery_is_what_the_page_does_not_show(owner: Person, receiver: Receiver) -> None:
+    page, _ = add(owner, receiver.url("/ok"))
+    delivery = owner.post(f"{page}/test", page=page).headers["location"].partition("?")[0]
+    until(lambda: owner.get(delivery).text, lambda text: ">succeeded<" in text)
+    assert "Attempt 1" in owner.get(f"{delivery}/progress", seen="0").text
+    rest = owner.get(f"{delivery}/progress", seen="1").text
+    assert "Attempt 1" not in rest
+    assert "hx-trigger" not in rest
+    assert owner.get(f"{delivery}/progress", seen="many").status_code == 200
 
 
 def test_deliveries_are_filtered_and_bad_filters_are_none(owner: Person) -> None:

@@ -7,7 +7,7 @@ No handler is reached by a POST that does not come from one of our own pages: th
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 import structlog
@@ -19,6 +19,7 @@ from litestar.handlers.base import BaseRouteHandler
 
 from innoai.dashboard import (
     access_control,
+    aliases,
     audit,
     billing,
     cookies,
@@ -80,6 +81,7 @@ HANDLERS = (
     *playground.HANDLERS,
     *members.HANDLERS,
     *security.HANDLERS,
+    *aliases.HANDLERS,
 )
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -198,6 +200,8 @@ class Dashboard:
         scope[VISIT_KEY] = visit
         if _is_canonical(scope["path"]):
             await self._app(scope, _after_the_body(scope, receive), send_with_headers)  # type: ignore[arg-type]
+        elif _is_canonical(scope["path"].rstrip("/")) and scope["method"] == "GET":
+            await _send(send_with_headers, visit.redirect(quote(scope["path"].rstrip("/")) or "/"))
         else:
             await _send(send_with_headers, _error_page(visit, InnoError("not_found")))
 
@@ -212,7 +216,8 @@ class Dashboard:
         visit = Visit(
             scope, self._inside, cookie=token, session=session, principal=principal, has_ended=has_ended
         )
-        if session is not None and self._inside.clock() - session.seen_at > SEEN_SECONDS:
+        is_old_news = session is not None and self._inside.clock() - session.seen_at > SEEN_SECONDS
+        if is_old_news and not visit.is_by_itself:
             await self._note_seen(visit)
         return visit
 
@@ -361,7 +366,7 @@ async def _send(send: Send, answer: Response[Any]) -> None:
     """An answer that no handler made."""
     body: bytes = answer.content or b""
     headers = [
-        (b"content-type", str(answer.media_type).encode()),
+        *([(b"content-type", str(answer.media_type).encode())] if body else []),
         (b"content-length", b"%d" % len(body)),
         *((name.encode(), str(value).encode()) for name, value in answer.headers.items()),
     ]

@@ -8,7 +8,9 @@ from litestar import Response, get
 from litestar.response import Stream
 
 from innoai.dashboard.days import end_of, start_of
+from innoai.dashboard.refusals import about_a_filter
 from innoai.dashboard.visit import Here
+from innoai.errors import InnoError, Refusal
 from innoai.events.actions import ACTIONS
 
 LOG = "/audit"
@@ -21,14 +23,22 @@ _FILTERS = ("action", "actor_id", "target_id", "from", "to")
 async def show(here: Here) -> Response[bytes]:
     """Show entries, newest first."""
     kept, cursor = _filters(here), here.query("cursor")
-    page = await here.get("/v1/audit", limit=PER_PAGE, cursor=cursor, **_asked(kept))
+    error: Refusal | None = None
+    page: dict[str, Any] = {"data": [], "head": {"sequence": 0}, "next_cursor": None}
+    try:
+        page = await here.get("/v1/audit", limit=PER_PAGE, cursor=cursor, **_asked(kept))
+    except InnoError as refused:
+        error = about_a_filter(refused)
     return here.page(
         "audit.html",
+        status=200 if error is None else error.kind.status,
         entries=[{**entry, "changes": changes(entry)} for entry in page["data"]],
         head=page["head"],
         **here.further(LOG, page, **kept),
         export=here.link(EXPORT, **kept),
         filters={name: kept.get(name, "") for name in _FILTERS},
+        fields=_FILTERS,
+        error=error,
         is_filtered=bool(kept),
         actions=[("", "Everything"), *((name, name) for name in _kinds())],
         texts=ACTIONS,
@@ -57,6 +67,8 @@ def _filters(here: Here) -> dict[str, str]:
 
 def _asked(kept: dict[str, str]) -> dict[str, str]:
     days = {"from": start_of(kept.get("from", "")), "to": end_of(kept.get("to", ""))}
+    if days["to"] and days["to"] <= days["from"]:
+        raise InnoError("invalid_request", "Until is before From. Choose a later day.", param="to")
     return {**kept, **{name: day for name, day in days.items() if name in kept}}
 
 

@@ -11,7 +11,7 @@ from innoai.access.scopes import BILLING_WRITE
 from innoai.access.tiers import STATEMENTS
 from innoai.dashboard import edits
 from innoai.dashboard.forms import Form, whole_numbers
-from innoai.dashboard.refusals import about_a_field
+from innoai.dashboard.refusals import about_a_field, about_a_filter
 from innoai.dashboard.visit import Here
 from innoai.errors import InnoError, Refusal
 
@@ -26,16 +26,22 @@ _FIELDS = ("currency", "monthly", "total", "alert_thresholds")
 @get(ROOM)
 async def show(here: Here) -> Response[bytes]:
     """Show what the month came to and how the budgets stand."""
-    month = here.query("month")[:7]
-    summary = await here.get("/v1/billing/summary", month=month)
-    settings = await here.get("/v1/billing/settings")
-    has_statements = STATEMENTS in here.principal.account.features
+    month = here.query("month")
+    error: Refusal | None = None
+    summary = None
+    try:
+        summary = await here.get("/v1/billing/summary", month=month[:16])
+    except InnoError as refused:
+        error = about_a_filter(refused)
     return here.page(
         "billing/summary.html",
+        status=200 if error is None else error.kind.status,
         summary=summary,
-        settings=settings,
-        has_statements=has_statements,
+        month=summary["month"] if summary else month,
+        settings=await here.get("/v1/billing/settings"),
+        has_statements=STATEMENTS in here.principal.account.features,
         may_write=here.may(BILLING_WRITE),
+        error=error,
     )
 
 
@@ -65,9 +71,16 @@ async def show_statements(here: Here) -> Response[bytes]:
     """Show the customers' statements, the newest month first."""
     kept = _filters(here)
     cursor = here.query("cursor")
-    page = await here.get("/v1/billing/statements", limit=PER_PAGE, cursor=cursor, **kept)
+    error: Refusal | None = None
+    page: dict[str, Any] = {"data": [], "next_cursor": None}
+    try:
+        page = await here.get("/v1/billing/statements", limit=PER_PAGE, cursor=cursor, **kept)
+    except InnoError as refused:
+        error = about_a_filter(refused)
     return here.page(
         "billing/statements.html",
+        status=200 if error is None else error.kind.status,
+        error=error,
         statements=page["data"],
         **here.further(LIST, page, **kept),
         export=here.link(f"{LIST}/export", **kept),
@@ -83,11 +96,14 @@ async def export_statements(here: Here) -> Stream:
 
 @get(ONE)
 async def show_statement(month: str, customer_id: str, here: Here) -> Response[bytes]:
-    """Show a statement with its lines."""
+    """Show a statement with its lines. A customer that was deleted keeps those in which something stands."""
     statement = await here.get(
         "/v1/billing/statements/{month}/{customer_id}", month=month, customer_id=customer_id
     )
-    return here.page("billing/statement.html", statement=statement)
+    has_page = await _has_page(here, customer_id)
+    if not has_page and not statement["lines"]:
+        raise InnoError("not_found", "There is no statement of such a customer.")
+    return here.page("billing/statement.html", statement=statement, has_page=has_page)
 
 
 @get(f"{ONE}/export")
@@ -96,6 +112,15 @@ async def export_statement(month: str, customer_id: str, here: Here) -> Stream:
     return await here.relay(
         "/v1/billing/statements/{month}/{customer_id}", format="csv", month=month, customer_id=customer_id
     )
+
+
+async def _has_page(here: Here, customer_id: str) -> bool:
+    """Whether there is such a customer for the member to look at."""
+    try:
+        await here.get("/v1/customers/{customer_id}", customer_id=customer_id)
+    except InnoError:
+        return False
+    return True
 
 
 def _settings(
@@ -139,7 +164,7 @@ def _values_of(settings: dict[str, Any]) -> dict[str, str]:
 
 
 def _filters(here: Here) -> dict[str, str]:
-    kept = {"month": here.query("month")[:7], "customer_id": here.query("customer_id")[:128]}
+    kept = {"month": here.query("month")[:16], "customer_id": here.query("customer_id")[:128]}
     return {name: value for name, value in kept.items() if value}
 
 

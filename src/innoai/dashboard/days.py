@@ -17,12 +17,12 @@ def start_of(day: str) -> str:
 
     Days before the first and after the last count as these.
     """
-    return "" if not day else _instant(_date(day))
+    return "" if not day else _instant(_date(day, "from"))
 
 
 def end_of(day: str) -> str:
     """The instant at which the day is over, and the next begins."""
-    return "" if not day else _instant(_date(day) + timedelta(days=1))
+    return "" if not day else _instant(_date(day, "to") + timedelta(days=1))
 
 
 def midnight(now: float) -> datetime:
@@ -35,11 +35,11 @@ def as_text(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
-def _date(day: str) -> date:
+def _date(day: str, field: str) -> date:
     try:
         written = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).date()
     except ValueError:
-        raise InnoError("invalid_request", "Write a day as 2027-01-31.") from None
+        raise InnoError("invalid_request", "Write a day as 2027-01-31.", param=field) from None
     return min(max(written, FIRST_DAY), LAST_DAY)
 
 

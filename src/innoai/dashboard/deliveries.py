@@ -6,12 +6,16 @@ from typing import Any, get_args
 
 from litestar import Response, get, post
 
+from innoai.dashboard.forms import MAX_DIGITS
+from innoai.dashboard.rendering import seconds_of
 from innoai.dashboard.visit import Here
 from innoai.events.types import EVENT_TYPES
 from innoai.store.deliveries import State
 
 LIST = "/webhooks/deliveries"
 ONE = f"{LIST}/{{delivery_id:str}}"
+LOOK_SECONDS = 2
+_API = "/v1/webhooks/deliveries/{delivery_id}"
 PER_PAGE = 50
 STATES = get_args(State)
 
@@ -35,14 +39,34 @@ async def show_list(here: Here) -> Response[bytes]:
 @get(ONE)
 async def show_delivery(delivery_id: str, here: Here) -> Response[bytes]:
     """Show a delivery: its event, and each attempt with request and answer."""
-    delivery = await here.get("/v1/webhooks/deliveries/{delivery_id}", delivery_id=delivery_id)
-    return here.page("webhooks/delivery.html", delivery=delivery)
+    delivery = await here.get(_API, delivery_id=delivery_id)
+    return here.page("webhooks/delivery.html", delivery=delivery, wait=_wait(here, delivery))
+
+
+@get(f"{ONE}/progress")
+async def show_progress(delivery_id: str, here: Here) -> Response[bytes]:
+    """What has changed since the page was shown: the state, and attempts behind the first `seen`."""
+    delivery = await here.get(_API, delivery_id=delivery_id)
+    seen = here.query("seen")
+    number = int(seen) if seen.isascii() and seen.isdecimal() and len(seen) < MAX_DIGITS else 0
+    return here.page(
+        "webhooks/progress.html",
+        delivery=delivery,
+        wait=_wait(here, delivery),
+        attempts=delivery["log"][number:],
+    )
+
+
+def _wait(here: Here, delivery: dict[str, Any]) -> int:
+    """In how many seconds a page looks again: when the next attempt has been made, or soon if it is due."""
+    due = delivery["next_attempt_at"]
+    return max(LOOK_SECONDS, round(seconds_of(due) - here.inside.clock()) + 1) if due else LOOK_SECONDS
 
 
 @post(f"{ONE}/replay", status_code=200)
 async def replay(delivery_id: str, here: Here) -> Response[Any]:
     """Send the event once more, and go to where that can be watched."""
-    sent = await here.post("/v1/webhooks/deliveries/{delivery_id}/replay", delivery_id=delivery_id)
+    sent = await here.post(f"{_API}/replay", delivery_id=delivery_id)
     return here.redirect(f"{LIST}/{sent['id']}", notice="replayed")
 
 
@@ -59,5 +83,6 @@ def _filters(here: Here) -> dict[str, str]:
 HANDLERS = (
     show_list,
     show_delivery,
+    show_progress,
     replay,
 )

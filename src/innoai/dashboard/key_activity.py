@@ -107,6 +107,7 @@ def _traffic(activity: dict[str, Any], since: datetime) -> Plot:
             Series("refused", "bad", list(refused.values())),
         ],
         counted,
+        "No requests in this time.",
     )
 
 

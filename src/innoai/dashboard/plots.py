@@ -60,6 +60,8 @@ class Plot:
     rows: tuple[tuple[str, tuple[str, ...]], ...]
     across: tuple[Tick, ...]
     up: tuple[Tick, ...]
+    nothing: str
+    """What is said where there is nothing to be drawn."""
 
     @property
     def is_empty(self) -> bool:
@@ -73,8 +75,12 @@ def stacked(
     labels: Sequence[str],
     series: Sequence[Series],
     show: Callable[[float], str],
+    nothing: str,
 ) -> Plot:
-    """Bars that stand on one another, one column a label. `show`: a value as text."""
+    """Bars that stand on one another, one column a label.
+
+    `show`: a value as text; `nothing`: what is said where no bar is to be drawn.
+    """
     columns = list(zip(*(one.values for one in series), strict=True))
     most = max((sum(column) for column in columns), default=0.0)
     top = ceiling(most)
@@ -94,7 +100,7 @@ def stacked(
     return Plot(
         name,
         title,
-        _described(labels, columns, series, show),
+        _described(labels, columns, series, show) or nothing,
         tuple((one.tone, one.name) for one in series),
         tuple(bars),
         tuple((label, tuple(map(show, column))) for label, column in zip(labels, columns, strict=True)),
@@ -104,6 +110,7 @@ def stacked(
             if number % every == 0
         ),
         tuple(Tick(round(floor - part * (floor - TOP), 2), show(top * part)) for part in (0.0, 0.5, 1.0)),
+        nothing,
     )
 
 
@@ -128,7 +135,7 @@ def _described(
 ) -> str:
     sums = ", ".join(f"{show(sum(one.values))} {one.name}" for one in series if any(one.values))
     if not sums or not labels:
-        return "Nothing in this time."
+        return ""
     busiest = max(range(len(labels)), key=lambda number: sum(columns[number]))
     return f"{labels[0]} to {labels[-1]}: {sums}. Most at {labels[busiest]}: {show(sum(columns[busiest]))}."
 

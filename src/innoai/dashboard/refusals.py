@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from innoai.errors import ERRORS, Refusal
+from innoai.errors import ERRORS, InnoError, Refusal
 
 _NOT_FOR_ROLE = "Your role does not allow this. Ask an owner or an admin of the account."
 _NOTHING = "Nothing is here. It may have been deleted, or the address may be mistyped."
@@ -20,6 +20,14 @@ def about_a_field(error: Refusal | None) -> Refusal | None:
     message = said.message.removeprefix(f"{param}: ")
     field = param.removeprefix("budgets.").partition("[")[0].partition(".")[0]
     return Refusal(error.code, message[:1].upper() + message[1:], {**error.details, "param": field})
+
+
+def about_a_filter(error: InnoError) -> Refusal:
+    """The same about what a list was to be narrowed to. Any other refusal is raised once more."""
+    found = about_a_field(error.refusal)
+    if found is None or found.code != "invalid_request":
+        raise error
+    return found
 
 
 def for_people(error: Refusal) -> Refusal:

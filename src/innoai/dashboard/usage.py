@@ -10,9 +10,12 @@ from typing import Any
 from litestar import Response, get
 from litestar.response import Stream
 
+from innoai.access.scopes import ADMIN_FULL
 from innoai.dashboard.days import as_text, end_of, midnight, start_of
 from innoai.dashboard.plots import Plot, Series, counted, stacked
+from innoai.dashboard.refusals import about_a_filter
 from innoai.dashboard.visit import Here, Visit
+from innoai.errors import InnoError, Refusal
 
 ROOM = "/usage"
 RANGES = {"today": "Today", "7d": "7 days", "30d": "30 days"}
@@ -22,6 +25,15 @@ MOST_DAYS = 400
 PER_PAGE = 100
 MOST_PAGES = 8
 """Pages of sums that a plot or a table is made of: all days, and of more than 800 models the first."""
+MOST = 20
+"""Keys and customers that are listed by what they used."""
+
+EXPORTS = {
+    "by day and model": {"group_by": "day,model"},
+    "by key": {"group_by": "key"},
+    "by customer": {"group_by": "customer"},
+    "request by request": {},
+}
 _SUMMED = ("requests", "failures", "prompt_tokens", "completion_tokens")
 
 
@@ -55,32 +67,72 @@ class Span:
 async def show(here: Here) -> Response[bytes]:
     """Show usage of a range or between two days, and who used most in a month."""
     which, first, last = here.query("range"), here.query("from"), here.query("to")
-    span = _span(here, which, first, last)
     model = here.query("model")[:200]
-    month = here.query("month")[:7]
-    days = _days(span)
-    by_model = await _all(here, {**span.query, "group_by": "model", "model": model})
+    error: Refusal | None = None
+    found: dict[str, Any] = {}
+    try:
+        span = _span(here, which, first, last)
+        found = await _found(here, span, model)
+        first, last = _days(span)["from"], _days(span)["to"]
+    except InnoError as refused:
+        error = about_a_filter(refused)
+    models = [*here.inside.settings.models, *(bucket["model"] for bucket in found.get("by_model", ()))]
     return here.page(
         "usage/usage.html",
-        plots=await plots_of(here, span, model=model),
-        by_model=sorted(by_model, key=lambda bucket: -bucket["requests"]),
-        total=_total(by_model),
-        keys=await here.get("/v1/billing/top", by="key", month=month, limit=20),
-        customers=await here.get("/v1/billing/top", by="customer", month=month, limit=20),
+        status=200 if error is None else error.kind.status,
+        found=found,
         ranges=RANGES,
-        chosen="" if first or last else (which if which in RANGES else DEFAULT_RANGE),
-        first=days["from"],
-        last=days["to"],
-        cut_to=MOST_DAYS if span.is_cut else None,
+        chosen="" if here.query("from") or here.query("to") else which if which in RANGES else DEFAULT_RANGE,
+        first=first,
+        last=last,
         model=model,
-        month=month,
-        exports={
-            "by day and model": here.link(f"{ROOM}/export", **days, group_by="day,model", model=model),
-            "by key": here.link(f"{ROOM}/export", **days, group_by="key", model=model),
-            "by customer": here.link(f"{ROOM}/export", **days, group_by="customer", model=model),
-            "request by request": here.link(f"{ROOM}/export", **days, model=model),
-        },
+        models=[("", "Every model"), *((name, name) for name in dict.fromkeys([*models, model]) if name)],
+        error=error,
     )
+
+
+async def _found(here: Visit, span: Span, model: str) -> dict[str, Any]:
+    """What the page shows of a time."""
+    by_model = await _all(here, {**span.query, "group_by": "model", "model": model})
+    month = here.query("month")[:7]
+    keys = await here.get("/v1/billing/top", by="key", month=month, limit=MOST)
+    customers = await here.get("/v1/billing/top", by="customer", month=month, limit=MOST)
+    return {
+        "plots": await plots_of(here, span, model=model),
+        "by_model": sorted(by_model, key=lambda bucket: -bucket["requests"]),
+        "total": _total(by_model),
+        "month": keys["month"],
+        "keys": await _callers(here, keys["data"]),
+        "customers": customers["data"],
+        "cut_to": MOST_DAYS if span.is_cut else None,
+        "exports": {
+            title: here.link(f"{ROOM}/export", **_days(span), **grouped, model=model)
+            for title, grouped in EXPORTS.items()
+        },
+    }
+
+
+async def _callers(here: Visit, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows, each with what its caller is called, and its page where the member may see it."""
+    names: dict[str, str] = {}
+    is_admin = here.may(ADMIN_FULL)
+    if is_admin and any(_is_member(row) for row in rows):
+        page = await here.get("/v1/members", limit=PER_PAGE)
+        names = {member["id"]: member["name"] or member["email"] for member in page["data"]}
+    return [
+        {**row, "called": names.get(row["key_id"], "A member") + ", in the playground", "page": None}
+        if _is_member(row)
+        else {
+            **row,
+            "called": row["name"] or row["key_id"],
+            "page": f"/settings/api-keys/{row['key_id']}" if is_admin else None,
+        }
+        for row in rows
+    ]
+
+
+def _is_member(row: dict[str, Any]) -> bool:
+    return str(row["key_id"]).startswith("mem_")
 
 
 @get(f"{ROOM}/export")
@@ -119,32 +171,19 @@ async def plots_of(here: Visit, span: Span, *, model: str = "") -> list[Plot]:
     failures = values("failures")
     succeeded = [all_ - failed for all_, failed in zip(values("requests"), failures, strict=True)]
     currency = here.principal.account.currency
+    requests = [Series("succeeded", "first", succeeded), Series("failed", "bad", failures)]
+    tokens = [
+        Series("in", "first", values("prompt_tokens")),
+        Series("out", "second", values("completion_tokens")),
+    ]
+    cost = [Series(currency, "first", values("cost"))]
+    took = [Series("ms", "second", values("mean_duration_ms"))]
+    quick = "Each took less than a millisecond." if found else "No requests in this time."
     return [
-        stacked(
-            "requests",
-            "Requests",
-            labels,
-            [Series("succeeded", "first", succeeded), Series("failed", "bad", failures)],
-            counted,
-        ),
-        stacked(
-            "tokens",
-            "Tokens",
-            labels,
-            [
-                Series("in", "first", values("prompt_tokens")),
-                Series("out", "second", values("completion_tokens")),
-            ],
-            counted,
-        ),
-        stacked("cost", f"Cost, {currency}", labels, [Series(currency, "first", values("cost"))], _amount),
-        stacked(
-            "latency",
-            "Mean duration, ms",
-            labels,
-            [Series("ms", "second", values("mean_duration_ms"))],
-            counted,
-        ),
+        stacked("requests", "Requests", labels, requests, counted, "No requests in this time."),
+        stacked("tokens", "Tokens", labels, tokens, counted, "No tokens in this time."),
+        stacked("cost", f"Cost, {currency}", labels, cost, _amount, "No cost in this time."),
+        stacked("latency", "Mean duration, ms", labels, took, counted, quick),
     ]
 
 
@@ -167,7 +206,8 @@ def _span(here: Visit, which: str, first: str, last: str) -> Span:
     if first or last:
         until = _instant(end_of(last)) if last else today + timedelta(days=1)
         since = _instant(start_of(first)) if first else until - timedelta(days=7)
-        until = max(until, since + timedelta(days=1))
+        if until <= since:
+            raise InnoError("invalid_request", "Until is before From. Choose a later day.", param="to")
         shown = max(since, until - timedelta(days=MOST_DAYS))
         by = "hour" if until - shown <= timedelta(days=1) else "day"
         return Span(shown, until, by, is_cut=since < shown)

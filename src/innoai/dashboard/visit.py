@@ -127,6 +127,12 @@ class Visit:
         """A header of the request."""
         return next((value.decode("latin-1") for key, value in self.scope["headers"] if key == name), None)
 
+    @property
+    def is_by_itself(self) -> bool:
+        """Whether a page looks for what is new: nobody has to sit before it, so it uses no session."""
+        is_stream = "text/event-stream" in (self.header(b"accept") or "")
+        return is_stream or self.header(b"x-by-itself") is not None
+
     def query(self, name: str, default: str = "") -> str:
         """A value of the query string."""
         return str(Request(cast("Any", self.scope)).query_params.get(name, default)).strip()
