@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -174,3 +175,33 @@ def test_requests_appear_as_they_happen(owners_page: Page, house: Server, key: d
     row = owners_page.locator("[data-tail-rows] tr").first
     row.get_by_text("insufficient_permissions").wait_for()
     assert "GET /v1/billing/usage" in row.inner_text()
+
+
+def test_what_comes_during_a_pause_is_shown_after_it(
+    owners_page: Page, house: Server, key: dict[str, Any]
+) -> None:
+    owners_page.goto("/requests")
+    owners_page.get_by_text("Connected. Requests show here").wait_for()
+    owners_page.get_by_role("button", name="Pause").click()
+    owners_page.get_by_text("Paused. 0 more came.").wait_for()
+    httpx.get(f"{house.base_url}/billing/summary", headers=bearer(key["key"]))
+    owners_page.get_by_text("Paused. 1 more came.").wait_for()
+    assert owners_page.locator("[data-tail-rows] tr").count() == 0
+    owners_page.get_by_role("button", name="Go on").click()
+    owners_page.locator("[data-tail-rows]").get_by_text("GET /v1/billing/summary").wait_for()
+
+
+def test_what_a_request_cost_has_its_currency(owners_page: Page) -> None:
+    decided = {"at": "2026-01-01T00:00:00Z", "allowed": True, "code": None, "method": "POST", "path": "/p"}
+    decided |= {"model": None, "key_id": "key_1", "address": None, "message": None, "checks": []}
+    finished = {"status": 200, "outcome": "completed", "duration_ms": 1, "completion_tokens": None}
+    events = {"decided": decided, "finished": {**finished, "cost": "0.25"}}
+    stream = "".join(
+        f"event: {name}\ndata: {json.dumps({**told, 'request_id': 'req_1'})}\n\n"
+        for name, told in events.items()
+    )
+    owners_page.route(
+        "**/requests/stream", lambda route: route.fulfill(content_type="text/event-stream", body=stream)
+    )
+    owners_page.goto("/requests")
+    owners_page.get_by_text("cost 0.25 USD").first.wait_for()

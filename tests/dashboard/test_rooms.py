@@ -42,7 +42,7 @@ def test_budgets_and_alerts_are_set_and_shown(owners_page: Page, admin: httpx.Cl
     owners_page.get_by_label("Tell me at").fill("90, 50")
     owners_page.get_by_role("button", name="Save changes").click()
     owners_page.get_by_text("Budgets and alerts were changed.").wait_for()
-    owners_page.get_by_text("of 100 USD").wait_for()
+    owners_page.get_by_text("of 100.00 USD").wait_for()
     settings = admin.get("/billing/settings").json()
     assert (settings["budgets"]["monthly"], settings["alert_thresholds"]) == ("100", [50, 90])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from innoai.dashboard.assets import Assets
+
+AMOUNT_DECIMALS = 9
+"""Of what was added up as floats, for a plot; the store counts in billionths."""
 
 SOON_SECONDS = 7 * 86_400
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -35,10 +39,10 @@ class Renderer:
         )
         self._environment.globals["asset"] = assets.path
         self._environment.filters.update(
-            when=self.when, ago=self.ago, number=number, plural=plural, moment=moment
+            when=self.when, ago=self.ago, number=number, amount=amount, plural=plural, moment=moment
         )
         self._environment.filters.update(
-            is_soon=self.is_soon, is_past=self.is_past, pairs=pairs, json=readable_json
+            is_soon=self.is_soon, is_past=self.is_past, left=self.left, pairs=pairs, json=readable_json
         )
 
     def render(self, template: str, values: dict[str, Any]) -> bytes:
@@ -54,6 +58,10 @@ class Renderer:
     def when(self, instant: str | float | None, never: str = "never") -> Markup | str:
         """An instant; a script shows it in the visitor's own time zone."""
         return never if instant is None else self._time(instant, moment(instant), local=True)
+
+    def left(self, instant: str | float) -> str:
+        """How long it is until an instant: `23 hours`."""
+        return duration(max(0.0, seconds_of(instant) - self._clock()))
 
     def is_soon(self, instant: str | float) -> bool:
         """Whether an instant is within the next week."""
@@ -84,12 +92,18 @@ def moment(instant: str | float) -> str:
 
 def distance(seconds: float) -> str:
     """`3 minutes ago`, `in 2 days`, `just now`."""
-    size = abs(seconds)
-    if size < _MINUTE:
-        return "just now" if seconds <= 0 else "in less than a minute"
-    unit, name = next((unit, name) for unit, name in _UNITS if size >= unit)
-    text = plural(int(size // unit), name)
+    if -_MINUTE < seconds <= 0:
+        return "just now"
+    text = duration(abs(seconds))
     return f"{text} ago" if seconds < 0 else f"in {text}"
+
+
+def duration(seconds: float) -> str:
+    """`3 minutes`, `2 days`, `less than a minute`."""
+    if seconds < _MINUTE:
+        return "less than a minute"
+    unit, name = next((unit, name) for unit, name in _UNITS if seconds >= unit)
+    return plural(int(seconds // unit), name)
 
 
 def pairs(values: Iterable[str]) -> list[tuple[str, str]]:
@@ -105,6 +119,13 @@ def readable_json(value: object, indent: int | None = None) -> str:
 def number(value: float) -> str:
     """A number with its thousands set apart."""
     return f"{value:,}"
+
+
+def amount(value: str | float | Decimal) -> str:
+    """An amount of money, exact, with at least two decimals: `0.00`, `1,020.50`, `7.4394`."""
+    exact = Decimal(str(round(value, AMOUNT_DECIMALS) if isinstance(value, float) else value))
+    whole, _, decimals = f"{exact:,f}".partition(".")
+    return f"{whole}.{decimals.rstrip('0'):0<2}"
 
 
 def plural(count: int, noun: str, nouns: str | None = None) -> str:

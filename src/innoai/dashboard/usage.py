@@ -14,6 +14,7 @@ from innoai.access.scopes import ADMIN_FULL
 from innoai.dashboard.days import as_text, end_of, midnight, start_of
 from innoai.dashboard.plots import Plot, Series, counted, stacked
 from innoai.dashboard.refusals import about_a_filter
+from innoai.dashboard.rendering import amount
 from innoai.dashboard.visit import Here, Visit
 from innoai.errors import InnoError, Refusal
 
@@ -182,7 +183,7 @@ async def plots_of(here: Visit, span: Span, *, model: str = "") -> list[Plot]:
     return [
         stacked("requests", "Requests", labels, requests, counted, "No requests in this time."),
         stacked("tokens", "Tokens", labels, tokens, counted, "No tokens in this time."),
-        stacked("cost", f"Cost, {currency}", labels, cost, _amount, "No cost in this time."),
+        stacked("cost", f"Cost, {currency}", labels, cost, amount, "No cost in this time."),
         stacked("latency", "Mean duration, ms", labels, took, counted, quick),
     ]
 
@@ -228,15 +229,11 @@ def _instant(text: str) -> datetime:
 
 def _total(buckets: list[dict[str, Any]]) -> dict[str, Any]:
     total: dict[str, Any] = {name: sum(bucket[name] for bucket in buckets) for name in _SUMMED}
-    total["cost"] = _amount(float(sum((Decimal(bucket["cost"]) for bucket in buckets), Decimal(0))))
+    total["cost"] = sum((Decimal(bucket["cost"]) for bucket in buckets), Decimal(0))
     took = [(bucket["requests"], bucket["mean_duration_ms"] or 0) for bucket in buckets]
     requests = total["requests"]
     total["mean_duration_ms"] = round(sum(n * mean for n, mean in took) / requests) if requests else None
     return total
-
-
-def _amount(value: float) -> str:
-    return f"{value:,.2f}" if value >= 1 or value == 0 else f"{value:.6f}".rstrip("0").rstrip(".")
 
 
 HANDLERS = (show, export)

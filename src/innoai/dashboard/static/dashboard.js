@@ -1,4 +1,4 @@
-/* What the pages do beyond links and forms. Without this file everything still works, with less comfort. */
+/* What the pages do beyond links and forms, which work without it; live requests, the playground and passkeys do not. */
 "use strict";
 
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
@@ -95,6 +95,18 @@ function addLine(button) {
   area.focus();
 }
 
+/* A phone's navigation, which lies over the page. Its links come next after its button, and whoever goes elsewhere shuts it. */
+function openMenu(open) {
+  document.querySelector("[data-nav-toggle]").setAttribute("aria-expanded", String(open));
+  document.body.classList.toggle("nav-open", open);
+  if (open) document.querySelector("#nav a").focus();
+}
+
+function leaveMenu(target) {
+  const isElsewhere = !target.closest("#nav, [data-nav-toggle]");
+  if (isElsewhere && document.body.classList.contains("nav-open")) openMenu(false);
+}
+
 /* Instants in the visitor's own time zone, and what is left until one. */
 function localise(root) {
   for (const time of root.querySelectorAll("time[data-local]")) {
@@ -133,16 +145,15 @@ document.addEventListener("click", (event) => {
       document.documentElement.dataset.theme = next;
       localStorage.setItem("innoai-theme", next);
     }
-    if ("navToggle" in button.dataset) {
-      const open = button.getAttribute("aria-expanded") !== "true";
-      button.setAttribute("aria-expanded", String(open));
-      document.body.classList.toggle("nav-open", open);
-    }
+    if ("navToggle" in button.dataset) openMenu(button.getAttribute("aria-expanded") !== "true");
   }
+  leaveMenu(event.target);
   for (const menu of document.querySelectorAll("[data-menu][open]")) {
     if (!menu.contains(event.target)) menu.open = false;
   }
 });
+
+document.addEventListener("focusin", (event) => leaveMenu(event.target));
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") {
@@ -150,8 +161,10 @@ document.addEventListener("keydown", (event) => {
       menu.open = false;
       menu.querySelector("summary").focus();
     }
-    const toggle = document.querySelector("[data-nav-toggle][aria-expanded=true]");
-    if (toggle) toggle.click();
+    if (document.querySelector("[data-nav-toggle][aria-expanded=true]")) {
+      openMenu(false);
+      document.querySelector("[data-nav-toggle]").focus();
+    }
   }
   moveTab(event);
 });

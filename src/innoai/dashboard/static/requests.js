@@ -2,6 +2,7 @@
 "use strict";
 
 const MOST_ROWS = 200;
+const MOST_WAITING = 2 * MOST_ROWS;
 
 function cell(label, ...parts) {
   const made = document.createElement("td");
@@ -56,10 +57,10 @@ function rowOf(decided) {
   return row;
 }
 
-function outcomeOf(finished) {
+function outcomeOf(finished, currency) {
   const tokens =
     finished.completion_tokens === null ? "" : `, ${finished.prompt_tokens}+${finished.completion_tokens} tokens`;
-  const cost = finished.cost === null ? "" : `, cost ${finished.cost}`;
+  const cost = finished.cost === null ? "" : `, cost ${finished.cost} ${currency}`;
   return `${finished.status} ${finished.outcome} in ${finished.duration_ms} ms${tokens}${cost} `;
 }
 
@@ -68,31 +69,47 @@ function watch(room) {
   const state = room.querySelector("[data-tail-state]");
   const pause = document.querySelector("[data-tail-pause]");
   let isPaused = false;
+  let waiting = [];
   let lost = 0;
   const source = new EventSource(room.dataset.tail);
   const say = (text) => {
     state.textContent = lost ? `${text} ${lost} came faster than they were read.` : text;
   };
-  source.addEventListener("open", () => say("Connected. Requests show here as they come."));
+  const sayConnected = () => {
+    const count = waiting.filter(([show]) => show === showDecided).length;
+    say(isPaused ? `Paused. ${count} more came.` : "Connected. Requests show here as they come.");
+  };
+  const showDecided = (decided) => {
+    rows.prepend(rowOf(decided));
+    while (rows.children.length > MOST_ROWS) rows.lastElementChild.remove();
+  };
+  const showFinished = (finished) => {
+    const row = rows.querySelector(`tr[data-request="${CSS.escape(finished.request_id)}"]`);
+    if (row) row.lastElementChild.prepend(outcomeOf(finished, room.dataset.currency));
+  };
+  /* What comes during a pause is shown when it is over: of more than fits, the latest. */
+  const take = (show) => (event) => {
+    const told = JSON.parse(event.data);
+    if (!isPaused) return show(told);
+    waiting.push([show, told]);
+    waiting = waiting.slice(-MOST_WAITING);
+    return sayConnected();
+  };
+  source.addEventListener("open", sayConnected);
   source.addEventListener("error", () => say("The connection is lost; trying again …"));
   source.addEventListener("lost", (event) => {
     lost += JSON.parse(event.data).count;
-    say("Connected. Requests show here as they come.");
+    sayConnected();
   });
-  source.addEventListener("decided", (event) => {
-    if (isPaused) return;
-    rows.prepend(rowOf(JSON.parse(event.data)));
-    while (rows.children.length > MOST_ROWS) rows.lastElementChild.remove();
-  });
-  source.addEventListener("finished", (event) => {
-    const finished = JSON.parse(event.data);
-    const row = rows.querySelector(`tr[data-request="${CSS.escape(finished.request_id)}"]`);
-    if (row) row.lastElementChild.prepend(outcomeOf(finished));
-  });
+  source.addEventListener("decided", take(showDecided));
+  source.addEventListener("finished", take(showFinished));
+  say("Waiting for the first request …");
   pause.addEventListener("click", () => {
     isPaused = !isPaused;
     pause.setAttribute("aria-pressed", String(isPaused));
     pause.textContent = isPaused ? "Go on" : "Pause";
+    for (const [show, told] of isPaused ? [] : waiting.splice(0)) show(told);
+    sayConnected();
   });
   window.addEventListener("pagehide", () => source.close());
 }
