@@ -10,13 +10,16 @@ import pytest
 
 from tests.contract.clients import HELLO, bearer, create_key
 from tests.contract.webhooks import until
+from tests.dashboard.conftest import ECHOING
+from tests.support.dashboard import Person, owner_of
 from tests.support.envelope import refused
 from tests.support.server import MODEL
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from playwright.sync_api import Page
 
-    from tests.support.dashboard import Person
     from tests.support.server import Server
 
 
@@ -29,6 +32,16 @@ def key(house: Server) -> dict[str, Any]:
             assert admin.post("/chat/completions", json=HELLO, headers=bearer(made["key"])).is_success
         refused(admin.get("/keys", headers=bearer(made["key"])), "insufficient_permissions")
     return made
+
+
+def test_before_the_first_call_the_overview_begins_with_it(
+    new_server: Callable[..., Server], owner: Person, key: dict[str, Any]
+) -> None:
+    fresh = owner_of(new_server(ECHOING)).get("/").text
+    assert "The first call" in fresh.partition("Requests</dt>")[0]
+    assert "Over time" not in fresh
+    used = until(lambda: owner.get("/").text, lambda text: "Over time" in text)
+    assert used.index("Over time") < used.index("The first call")
 
 
 def test_the_overview_and_usage_show_what_was_used(owner: Person, key: dict[str, Any]) -> None:

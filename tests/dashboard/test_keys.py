@@ -61,12 +61,15 @@ def test_every_field_of_the_form_becomes_what_it_says(
         "expires": "30",
         "models": [MODEL],
         "customer_id": "customer-123",
+        "monthly": "20",
+        "total": "100.5",
     }
     secret = made(owner.post(KEYS, fields, page=NEW))
     key = key_of(api, "All of it")
     assert key["scopes"] == ["inference:read", "billing:read"]
     assert key["allowed_ips"] == ["203.0.113.0/24", "2001:db8::/32", "127.0.0.1/32"]
     assert (key["rate_limit"], key["models"], key["customer_id"]) == (1000, [MODEL], "customer-123")
+    assert key["budgets"] == {"monthly": "20", "total": "100.5"}
     ends = datetime.fromisoformat(key["expires_at"]) - datetime.now(UTC)
     assert timedelta(days=30) < ends <= timedelta(days=30, hours=1)
     validated = httpx.get(f"{house.base_url}/auth/validate", headers=bearer(secret)).json()
@@ -105,6 +108,8 @@ def test_the_matrix_shows_every_scope_once(owner: Person) -> None:
         ({"expires": "date", "expires_on": "2020-01-31"}, "expires_at"),
         ({"expires": "whenever"}, "expires_at"),
         ({"customer_id": "has spaces"}, "customer_id"),
+        ({"monthly": "much"}, "monthly"),
+        ({"total": "-1"}, "total"),
     ],
 )
 def test_what_is_refused_is_said_beside_its_field_and_what_was_typed_stays(
@@ -211,6 +216,45 @@ def test_a_key_is_changed_and_what_was_not_touched_stays(owner: Person, api: htt
     refused = owner.post(path, {**fields, "allowed_ips": "odd"}, page=f"{path}/edit")
     assert 'id="allowed_ips-error"' in refused.text
     assert 'value="Changed"' in refused.text
+
+
+def test_the_budgets_of_a_key_are_changed_one_by_one(owners_page: Page, api: httpx.Client) -> None:
+    key = create_key(api, name="Bounded", budgets={"monthly": "5", "total": "50"})
+    owners_page.goto(f"{KEYS}/{key['id']}/edit")
+    owners_page.get_by_label("Budget a month").fill("")
+    owners_page.get_by_role("button", name="Save changes").click()
+    owners_page.get_by_text("The key was changed").wait_for()
+    assert api.get(f"/keys/{key['id']}").json()["budgets"] == {"monthly": None, "total": "50"}
+
+
+@pytest.mark.parametrize(
+    ("scopes", "call"),
+    [
+        (["inference:read", "inference:write"], "/chat/completions"),
+        (["inference:read"], "/models"),
+        (["billing:read"], "/billing/summary"),
+        (["customers:delete"], "/auth/validate"),
+    ],
+)
+def test_what_is_offered_to_try_is_what_the_key_may_do(
+    owner: Person, house: Server, scopes: list[str], call: str
+) -> None:
+    page = owner.post(KEYS, {"name": f"Tries {call}", "scopes": scopes}, page=NEW)
+    assert f"{house.base_url}{call}" in page.text
+    if call != "/chat/completions":
+        answer = httpx.get(f"{house.base_url}{call}", headers=bearer(made(page)))
+        assert answer.status_code == 200
+
+
+def test_a_customer_that_comes_into_being_with_a_key_is_told_of(owner: Person, api: httpx.Client) -> None:
+    api.post("/customers", json={"customer_id": "known-before", "name": "Known"}).raise_for_status()
+    assert '<option value="known-before">Known</option>' in owner.get(NEW).text
+    fields = {"name": "For a customer", "level": "read"}
+    known = owner.post(KEYS, {**fields, "customer_id": "known-before"}, page=NEW)
+    assert "it was made" not in known.text
+    mistyped = owner.post(KEYS, {**fields, "customer_id": "known-befor"}, page=NEW)
+    assert "it was made" in mistyped.text
+    assert 'href="/customers/known-befor"' in mistyped.text
 
 
 def test_rotation_leaves_the_old_key_its_time(

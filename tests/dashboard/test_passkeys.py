@@ -74,7 +74,7 @@ def test_a_member_adds_a_passkey_and_signs_in_with_it(
     authenticator(page)
     add_passkey(page)
     page.get_by_role("rowheader", name="Laptop").wait_for()
-    page.locator("[data-menu] summary").click()
+    page.locator(".topbar summary").click()
     page.get_by_role("button", name="Sign out").first.click()
     page.wait_for_url("**/login?notice=signed-out")
     page.goto("/login?next=%2Fsettings%2Fprofile")
@@ -82,7 +82,9 @@ def test_a_member_adds_a_passkey_and_signs_in_with_it(
     page.wait_for_url(f"{named}{PROFILE}")
     page.get_by_text("pass@example.com, developer").wait_for()
     page.get_by_text("passkey", exact=True).wait_for()
-    page.get_by_role("button", name="Remove Laptop").click()
+    page.locator("summary", has_text="Remove Laptop").click()
+    page.get_by_text("You cannot sign in with Laptop any more.").wait_for()
+    page.get_by_role("button", name="Remove the passkey").click()
     page.wait_for_url("**/settings/profile?notice=passkey-removed")
     assert page.get_by_role("rowheader", name="Laptop").count() == 0
 

@@ -107,6 +107,24 @@ def test_an_app_is_removed(cora: Person, house: Server) -> None:
     assert ">off<" in cora.get(PROFILE).text
 
 
+def test_what_weakens_the_sign_in_is_asked_about_first(
+    context: BrowserContext, cora: Person, house: Server
+) -> None:
+    set_up_app(cora)
+    page = signed_in_page(context, cora, house)
+    page.goto(PROFILE)
+    assert not page.get_by_role("button", name="Remove the app").is_visible()
+    assert not page.get_by_role("button", name="Make new codes").is_visible()
+    page.locator("summary", has_text="Remove").click()
+    page.get_by_text("From then on your password alone signs you in.").wait_for()
+    page.keyboard.press("Escape")
+    assert not page.get_by_role("button", name="Remove the app").is_visible()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.get_by_text("No code is asked for any more.").wait_for()
+
+
 def test_new_recovery_codes_take_the_place_of_the_old(cora: Person, house: Server) -> None:
     _, old = set_up_app(cora)
     answer = cora.post(f"{PROFILE}/recovery-codes", page=PROFILE)

@@ -153,6 +153,16 @@ def test_what_is_new_of_a_delivery_is_what_the_page_does_not_show(owner: Person,
     assert owner.get(f"{delivery}/progress", seen="many").status_code == 200
 
 
+def test_deliveries_say_where_they_went(owner: Person, receiver: Receiver) -> None:
+    url = receiver.url("/ok/named")
+    page, _ = add(owner, url)
+    delivery = owner.post(f"{page}/test", page=page).headers["location"].partition("?")[0]
+    listed = owner.get(f"{LIST}/deliveries").text
+    assert f"to {url}" in listed
+    assert f'<option value="{page.rpartition("/")[2]}">{url}</option>' in listed
+    assert f'<a href="{page}">{url}</a>' in owner.get(delivery).text
+
+
 def test_deliveries_are_filtered_and_bad_filters_are_none(owner: Person) -> None:
     for query in ({}, {"state": "failed"}, {"state": "nonsense"}, {"event_type": "key.created"}):
         assert owner.get(f"{LIST}/deliveries", **query).status_code == 200

@@ -10,7 +10,8 @@ from litestar.response import Stream
 from innoai.access.scopes import BILLING_WRITE
 from innoai.access.tiers import STATEMENTS
 from innoai.dashboard import edits
-from innoai.dashboard.forms import Form, whole_numbers
+from innoai.dashboard.customers import is_known
+from innoai.dashboard.forms import PERIODS, Form, budgets, whole_numbers
 from innoai.dashboard.refusals import about_a_field, about_a_filter
 from innoai.dashboard.visit import Here
 from innoai.errors import InnoError, Refusal
@@ -100,7 +101,7 @@ async def show_statement(month: str, customer_id: str, here: Here) -> Response[b
     statement = await here.get(
         "/v1/billing/statements/{month}/{customer_id}", month=month, customer_id=customer_id
     )
-    has_page = await _has_page(here, customer_id)
+    has_page = await is_known(here, customer_id)
     if not has_page and not statement["lines"]:
         raise InnoError("not_found", "There is no statement of such a customer.")
     return here.page("billing/statement.html", statement=statement, has_page=has_page)
@@ -112,15 +113,6 @@ async def export_statement(month: str, customer_id: str, here: Here) -> Stream:
     return await here.relay(
         "/v1/billing/statements/{month}/{customer_id}", format="csv", month=month, customer_id=customer_id
     )
-
-
-async def _has_page(here: Here, customer_id: str) -> bool:
-    """Whether there is such a customer for the member to look at."""
-    try:
-        await here.get("/v1/customers/{customer_id}", customer_id=customer_id)
-    except InnoError:
-        return False
-    return True
 
 
 def _settings(
@@ -145,8 +137,8 @@ def _settings(
 
 def _change(form: Form, shown: dict[str, str]) -> dict[str, Any]:
     changed = edits.touched({name: form.raw(name) for name in shown}, shown)
-    budgets = {period: form.text(period) or None for period in ("monthly", "total") if period in changed}
-    body: dict[str, Any] = {"budgets": budgets} if budgets else {}
+    periods = [period for period in PERIODS if period in changed]
+    body: dict[str, Any] = {"budgets": budgets(form, periods)} if periods else {}
     if "currency" in changed:
         body["currency"] = form.text("currency")
     if "alert_thresholds" in changed:

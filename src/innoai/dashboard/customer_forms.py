@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from innoai.dashboard.edits import touched
-from innoai.dashboard.forms import whole_number
+from innoai.dashboard.forms import PERIODS, budgets, whole_number
 from innoai.errors import InnoError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from innoai.dashboard.forms import Form
 
-PERIODS = ("monthly", "total")
 EMPTY: Mapping[str, str] = {
     "customer_id": "",
     "name": "",
@@ -56,7 +55,7 @@ def creation(form: Form) -> dict[str, Any]:
     """What POST /v1/customers takes. InnoError invalid_request for what is no number or no pair."""
     members = {"customer_id": form.text("customer_id"), **_members(form)}
     # The form has no fields for budgets where the member may not set them.
-    return {**members, "budgets": _budgets(form, PERIODS)} if form.all("monthly") else members
+    return {**members, "budgets": budgets(form, PERIODS)} if form.all("monthly") else members
 
 
 def change(form: Form, shown: Mapping[str, str], customer: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,7 +68,7 @@ def change(form: Form, shown: Mapping[str, str], customer: Mapping[str, Any]) ->
         kept = {name: value for name, value in customer["metadata"].items() if name not in were_shown}
         body["metadata"] = {**kept, **body["metadata"]}
     periods = [period for period in PERIODS if period in changed]
-    return {**body, "budgets": _budgets(form, periods)} if periods else body
+    return {**body, "budgets": budgets(form, periods)} if periods else body
 
 
 def _members(form: Form) -> dict[str, Any]:
@@ -78,10 +77,6 @@ def _members(form: Form) -> dict[str, Any]:
         "rate_limit": whole_number(form, "rate_limit", "requests a minute"),
         "metadata": _metadata(form.raw("metadata")),
     }
-
-
-def _budgets(form: Form, periods: Iterable[str]) -> dict[str, str | None]:
-    return {period: form.text(period) or None for period in periods}
 
 
 def _metadata(text: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from innoai.access.scopes import ADMIN_FULL, BILLING_READ, BILLING_WRITE, CUSTOM
 from innoai.dashboard import customer_forms, edits
 from innoai.dashboard.cookies import new_token
 from innoai.dashboard.refusals import about_a_field
-from innoai.dashboard.visit import Here
+from innoai.dashboard.visit import Here, Visit
 from innoai.errors import InnoError, Refusal
 
 LIST = "/customers"
@@ -122,6 +122,15 @@ async def delete(customer_id: str, here: Here) -> Response[Any]:
         return here.page("customers/delete.html", status=400, customer=customer, error=error.refusal)
     await here.delete(_API, customer_id=customer_id)
     return here.redirect(LIST, notice="customer-deleted")
+
+
+async def is_known(here: Visit, customer_id: str) -> bool:
+    """Whether there is such a customer, and the member may see it."""
+    try:
+        await here.get(_API, customer_id=customer_id)
+    except InnoError:
+        return False
+    return True
 
 
 def _form(

@@ -15,6 +15,7 @@ from innoai.store.deliveries import State
 LIST = "/webhooks/deliveries"
 ONE = f"{LIST}/{{delivery_id:str}}"
 LOOK_SECONDS = 2
+ENDPOINTS_NAMED = 100
 _API = "/v1/webhooks/deliveries/{delivery_id}"
 PER_PAGE = 50
 STATES = get_args(State)
@@ -25,10 +26,12 @@ async def show_list(here: Here) -> Response[bytes]:
     """Show deliveries, newest first."""
     kept = _filters(here)
     cursor = here.query("cursor")
+    endpoints = (await here.get("/v1/webhooks", limit=ENDPOINTS_NAMED))["data"]
     page = await here.get("/v1/webhooks/deliveries", limit=PER_PAGE, cursor=cursor, **kept)
     return here.page(
         "webhooks/deliveries.html",
         deliveries=page["data"],
+        endpoints={endpoint["id"]: endpoint["url"] for endpoint in endpoints},
         **here.further(LIST, page, **kept),
         filters=kept,
         states=[("", "All"), *((state, state.capitalize()) for state in STATES)],
@@ -40,7 +43,10 @@ async def show_list(here: Here) -> Response[bytes]:
 async def show_delivery(delivery_id: str, here: Here) -> Response[bytes]:
     """Show a delivery: its event, and each attempt with request and answer."""
     delivery = await here.get(_API, delivery_id=delivery_id)
-    return here.page("webhooks/delivery.html", delivery=delivery, wait=_wait(here, delivery))
+    endpoint = await here.get("/v1/webhooks/{endpoint_id}", endpoint_id=delivery["endpoint_id"])
+    return here.page(
+        "webhooks/delivery.html", delivery=delivery, endpoint=endpoint, wait=_wait(here, delivery)
+    )
 
 
 @get(f"{ONE}/progress")

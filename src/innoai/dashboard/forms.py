@@ -11,7 +11,7 @@ import msgspec
 from innoai.errors import InnoError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
 MAX_FORM_BYTES = 1024 * 1024
 """Room for the longest text of a page, 100,000 characters, each of which may be urlencoded as nine."""
@@ -86,6 +86,14 @@ def whole_numbers(form: Form, name: str, unit: str) -> list[int]:
     if not all(piece.isascii() and piece.isdecimal() and len(piece) <= MAX_DIGITS for piece in pieces):
         raise InnoError("invalid_request", f"Write whole numbers with commas between: {unit}.", param=name)
     return [int(piece) for piece in pieces]
+
+
+PERIODS = ("monthly", "total")
+
+
+def budgets(form: Form, periods: Iterable[str]) -> dict[str, str | None]:
+    """The budgets of these periods as the API takes them; None is no bound."""
+    return {period: form.text(period) or None for period in periods}
 
 
 async def read_form(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from innoai.access.scopes import LEVELS, SCOPES, in_order
 from innoai.dashboard.edits import touched
-from innoai.dashboard.forms import whole_number
+from innoai.dashboard.forms import PERIODS, budgets, whole_number
 from innoai.errors import InnoError
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ def empty_values(scopes: tuple[str, ...] = ("inference:read", "inference:write")
         "expires_on": "",
         "models": [],
         "customer_id": "",
+        "monthly": "",
+        "total": "",
     }
 
 
@@ -104,6 +106,8 @@ def typed_values(form: Form) -> dict[str, Any]:
         "expires_on": form.text("expires_on"),
         "models": form.all("models"),
         "customer_id": form.raw("customer_id"),
+        "monthly": form.raw("monthly"),
+        "total": form.raw("total"),
     }
 
 
@@ -120,6 +124,8 @@ def values_of(key: Mapping[str, Any], tier_default: int) -> dict[str, Any]:
         "expires_on": "" if expires is None else expires[:10],
         "models": list(key["models"] or ()),
         "customer_id": key["customer_id"] or "",
+        "monthly": key["budgets"]["monthly"] or "",
+        "total": key["budgets"]["total"] or "",
     }
 
 
@@ -133,6 +139,7 @@ def creation(form: Form, shown: Mapping[str, Any], now: float) -> dict[str, Any]
         **_members(form, now),
         "scopes": _scopes(form, shown),
         "customer_id": form.text("customer_id") or None,
+        "budgets": budgets(form, PERIODS),
     }
 
 
@@ -146,7 +153,8 @@ def change(form: Form, shown: Mapping[str, Any], now: float) -> dict[str, Any]:
     }
     if not changed.isdisjoint(("level", "scopes")):
         body["scopes"] = _scopes(form, shown)
-    return body
+    periods = [period for period in PERIODS if period in changed]
+    return {**body, "budgets": budgets(form, periods)} if periods else body
 
 
 _FIELDS_OF = {"expires_at": ("expires", "expires_on")}

@@ -9,15 +9,17 @@ from litestar import Response, get, post
 from innoai.access.scopes import ADMIN_FULL, SCOPES
 from innoai.dashboard import edits, key_activity, key_forms
 from innoai.dashboard.cookies import new_token
+from innoai.dashboard.customers import is_known
 from innoai.dashboard.refusals import about_a_field
-from innoai.dashboard.snippets import snippets
+from innoai.dashboard.snippets import first_call
 from innoai.dashboard.visit import Here, Visit
 from innoai.errors import InnoError, Refusal
 
 LIST = "/settings/api-keys"
 PER_PAGE = 25
+CUSTOMERS_OFFERED = 100
 KEYS_SEARCHED, PAGES_SEARCHED = 100, 10
-_FIELDS = ("name", "scopes", "level", "allowed_ips", "rate_limit", "expires_at", "models", "customer_id")
+_FIELDS = ("scopes", "expires_at", *key_forms.empty_values())
 """What the form has a field for: what is refused about these is said beside it."""
 
 
@@ -55,10 +57,11 @@ async def create(here: Here) -> Response[bytes]:
     shown = edits.shown_by(form, key_forms.empty_values())
     try:
         body = key_forms.creation(form, shown, here.inside.clock())
+        has_new_customer = bool(body["customer_id"]) and not await is_known(here, body["customer_id"])
         made = await here.post("/v1/keys", body, once=form.text("once")[:64])
     except InnoError as error:
         return await _form(here, key_forms.typed_values(form), shown, error.refusal)
-    return _made(here, made, None)
+    return _made(here, made, has_new_customer=has_new_customer)
 
 
 @get(f"{LIST}/{{key_id:str}}")
@@ -126,7 +129,7 @@ async def rotate(key_id: str, here: Here) -> Response[bytes]:
         made = await here.post("/v1/keys/{key_id}/rotate", body, once=form.text("once")[:64], key_id=key_id)
     except InnoError as error:
         return await _rotation(here, key_id, error.refusal)
-    return _made(here, made, await here.get("/v1/keys/{key_id}", key_id=key_id))
+    return _made(here, made, predecessor=await here.get("/v1/keys/{key_id}", key_id=key_id))
 
 
 @get(f"{LIST}/{{key_id:str}}/revoke")
@@ -168,13 +171,20 @@ def _nothing_to_do(here: Visit, key_id: str) -> Response[None]:
     return here.redirect(f"{LIST}/{key_id}", notice="key-is-revoked")
 
 
-def _made(here: Visit, made: dict[str, Any], predecessor: dict[str, Any] | None) -> Response[bytes]:
+def _made(
+    here: Visit,
+    made: dict[str, Any],
+    *,
+    predecessor: dict[str, Any] | None = None,
+    has_new_customer: bool = False,
+) -> Response[bytes]:
     models = made["models"] or list(here.inside.settings.models)
     return here.page(
         "keys/made.html",
         key=made,
         predecessor=predecessor,
-        snippets=snippets(here.api_url, made["key"], models[0]),
+        snippets=first_call(here.api_url, made["key"], models[0], made["scopes"]),
+        has_new_customer=has_new_customer,
     )
 
 
@@ -204,6 +214,8 @@ async def _form(
         matrix=key_forms.matrix(),
         verbs=key_forms.VERBS,
         lifetimes=list(key_forms.LIFETIMES.items()),
+        customers=[] if key else (await here.get("/v1/customers", limit=CUSTOMERS_OFFERED))["data"],
+        currency=here.principal.account.currency,
         models=[*served, *(name for name in values["models"] if name not in served)],
         tier=here.inside.settings.tiers[here.principal.account.tier],
     )

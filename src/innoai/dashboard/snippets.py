@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from innoai.access.scopes import (
+    BILLING_READ,
+    CUSTOMERS_READ,
+    INFERENCE_READ,
+    INFERENCE_WRITE,
+    WEBHOOKS_READ,
+    grants,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 PLACEHOLDER = "YOUR_API_KEY"
 
@@ -14,6 +26,24 @@ class Snippet(NamedTuple):
     id: str
     language: str
     code: str
+
+
+_READING = (
+    (INFERENCE_READ, "/models"),
+    (CUSTOMERS_READ, "/customers"),
+    (BILLING_READ, "/billing/summary"),
+    (WEBHOOKS_READ, "/webhooks"),
+)
+"""What may be read first, by the scope that it takes."""
+
+
+def first_call(base_url: str, key: str, model: str, scopes: Collection[str]) -> tuple[Snippet, ...]:
+    """A call that a key with these scopes may make: a chat, or else something to be read."""
+    held = frozenset(scopes)
+    if grants(held, INFERENCE_WRITE):
+        return snippets(base_url, key, model)
+    path = next((path for scope, path in _READING if grants(held, scope)), "/auth/validate")
+    return (Snippet("curl", "curl", f'curl {base_url}{path} \\\n  -H "Authorization: Bearer {key}"'),)
 
 
 def snippets(base_url: str, key: str, model: str) -> tuple[Snippet, ...]:

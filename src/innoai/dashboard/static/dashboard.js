@@ -185,15 +185,17 @@ document.addEventListener("change", (event) => {
   }
 });
 
-/* A form is sent once. */
+/* A form is sent once, as by a double click; later it may have been stopped, and can be sent again. */
+const ONE_CLICK_MS = 3000;
+
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.method !== "post" || form.hasAttribute("data-again")) return;
-  if (form.dataset.sent) {
+  if (form.method !== "post") return;
+  if (Date.now() - Number(form.dataset.sent || 0) < ONE_CLICK_MS) {
     event.preventDefault();
     return;
   }
-  form.dataset.sent = "yes";
+  form.dataset.sent = String(Date.now());
 });
 
 addEventListener("pageshow", () => {
