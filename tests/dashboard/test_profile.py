@@ -18,6 +18,7 @@ from tests.support.dashboard import (
     Person,
     change_store,
     code_of,
+    codes_on,
     member_of,
     set_up_app,
     visitor,
@@ -128,13 +129,28 @@ def test_what_weakens_the_sign_in_is_asked_about_first(
 def test_new_recovery_codes_take_the_place_of_the_old(cora: Person, house: Server) -> None:
     _, old = set_up_app(cora)
     answer = cora.post(f"{PROFILE}/recovery-codes", page=PROFILE)
-    new = re.findall(r"[A-Z0-9]{4}(?:-[A-Z0-9]{4}){3}", answer.text)
+    new = codes_on(cora.get(answer.headers["location"]))
     assert len(new) == 10
     assert not set(new) & set(old)
     person = visitor(house)
     person.sign_in(cora.email)
     assert person.post("/login/code", {"code": old[0]}).status_code == 400
     assert person.post("/login/code", {"code": new[0]}).status_code == 303
+
+
+def test_recovery_codes_can_be_read_again_until_they_are_kept(cora: Person) -> None:
+    page = f"{PROFILE}/recovery-codes"
+    assert cora.get(page).headers["location"] == PROFILE
+    _, codes = set_up_app(cora)
+    assert codes_on(cora.get(page)) == codes
+    assert cora.post(f"{page}/kept", page=page).headers["location"] == PROFILE
+    assert cora.get(page).headers["location"] == PROFILE
+
+
+def test_the_present_password_is_no_new_one(cora: Person) -> None:
+    same = cora.post(f"{PROFILE}/password", {"current": PASSWORD, "password": PASSWORD})
+    assert same.status_code == 400
+    assert "That is your present password." in same.text
 
 
 def test_sessions_are_listed_and_ended(cora: Person, house: Server) -> None:
@@ -194,7 +210,7 @@ def test_the_app_is_added_in_the_browser_by_what_the_page_shows(
     page.get_by_text("Copied").wait_for()
     copied = page.evaluate("navigator.clipboard.readText()").split()
     assert len(copied) == 10
-    page.get_by_role("link", name="I have kept them").click()
+    page.get_by_role("button", name="I have kept them").click()
     page.get_by_text("10 recovery codes left").wait_for()
     context.clear_cookies(name=SESSION)
     page.goto("/login")

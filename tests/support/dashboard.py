@@ -108,8 +108,13 @@ def set_up_app(person: Person) -> tuple[bytes, list[str]]:
     assert found is not None
     secret = base64.b32decode(found[1].replace(" ", ""))
     answer = person.post("/settings/profile/authenticator", {"code": code_of(secret)})
-    assert answer.status_code == 200, answer.text
-    return secret, re.findall(r"[A-Z0-9]{4}(?:-[A-Z0-9]{4}){3}", answer.text)
+    assert answer.status_code == 303, answer.text
+    return secret, codes_on(person.get(answer.headers["location"]))
+
+
+def codes_on(page: httpx.Response) -> list[str]:
+    """The recovery codes that a page shows."""
+    return re.findall(r"[A-Z0-9]{4}(?:-[A-Z0-9]{4}){3}", page.text)
 
 
 def code_of(secret: bytes, steps_ahead: int = 0) -> str:

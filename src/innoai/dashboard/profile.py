@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from litestar import Response, get, post
 
-from innoai.dashboard import passwords, second_factor
+from innoai.dashboard import passwords, recovery_codes, second_factor
 from innoai.dashboard.passkeys import relying_party
 from innoai.dashboard.proof import is_proved, require_proof
 from innoai.dashboard.sign_in import code_buckets
@@ -96,6 +96,8 @@ async def change_password(here: Here) -> Response[Any]:
             inside.throttle.give_back(*buckets)
         chosen = here.form.raw("password")
         passwords.check_choice(chosen, member.email, member.name)
+        if await inside.passwords.verify(chosen, kept):
+            raise InnoError("invalid_request", "That is your present password.", param="password")
         hashed = await inside.passwords.hash(chosen)
         async with inside.database.write() as connection:
             await members.change(connection, member.member_id, {"password_hash": hashed})
@@ -128,7 +130,7 @@ async def show_app(here: Here) -> Response[Any]:
 
 @post(APP, status_code=200)
 async def confirm_app(here: Here) -> Response[Any]:
-    """Let the app count, if it shows the right code; and show the recovery codes this once."""
+    """Let the app count, if it shows the right code; and go on to the recovery codes."""
     require_proof(here)
     inside, member = here.inside, here.member
     secret = await _app_under_way(here)
@@ -141,14 +143,11 @@ async def confirm_app(here: Here) -> Response[Any]:
         step = second_factor.step_of(secret, here.form.text("code"), now)
         if step is None:
             raise InnoError("invalid_request", "That code is not the present one.", param="code")
-        codes = second_factor.new_recovery_codes()
         async with inside.database.write() as connection:
             await accounts.lock(connection, member.account_id)
             await ceremonies.finish(connection, inside.secrets, here.holder, SETTING_UP, now)
             await authenticators.put(connection, inside.secrets, member.member_id, secret, step, now)
-            await authenticators.put_recovery_codes(
-                connection, member.member_id, map(second_factor.digest_of, codes)
-            )
+            await recovery_codes.issue(here, connection)
             after: dict[str, object] = {"kind": "authenticator"}
             await record(
                 here, connection, member.account_id, member.member_id, "member.factor_added", after=after
@@ -156,7 +155,7 @@ async def confirm_app(here: Here) -> Response[Any]:
     except InnoError as error:
         return _app_form(here, secret, error.refusal)
     inside.throttle.give_back(*buckets)
-    return here.page("profile/recovery_codes.html", codes=codes, is_new_app=True)
+    return here.redirect(recovery_codes.PATH, notice="authenticator-added")
 
 
 @post(f"{APP}/remove")
@@ -171,24 +170,6 @@ async def remove_app(here: Here) -> Response[None]:
             here, connection, member.account_id, member.member_id, "member.factor_removed", after=after
         )
     return here.redirect(PATH, notice="authenticator-removed")
-
-
-@post(f"{PATH}/recovery-codes", status_code=200)
-async def renew_recovery_codes(here: Here) -> Response[Any]:
-    """Make new recovery codes, shown this once; those of before count no longer."""
-    require_proof(here)
-    member = here.member
-    codes = second_factor.new_recovery_codes()
-    async with here.inside.database.write() as connection:
-        if await authenticators.since(connection, member.member_id) is None:
-            raise InnoError("conflict", "Recovery codes stand in for an authenticator app. Add one first.")
-        digests = map(second_factor.digest_of, codes)
-        await authenticators.put_recovery_codes(connection, member.member_id, digests)
-        after: dict[str, object] = {"kind": "recovery_codes"}
-        await record(
-            here, connection, member.account_id, member.member_id, "member.factor_added", after=after
-        )
-    return here.page("profile/recovery_codes.html", codes=codes, is_new_app=False)
 
 
 @post(f"{PATH}/sessions/{{session_id:str}}/end")
@@ -229,7 +210,6 @@ HANDLERS = (
     show_app,
     confirm_app,
     remove_app,
-    renew_recovery_codes,
     end_session,
     end_other_sessions,
 )
