@@ -132,6 +132,10 @@ def test_usage_is_exported(owner: Person, key: dict[str, Any]) -> None:
     answer = owner.get("/usage/export", group_by="day,model", **{"from": "2026-01-01", "to": "2099-01-01"})
     assert answer.headers["content-type"].startswith("text/csv")
     assert answer.text.splitlines()[0].startswith("day,model,requests")
+    named = answer.headers["content-disposition"]
+    assert named == 'attachment; filename="usage-by-day-model-2026-01-01-2099-01-01.csv"'
+    odd = owner.get("/usage/export", group_by='x"y', **{"from": "2026-01-01"})
+    assert 'x"y' not in odd.headers.get("content-disposition", "")
 
 
 def test_a_keys_page_shows_traffic_refusals_and_advice(owner: Person, key: dict[str, Any]) -> None:

@@ -147,6 +147,18 @@ def test_recovery_codes_can_be_read_again_until_they_are_kept(cora: Person) -> N
     assert cora.get(page).headers["location"] == PROFILE
 
 
+def test_what_is_typed_as_a_password_can_be_looked_at(
+    context: BrowserContext, cora: Person, house: Server
+) -> None:
+    page = signed_in_page(context, cora, house)
+    page.goto(f"{PROFILE}/password")
+    page.get_by_label("New password").fill(NEXT)
+    page.get_by_role("button", name="Show what is typed").click()
+    assert page.get_by_label("New password").get_attribute("type") == "text"
+    page.get_by_role("button", name="Show what is typed").click()
+    assert page.get_by_label("New password").get_attribute("type") == "password"
+
+
 def test_the_present_password_is_no_new_one(cora: Person) -> None:
     same = cora.post(f"{PROFILE}/password", {"current": PASSWORD, "password": PASSWORD})
     assert same.status_code == 400

@@ -85,6 +85,7 @@ def test_a_deleted_customer_keeps_its_statements_and_has_no_page(
     assert 'href="/customers/gone-1"' in owner.get(page).text
     admin.delete("/customers/gone-1").raise_for_status()
     assert owner.get(page).status_code == 200
+    assert re.search(r"In all</th><td></td><td[^>]*>1</td>", owner.get(page).text)
     assert 'href="/customers/gone-1"' not in owner.get(page).text
     assert owner.get(f"/billing/statements/{month}/never-there").status_code == 404
 
@@ -106,6 +107,11 @@ def test_the_log_tells_who_changed_what(owner: Person, admin: httpx.Client) -> N
     assert updated in shown
     assert "<del>&#34;Before&#34;</del>" in shown
     assert "&lt;b&gt;After" in shown
+    assert (
+        f'<a href="/settings/api-keys/{made["id"]}" title="{made["id"]}">&lt;b&gt;After&lt;/b&gt;</a>'
+        in shown
+    )
+    assert re.search(r'<option value="mem_\w+">Ana</option>', shown)
     assert "<b>After" not in shown
     assert updated not in owner.get("/audit", target_id=made["id"], action="key.created").text
     assert "Nothing fits" in owner.get("/audit", target_id="key_nobody").text

@@ -9,6 +9,7 @@ from litestar.response import Stream
 
 from innoai.dashboard.days import end_of, start_of
 from innoai.dashboard.refusals import about_a_filter
+from innoai.dashboard.subjects import subjects
 from innoai.dashboard.visit import Here
 from innoai.errors import InnoError, Refusal
 from innoai.events.actions import ACTIONS
@@ -42,6 +43,7 @@ async def show(here: Here) -> Response[bytes]:
         is_filtered=bool(kept),
         actions=[("", "Everything"), *((name, name) for name in _kinds())],
         texts=ACTIONS,
+        subjects=await subjects(here),
     )
 
 

@@ -10,6 +10,7 @@ from innoai.access.scopes import ADMIN_FULL
 from innoai.access.tiers import AUDIT
 from innoai.dashboard.refusals import about_a_field
 from innoai.dashboard.rendering import seconds_of
+from innoai.dashboard.subjects import subjects
 from innoai.dashboard.visit import Here
 from innoai.errors import InnoError, Refusal
 
@@ -74,6 +75,7 @@ async def _page(here: Here, error: Refusal | None) -> Response[bytes]:
         "security/overview.html",
         status=200 if error is None else error.kind.status,
         signs=signs,
+        subjects=await subjects(here),
         weak_keys=sorted(((key, found) for key, found in looked_at if found), key=lambda pair: -len(pair[1])),
         looked_at=len(keys),
         error=about_a_field(error),

@@ -35,6 +35,7 @@ EXPORTS = {
     "by customer": {"group_by": "customer"},
     "request by request": {},
 }
+_GROUPINGS = frozenset(grouped["group_by"] for grouped in EXPORTS.values() if grouped)
 _SUMMED = ("requests", "failures", "prompt_tokens", "completion_tokens")
 
 
@@ -138,13 +139,17 @@ def _is_member(row: dict[str, Any]) -> bool:
 
 @get(f"{ROOM}/export")
 async def export(here: Here) -> Stream:
-    """Usage between two days as a CSV file."""
+    """Usage between two days as a CSV file, which says in its name what it is of."""
+    first, last, grouped = here.query("from"), here.query("to"), here.query("group_by")[:64]
+    begins, ends = start_of(first), end_of(last)
+    by = grouped.replace(",", "-") if grouped in _GROUPINGS else ""
     return await here.relay(
         "/v1/billing/usage",
         format="csv",
-        group_by=here.query("group_by")[:64],
+        file="-".join(filter(None, ("usage", by and f"by-{by}", first, last))) + ".csv",
+        group_by=grouped,
         model=here.query("model")[:200],
-        **{"from": start_of(here.query("from")), "to": end_of(here.query("to"))},
+        **{"from": begins, "to": ends},
     )
 
 

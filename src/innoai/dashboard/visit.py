@@ -254,8 +254,13 @@ class Visit:
         """Delete what the path names."""
         return await self._ask(Asked("DELETE", path, values))
 
-    async def relay(self, path: str, /, *, accept: str = "text/csv", **values: Any) -> Stream:
-        """An answer of the API that goes to the browser as it comes: a file, or a stream of events."""
+    async def relay(
+        self, path: str, /, *, accept: str = "text/csv", file: str | None = None, **values: Any
+    ) -> Stream:
+        """An answer of the API that goes to the browser as it comes: a file, or a stream of events.
+
+        `file`: what a file is called, if not as the API calls it.
+        """
         headers = [(b"accept", accept.encode())]
         resumed = self.header(b"last-event-id")
         if resumed is not None:
@@ -264,6 +269,8 @@ class Visit:
         asked = Asked("GET", path, values, headers=tuple(headers))
         answer = await stream(inside.control_plane, self.scope, self.present, asked)
         media_type = answer.headers.pop("content-type", "application/octet-stream")
+        if file is not None:
+            answer.headers["content-disposition"] = f'attachment; filename="{file}"'
         return Stream(
             answer.content, status_code=answer.status, headers=answer.headers, media_type=media_type
         )

@@ -87,6 +87,12 @@ function checkConfirmation(input) {
   button.disabled = words(input.value) !== words(input.dataset.confirm);
 }
 
+function showTyped(button) {
+  const shown = button.getAttribute("aria-pressed") !== "true";
+  button.setAttribute("aria-pressed", String(shown));
+  document.getElementById(button.dataset.shows).type = shown ? "text" : "password";
+}
+
 function addLine(button) {
   const area = document.getElementById(button.dataset.addTo);
   const lines = area.value.split(/[\n,]/).map((line) => line.trim()).filter(Boolean);
@@ -140,6 +146,7 @@ document.addEventListener("click", (event) => {
     if (button.dataset.copy) copy(button);
     if (button.dataset.addTo) addLine(button);
     if (button.matches("[role=tab]")) select(button);
+    if (button.dataset.shows) showTyped(button);
     if ("themeToggle" in button.dataset) {
       const next = shown() === "dark" ? "light" : "dark";
       document.documentElement.dataset.theme = next;
