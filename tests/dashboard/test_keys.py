@@ -289,8 +289,9 @@ def test_an_overlap_that_is_not_offered_is_refused_in_words(
     owner: Person, api: httpx.Client, overlap: str
 ) -> None:
     key = create_key(api, name="Stays as it is")
-    answer = owner.post(f"{KEYS}/{key['id']}/rotate", {"overlap": overlap})
+    answer = owner.post(f"{KEYS}/{key['id']}/rotate", {"overlap": overlap, "name": "Typed"})
     assert answer.status_code == 400
+    assert 'value="Typed"' in answer.text
     assert 'id="overlap-error"' in answer.text
     assert api.get(f"/keys/{key['id']}").json()["expires_at"] is None
     api.delete(f"/keys/{key['id']}")

@@ -231,6 +231,7 @@ async def _rotation(here: Visit, key_id: str, error: Refusal | None) -> Response
         once=here.form.text("once")[:64] or new_token(),
         overlaps=list(key_forms.OVERLAPS.items()),
         overlap=here.form.text("overlap", "86400"),
+        name=here.form.raw("name"),
     )
 
 
