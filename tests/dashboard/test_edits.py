@@ -145,6 +145,28 @@ def test_without_scripts_a_level_can_be_chosen_and_extra_ticks_beside_it_are_ref
     assert [key["level"] for key in found] == ["read"]
 
 
+def test_without_scripts_a_day_that_is_typed_counts(plain_page: Page, api: httpx.Client) -> None:
+    plain_page.goto(f"{KEYS}/new")
+    plain_page.get_by_label("Name").fill("Ends on a day")
+    plain_page.get_by_label("Day").fill("2099-01-31")
+    plain_page.get_by_role("button", name="Create key").click()
+    plain_page.locator("#secret").wait_for()
+    found = api.get("/keys", params={"search": "Ends on a day"}).json()["data"]
+    assert [key["expires_at"] for key in found] == ["2099-01-31T23:59:59Z"]
+
+
+def test_a_day_that_is_hidden_again_does_not_count(owners_page: Page, api: httpx.Client) -> None:
+    owners_page.goto(f"{KEYS}/new")
+    owners_page.get_by_label("Name").fill("Ends never")
+    owners_page.get_by_label("Ends").select_option("date")
+    owners_page.get_by_label("Day").fill("2099-01-31")
+    owners_page.get_by_label("Ends").select_option("never")
+    owners_page.get_by_role("button", name="Create key").click()
+    owners_page.locator("#secret").wait_for()
+    found = api.get("/keys", params={"search": "Ends never"}).json()["data"]
+    assert [key["expires_at"] for key in found] == [None]
+
+
 def test_ticking_a_type_leaves_every_event(owners_page: Page, api: httpx.Client) -> None:
     owners_page.goto("/webhooks/new")
     owners_page.locator("#url").fill(f"{URL}/ticked")

@@ -191,21 +191,27 @@ class Dashboard:
                 message = {**message, "headers": headers}
             await send(message)
 
+        answer = await self._answer_before_any_page(visit, receive)
+        if answer is not None:
+            await _send(send_with_headers, answer)
+            return
+        scope[VISIT_KEY] = visit
+        await self._app(scope, _after_the_body(scope, receive), send_with_headers)  # type: ignore[arg-type]
+
+    async def _answer_before_any_page(self, visit: Visit, receive: Receive) -> Response[Any] | None:
+        """The answer to what no page is to see; None for all else, whose form has been read then."""
         try:
             await self._read_form(visit, receive)
         except StaleFormError:
-            await _send(send_with_headers, _answer_to_stale_form(visit))
-            return
+            return _answer_to_stale_form(visit)
         except InnoError as error:
-            await _send(send_with_headers, _error_page(visit, error))
-            return
-        scope[VISIT_KEY] = visit
-        if _is_canonical(scope["path"]):
-            await self._app(scope, _after_the_body(scope, receive), send_with_headers)  # type: ignore[arg-type]
-        elif _is_canonical(scope["path"].rstrip("/")) and scope["method"] == "GET":
-            await _send(send_with_headers, visit.redirect(quote(scope["path"].rstrip("/")) or "/"))
-        else:
-            await _send(send_with_headers, _error_page(visit, InnoError("not_found")))
+            return _error_page(visit, error)
+        if _is_canonical(visit.path):
+            return None
+        shorter = visit.path.rstrip("/")
+        if _is_canonical(shorter) and visit.scope["method"] == "GET":
+            return visit.redirect(quote(shorter) or "/")
+        return _error_page(visit, InnoError("not_found"))
 
     async def _visit(self, scope: Scope) -> Visit:
         """Who is here."""

@@ -136,7 +136,7 @@ def creation(form: Form, shown: Mapping[str, Any], now: float) -> dict[str, Any]
         InnoError: invalid_request for what is no number, no day, no scope at all, or two things at once.
     """
     return {
-        **_members(form, now),
+        **_members(form, shown, now),
         "scopes": _scopes(form, shown),
         "customer_id": form.text("customer_id") or None,
         "budgets": budgets(form, PERIODS),
@@ -148,7 +148,7 @@ def change(form: Form, shown: Mapping[str, Any], now: float) -> dict[str, Any]:
     changed = touched(typed_values(form), shown)
     body = {
         member: value
-        for member, value in _members(form, now).items()
+        for member, value in _members(form, shown, now).items()
         if not changed.isdisjoint(_FIELDS_OF.get(member, (member,)))
     }
     if not changed.isdisjoint(("level", "scopes")):
@@ -161,12 +161,12 @@ _FIELDS_OF = {"expires_at": ("expires", "expires_on")}
 """The fields of a member of the API that are not called as it is."""
 
 
-def _members(form: Form, now: float) -> dict[str, Any]:
+def _members(form: Form, shown: Mapping[str, Any], now: float) -> dict[str, Any]:
     return {
         "name": form.text("name"),
         "allowed_ips": form.lines("allowed_ips"),
         "rate_limit": whole_number(form, "rate_limit", "requests a minute"),
-        "expires_at": _expires_at(form, now),
+        "expires_at": _expires_at(form, shown, now),
         "models": form.all("models") or None,
     }
 
@@ -193,14 +193,17 @@ def _scopes(form: Form, shown: Mapping[str, Any]) -> list[str]:
     return ticked
 
 
-def _expires_at(form: Form, now: float) -> str | None:
+def _expires_at(form: Form, shown: Mapping[str, Any], now: float) -> str | None:
     """The instant: so many days from now, or the end of a day in UTC."""
-    chosen = form.text("expires", FOREVER)
+    chosen, day_typed = form.text("expires", FOREVER), form.text("expires_on")
+    if chosen == shown["expires"] and day_typed not in ("", shown["expires_on"]):
+        # Without scripts a day can be typed while something else stays chosen.
+        chosen = ON_A_DAY
     if chosen == FOREVER:
         return None
     if chosen == ON_A_DAY:
         try:
-            day = datetime.fromisoformat(form.text("expires_on")).date()
+            day = datetime.fromisoformat(day_typed).date()
         except ValueError:
             raise InnoError(
                 "invalid_request", "Write a day, such as 2027-01-31.", param="expires_at"

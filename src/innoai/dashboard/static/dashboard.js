@@ -189,6 +189,8 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("[data-reveals]")) {
     const place = document.getElementById(event.target.dataset.reveals);
     place.hidden = event.target.value !== event.target.dataset.revealsFor;
+    // What is hidden is not sent.
+    for (const input of place.querySelectorAll("input")) input.disabled = place.hidden;
   }
 });
 
