@@ -92,7 +92,7 @@ async def _list(here: Here, error: Refusal | None) -> Response[bytes]:
         "members/list.html",
         status=200 if error is None else error.kind.status,
         members=[
-            {**member, "may_change": may_appoint(here.principal.member, member["role"])}
+            {**member, "may_change": may_appoint(here.principal, member["role"])}
             for member in page["data"]
         ],
         **here.further(LIST, page),
@@ -112,7 +112,7 @@ async def _member(here: Here, member_id: str, error: Refusal | None) -> Response
         "members/member.html",
         status=200 if error is None else error.kind.status,
         member=member,
-        may_change=may_appoint(here.principal.member, member["role"]),
+        may_change=may_appoint(here.principal, member["role"]),
         error=about_a_field(error),
         role=here.form.text("role", shown["role"]),
         name=here.form.raw("name", shown["name"]),
@@ -123,7 +123,7 @@ async def _member(here: Here, member_id: str, error: Refusal | None) -> Response
 
 async def _removal(here: Here, member_id: str, error: Refusal | None) -> Response[bytes]:
     member = await here.get(_API, member_id=member_id)
-    if not may_appoint(here.principal.member, member["role"]):
+    if not may_appoint(here.principal, member["role"]):
         raise InnoError("insufficient_permissions", "Only an owner removes an owner.")
     return here.page(
         "members/remove.html",
@@ -141,7 +141,7 @@ def _values_of(member: dict[str, Any]) -> dict[str, str]:
 
 def _roles(here: Here) -> list[tuple[str, str]]:
     """The roles that the member may give, with what they are for."""
-    return [(role, ROLE_TEXTS[role]) for role in ROLES if may_appoint(here.principal.member, role)]
+    return [(role, ROLE_TEXTS[role]) for role in ROLES if may_appoint(here.principal, role)]
 
 
 def _called(member: dict[str, Any]) -> str:
