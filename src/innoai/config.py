@@ -96,7 +96,7 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_header_bytes: Annotated[int, Meta(ge=1024, description="largest request head, bytes")] = 32 * 1024
     shortcuts: Annotated[
         bool,
-        Meta(description="whether what repeats is known again, instead of parsed and waited for in full"),
+        Meta(description="whether what was parsed from an identical earlier request is reused"),
     ] = True
 
     def __post_init__(self) -> None:
@@ -203,7 +203,7 @@ class BillingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     )
     rates: Annotated[
         dict[str, Decimal],
-        Meta(description="what one of it is in other currencies, which an account may choose"),
+        Meta(description="what one unit of it is worth in other currencies, which an account may choose"),
     ] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -263,11 +263,11 @@ class OidcSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class DashboardSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How members sign in to the dashboard. Times in seconds."""
 
-    session_idle: Annotated[
-        int, Meta(ge=60, description="seconds after which a session ends that nobody used")
-    ] = 12 * 3600
+    session_idle: Annotated[int, Meta(ge=60, description="seconds after which an unused session ends")] = (
+        12 * 3600
+    )
     session_lifetime: Annotated[
-        int, Meta(ge=60, description="seconds after which a session ends in any case")
+        int, Meta(ge=60, description="maximum lifetime of a session, in seconds, even if it is used")
     ] = 7 * 86_400
     attempts_per_address: Annotated[
         int, Meta(ge=1, description="failed sign-ins a quarter of an hour that one address may have")
@@ -288,7 +288,7 @@ class ActivitySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """For how long it is known what each key did."""
 
     keep_days: Annotated[
-        int, Meta(ge=0, le=400, description="days for which it is kept what each key did; 0 counts nothing")
+        int, Meta(ge=0, le=400, description="how many days of what each key did are kept; 0 counts nothing")
     ] = 30
 
 
