@@ -72,7 +72,7 @@ def test_help_names_what_the_environment_may_say(innoai: Run) -> None:
 def test_a_flag_takes_no_value_in_its_help(innoai: Run) -> None:
     said = innoai("keys", "revoke", "--help").out
     for line in said.splitlines():
-        assert "bool" not in line or "--help" in line
+        assert "bool" not in line
 
 
 def test_no_command_is_help_and_a_usage_error(innoai: Run) -> None:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from innoai.cli import output
+from innoai.cli.flags import App
 from innoai.cli.server import ConfigOption, load, part, telling
 from innoai.cli.session import JsonOption, Options
 
 if TYPE_CHECKING:
     from innoai.store.accounts import AccountRecord
 
-app = typer.Typer(
+app = App(
     help="Make accounts, move them between tiers, disable them, and give back what was lost.",
     no_args_is_help=True,
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from innoai.cli import arguments, output
+from innoai.cli.flags import App
 from innoai.cli.options import FromOption, Level, LimitOption, ToOption, level_option
 from innoai.cli.session import Session, remote
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from innoai.sdk.models.activity import DecidedRequest, LostRequests
     from innoai.sdk.models.billing import UsageRecord
 
-app = typer.Typer(help="Watch requests as they are decided and finished; see the last refusals.")
+app = App(help="Watch requests as they are decided and finished; see the last refusals.")
 
 KeyIdArgument = Annotated[
     str, typer.Argument(parser=arguments.key_id, metavar="KEY_ID", help="The key's id, key_….")
@@ -89,9 +90,7 @@ def preview(
 def tail(
     session: Session,
     key: KeyOption = None,
-    refused: Annotated[
-        bool, typer.Option("--refused", metavar="", help="Leave out what is admitted.")
-    ] = False,
+    refused: Annotated[bool, typer.Option("--refused", help="Leave out what is admitted.")] = False,
 ) -> None:
     """Print requests as the server that answers decides and finishes them, until interrupted."""
     stream = session.client().requests.stream(

@@ -11,6 +11,7 @@ import typer
 
 from innoai.cli import arguments, download, output
 from innoai.cli.failures import CommandError, ExitCode, foreign_answer
+from innoai.cli.flags import App
 from innoai.cli.options import CursorOption, FromOption, LimitOption, ToOption
 from innoai.cli.session import Session, remote
 from innoai.sdk.audit import BrokenLink, Head, Verified, Why, read
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
-app = typer.Typer(help="What was done in the account, by whom and from where; and whether that log is whole.")
+app = App(help="What was done in the account, by whom and from where; and whether that log is whole.")
 
 ActionOption = Annotated[
     str | None, typer.Option(metavar="ACTION", help="Only this, like key.created, or key.* for several.")

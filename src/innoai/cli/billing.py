@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from innoai.cli import arguments, download, output
+from innoai.cli.flags import App
 from innoai.cli.options import (
     BudgetMonthlyOption,
     BudgetTotalOption,
@@ -21,7 +22,7 @@ from innoai.cli.options import (
 )
 from innoai.cli.session import Session, remote
 
-app = typer.Typer(help="Usage, costs, budgets and your customers' monthly statements.")
+app = App(help="Usage, costs, budgets and your customers' monthly statements.")
 
 KeyOption = Annotated[
     str | None, typer.Option(parser=arguments.key_id, metavar="KEY_ID", help="Only this key's.")
@@ -135,9 +136,7 @@ def set_settings(
             help="How much of a budget sends an event. May be given again.",
         ),
     ] = None,
-    no_alerts: Annotated[
-        bool, typer.Option("--no-alerts", metavar="", help="Send no event about any budget.")
-    ] = False,
+    no_alerts: Annotated[bool, typer.Option("--no-alerts", help="Send no event about any budget.")] = False,
 ) -> None:
     """Change the account's currency, budgets or alert thresholds; what is not given stays."""
     if no_alerts and alert_threshold:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from innoai.cli import arguments, output
+from innoai.cli.flags import App
 from innoai.cli.options import (
     BudgetMonthlyOption,
     BudgetTotalOption,
@@ -18,7 +19,7 @@ from innoai.cli.options import (
 )
 from innoai.cli.session import Session, remote
 
-app = typer.Typer(help="Create, list, show, change, disable and delete your own customers.")
+app = App(help="Create, list, show, change, disable and delete your own customers.")
 
 CustomerArgument = Annotated[
     str,

@@ -21,6 +21,7 @@ import typer
 
 from innoai.cli import arguments, litellm, output
 from innoai.cli.failures import CommandError, ExitCode
+from innoai.cli.flags import App
 from innoai.cli.session import Session, remote
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from innoai import InnoAI
 
-app = typer.Typer(help="Bring keys and customers over from another gateway.")
+app = App(help="Bring keys and customers over from another gateway.")
 
 PAGE = 100
 """Keys that LiteLLM lists at most at once."""
@@ -148,9 +149,7 @@ def import_litellm(
         Path,
         typer.Option("--map", metavar="FILE", help="Where old digests and new keys are written, mode 0600."),
     ] = Path("litellm-map.jsonl"),
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", metavar="", help="Only say what would be made.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be made.")] = False,
     customer_by: Annotated[
         CustomerBy | None, typer.Option(help="Bind each key to a customer named after its team or user.")
     ] = None,

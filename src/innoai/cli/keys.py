@@ -12,6 +12,7 @@ from innoai.access.keys import find, is_well_formed
 from innoai.access.scopes import LEVELS, in_order
 from innoai.cli import arguments, output
 from innoai.cli.failures import with_hint
+from innoai.cli.flags import App
 from innoai.cli.options import (
     BudgetMonthlyOption,
     BudgetTotalOption,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 _LIST_MODELS = "GET /v1/models"
 
-app = typer.Typer(help="Create, list, show, change, rotate and revoke API keys.")
+app = App(help="Create, list, show, change, rotate and revoke API keys.")
 
 KeyIdArgument = Annotated[
     str, typer.Argument(parser=arguments.key_id, metavar="KEY_ID", help="The key's id, key_….")
@@ -254,7 +255,7 @@ def revoke(
     ],
     yes: YesOption = False,
 ) -> None:
-    """Revoke a key, and with it every token made from it. Without a terminal nothing is asked."""
+    """Revoke a key and every token made from it. Without a terminal only the key in use needs --yes."""
     if key.startswith("sk-"):
         _revoke_secret(session, key, yes=yes)
     else:
@@ -272,9 +273,7 @@ def leaked(
     source: Annotated[
         str | None, typer.Option(help="Where it was found, for the audit log. Default: the file's name.")
     ] = None,
-    revoke: Annotated[
-        bool, typer.Option("--revoke", metavar="", help="Revoke the account's keys in it.")
-    ] = False,
+    revoke: Annotated[bool, typer.Option("--revoke", help="Revoke the account's keys in it.")] = False,
     yes: YesOption = False,
 ) -> None:
     """Find the account's keys in a text, and put on record that they leaked. Only keys are sent."""

@@ -24,6 +24,7 @@ from innoai.cli import (
     webhooks,
 )
 from innoai.cli.failures import EXIT_MEANINGS, ExitCode, command_error
+from innoai.cli.flags import App
 from innoai.cli.session import ApiKeyOption, BaseUrlOption, JsonOption, Options, TimeoutOption
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ _EPILOG = "\n".join(
     ]
 )
 
-app = typer.Typer(
+app = App(
     name="innoai",
     help="A self-hosted AI gateway whose heart is authentication: keys, tokens, decisions.",
     epilog=_EPILOG,
@@ -54,9 +55,7 @@ def innoai(
     api_key: ApiKeyOption = None,
     timeout: TimeoutOption = None,
     json: JsonOption = False,
-    version: Annotated[
-        bool, typer.Option("--version", metavar="", help="Print the version and exit.")
-    ] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     """Keep the options that stand before the command for the command."""
     words: Sequence[str] = context.obj

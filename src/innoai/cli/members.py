@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from innoai.cli import arguments, output
+from innoai.cli.flags import App
 from innoai.cli.options import CursorOption, IdempotencyKeyOption, LimitOption, YesOption
 from innoai.cli.session import Session, remote
 
-app = typer.Typer(help="Invite people to the account, change their roles, remove them.")
+app = App(help="Invite people to the account, change their roles, remove them.")
 
 MemberArgument = Annotated[
     str, typer.Argument(parser=arguments.member_id, metavar="MEMBER_ID", help="The member's id, mem_….")

@@ -34,7 +34,7 @@ SearchOption = Annotated[
     str | None,
     typer.Option("--search", metavar="TEXT", help="Only those whose name or id has this text in it."),
 ]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Do not ask.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 IdempotencyKeyOption = Annotated[
     str | None,
     typer.Option(

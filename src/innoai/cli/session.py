@@ -53,7 +53,7 @@ TimeoutOption = Annotated[
 ]
 JsonOption = Annotated[
     bool,
-    typer.Option("--json", metavar="", help="Print the API's object as JSON, and nothing else, on stdout."),
+    typer.Option("--json", help="Print the API's object as JSON, and nothing else, on stdout."),
 ]
 
 

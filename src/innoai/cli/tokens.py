@@ -8,9 +8,10 @@ import typer
 
 from innoai.cli import arguments, output
 from innoai.cli.failures import with_hint
+from innoai.cli.flags import App
 from innoai.cli.session import Session, remote
 
-app = typer.Typer(help="Create, refresh, revoke and inspect access tokens.")
+app = App(help="Create, refresh, revoke and inspect access tokens.")
 
 
 @app.command()
@@ -34,7 +35,7 @@ def create(
         ),
     ] = None,
     rotate: Annotated[
-        bool, typer.Option("--rotate", metavar="", help="Each refresh replaces the refresh token too.")
+        bool, typer.Option("--rotate", help="Each refresh replaces the refresh token too.")
     ] = False,
 ) -> None:
     """Create an access token and a refresh token from the API key."""

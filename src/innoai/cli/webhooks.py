@@ -10,6 +10,7 @@ import typer
 
 from innoai.cli import arguments, listening, output
 from innoai.cli.failures import ExitCode
+from innoai.cli.flags import App
 from innoai.cli.options import CursorOption, IdempotencyKeyOption, LimitOption, YesOption
 from innoai.cli.session import Session, remote
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from innoai import InnoAI
     from innoai.sdk.models.webhooks import Delivery
 
-app = typer.Typer(help="Have events sent to your systems; see, test and repeat what was sent.")
+app = App(help="Have events sent to your systems; see, test and repeat what was sent.")
 
 EndpointArgument = Annotated[
     str, typer.Argument(parser=arguments.endpoint_id, metavar="ENDPOINT_ID", help="The endpoint's id, whe_….")
@@ -59,7 +60,7 @@ def create(
     event_type: EventTypeOption = None,
     description: Annotated[str | None, typer.Option(help="What people should know about it.")] = None,
     header: HeaderOption = None,
-    disabled: Annotated[bool, typer.Option("--disabled", metavar="", help="Send nothing yet.")] = False,
+    disabled: Annotated[bool, typer.Option("--disabled", help="Send nothing yet.")] = False,
     idempotency_key: IdempotencyKeyOption = None,
 ) -> None:
     """Create an endpoint. The secret that signs what is sent is printed this once."""
@@ -101,11 +102,9 @@ def update(
         str | None, typer.Option(help="What people should know about it; an empty one removes it.")
     ] = None,
     header: HeaderOption = None,
-    no_headers: Annotated[
-        bool, typer.Option("--no-headers", metavar="", help="Send no headers of its own.")
-    ] = False,
+    no_headers: Annotated[bool, typer.Option("--no-headers", help="Send no headers of its own.")] = False,
     disabled: Annotated[
-        bool | None, typer.Option("--disable/--enable", metavar="", help="Send nothing, or again.")
+        bool | None, typer.Option("--disable/--enable", help="Send nothing, or again.")
     ] = None,
 ) -> None:
     """Change an endpoint; what is not given stays. Event types and headers are given whole."""
