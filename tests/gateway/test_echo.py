@@ -62,7 +62,7 @@ class Heard:
 async def ask(path: str, body: dict[str, Any] | bytes, content_type: bytes = JSON) -> Heard:
     echo, heard = Echo(lambda: NOW), Heard()
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    head = RequestHead(b"POST", path.encode(), [(b"content-type", content_type)])
+    head = RequestHead(path.encode(), [(b"content-type", content_type)])
     echo.send_prepared(echo.prepare(head), content, heard)
     assert heard.status == 0, "a listener is never told from inside the call"
     async with asyncio.timeout(10):
@@ -188,7 +188,7 @@ async def test_every_inference_route_is_answered_and_a_body_it_cannot_read_is_re
 
 async def test_a_cancelled_request_hears_nothing() -> None:
     echo, heard = Echo(lambda: NOW), Heard()
-    head = RequestHead(b"POST", b"/embeddings", [])
+    head = RequestHead(b"/embeddings", [])
     call = echo.send_prepared(head, b'{"model":"m","input":"hi"}', heard)
     call.pause()
     call.resume()

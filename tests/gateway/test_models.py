@@ -171,8 +171,8 @@ async def test_a_request_goes_out_in_the_upstreams_words() -> None:
     target.send(arrival(b"a=%2F&b"), b"{}", Silent())
     kept = [(b"content-type", b"application/json"), (b"authorization", b"Bearer sk-first")]
     assert recorder.sent == [
-        (RequestHead(b"POST", b"/openai/v1/chat/completions", kept), b"{}"),
-        (RequestHead(b"POST", b"/openai/v1/chat/completions?a=%2F&b", kept), b"{}"),
+        (RequestHead(b"/openai/v1/chat/completions", kept), b"{}"),
+        (RequestHead(b"/openai/v1/chat/completions?a=%2F&b", kept), b"{}"),
     ]
 
 

@@ -65,7 +65,7 @@ class Target:
             target += b"?" + query
         own = {name for name, _ in self.headers}
         headers = [header for header in forwarded if header[0] not in own]
-        return RequestHead(b"POST", target, [*headers, *self.headers])
+        return RequestHead(target, [*headers, *self.headers])
 
     def failed(self, now: float, retry_after: float | None = None) -> None:
         """Leave it alone for a while: as long as it asks for, or longer with each failure in a row."""

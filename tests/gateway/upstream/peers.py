@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from innoai.gateway.upstream import Call, Listener
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
-CHAT = RequestHead(b"POST", b"/v1/chat/completions", [(b"content-type", b"application/json")])
+CHAT = RequestHead(b"/v1/chat/completions", [(b"content-type", b"application/json")])
 
 Script = Callable[["Visit"], Awaitable[None]]
 

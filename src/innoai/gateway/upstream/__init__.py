@@ -1,4 +1,7 @@
-"""The HTTP/1.1 client towards model servers: callbacks on pooled connections, no task per request."""
+"""The HTTP/1.1 client towards model servers: callbacks on pooled connections, no task per request.
+
+All that is sent is POST with a whole body, since the gateway decides about whole requests.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from innoai.gateway.upstream.call import Call, Listener
 from innoai.gateway.upstream.failures import Failure, FailureKind, Phase
 from innoai.gateway.upstream.origin import Origin
 from innoai.gateway.upstream.pool import Pool
-from innoai.gateway.upstream.request import PreparedHead, RequestHead
+from innoai.gateway.upstream.request import RequestHead
 from innoai.gateway.upstream.timeouts import Timeouts
 
 __all__ = [
@@ -19,7 +22,6 @@ __all__ = [
     "Origin",
     "Phase",
     "Pool",
-    "PreparedHead",
     "RequestHead",
     "Timeouts",
 ]

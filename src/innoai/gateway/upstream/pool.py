@@ -13,7 +13,7 @@ from innoai.gateway.upstream.beat import Beat
 from innoai.gateway.upstream.call import Call
 from innoai.gateway.upstream.connection import Connection
 from innoai.gateway.upstream.failures import Failure, FailureKind, Phase
-from innoai.gateway.upstream.request import prepare
+from innoai.gateway.upstream.request import framed, prepare
 from innoai.gateway.upstream.timeouts import Timeouts
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from innoai.gateway.upstream.origin import Origin
     from innoai.gateway.upstream.request import PreparedHead, RequestHead
 
-_JOIN_LIMIT: Final = (
-    64 * 1024
-)  # bytes of a body that is cheaper to copy behind its head than to write by itself
 _LONGEST_STEP: Final = 0.5  # seconds between two sweeps
 _STEPS_PER_TIMEOUT: Final = 4
 _DROPPED: Final = Failure(FailureKind.CLOSED_BEFORE_ANSWER, False, "upstream closed the connection unasked")
@@ -100,11 +97,7 @@ class Pool:
         """
         if self._closed:
             raise RuntimeError("this pool is closed")
-        if len(body) <= _JOIN_LIMIT:
-            pieces = [head.framed(len(body), body)]
-        else:
-            pieces = [head.framed(len(body)), body]
-        call = Call(listener, pieces)
+        call = Call(listener, framed(head, body))
         if self._idle:
             self._idle.pop().start(call)
         else:
