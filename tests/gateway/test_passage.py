@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from unittest import mock
 
 import pytest
+from structlog.testing import capture_logs
 
 from innoai.config import Upstream
 from innoai.gateway.passage import Passage
-from tests.gateway.house import HELLO, STREAM, House, counted, house_before, open_house, said
+from tests.gateway.house import HELLO, PATIENCE, STREAM, House, counted, house_before, open_house, said
 from tests.gateway.upstream.peers import answering, closing_after, forever
 from tests.support.settings import about_shortcuts
 
@@ -322,6 +323,31 @@ async def test_a_stream_that_breaks_ends_with_an_error_of_its_own(
         # The answer was whole for HTTP, so that the connection goes on.
         await caller.send(house.post(body))
         assert b"200 OK" in await caller.head()
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_what_the_gateway_breaks_off_when_it_stops_is_no_failure_of_the_model_server(
+    installed: Installation, begun: bool
+) -> None:
+    async def unending(visit: Visit) -> None:
+        await visit.request()
+        await visit.say(streamed(b"data: {}\n\n") if begun else b"")
+        await visit.gone()
+
+    async with house_before(installed, unending) as (house, peers), house.caller() as caller:
+        await caller.send(house.post(STREAM))
+        if begun:
+            assert b"200 OK" in await caller.head()
+        else:
+            await house.until(lambda: bool(peers[0].requests))
+        with capture_logs() as logs:
+            await house.pools[0].close()
+        async with asyncio.timeout(PATIENCE):
+            told = await caller.reader.readuntil(b"0\r\n\r\n" if begun else b"}}")
+        assert b"service_unavailable" in told
+        assert b"The gateway is restarting." in told
+        assert logs == []
+        assert [record.outcome for record in house.ledger.records] == ["failed"]
 
 
 async def test_whatever_else_breaks_off_is_cut(installed: Installation) -> None:

@@ -249,6 +249,9 @@ class Passage:
 
     def on_failure(self, failure: Failure) -> None:
         """There is no whole answer."""
+        if failure.kind is FailureKind.SHUT_DOWN:
+            self._end_early()
+            return
         log.warning("an upstream failed", upstream=self._target.upstream.base_url, why=failure.text)
         self._target.failed(self._gateway.monotonic())
         failed = _failed(failure)
@@ -269,6 +272,14 @@ class Passage:
         log.error("unexpected", request_id=self._visit.request_id, exc_info=error)
         self.give_up()
         connection.break_off()
+
+    def _end_early(self) -> None:
+        """The gateway stops, and its patience with this request is over."""
+        stopping = refusal("service_unavailable", "The gateway is restarting. Try again shortly.")
+        if self._has_begun:
+            self._break_off(stopping)
+        else:
+            self._refuse(stopping)
 
     def _over(self) -> None:
         """Let go of whatever refers back here, so that all of it is freed at once."""

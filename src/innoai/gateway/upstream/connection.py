@@ -205,9 +205,10 @@ class Connection(asyncio.Protocol):
 
     def shut_down(self) -> None:
         """The pool is being closed."""
-        if self._call is not None:
-            self._call.replayable = False
-        self._break_off("the pool was closed")
+        if self._call is None:
+            self.close()
+        else:
+            self._fail(Failure(FailureKind.SHUT_DOWN, True, "the pool was closed"))
 
     def close(self) -> None:
         """Close for good, and at once: nothing that waits to be written is of use to anyone by then."""

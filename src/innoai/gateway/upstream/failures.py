@@ -15,6 +15,8 @@ class FailureKind(Enum):
     CLOSED_BEFORE_ANSWER = "closed_before_answer"
     CLOSED_MID_ANSWER = "closed_mid_answer"
     PROTOCOL_ERROR = "protocol_error"
+    SHUT_DOWN = "shut_down"
+    """The pool was closed: the model server has failed in nothing."""
 
 
 class Phase(Enum):

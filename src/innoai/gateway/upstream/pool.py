@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _LONGEST_STEP: Final = 0.5  # seconds between two sweeps
 _STEPS_PER_TIMEOUT: Final = 4
 _DROPPED: Final = Failure(FailureKind.CLOSED_BEFORE_ANSWER, False, "upstream closed the connection unasked")
-_CLOSED: Final = Failure(FailureKind.CONNECT_FAILED, False, "the pool was closed")
+_CLOSED: Final = Failure(FailureKind.SHUT_DOWN, False, "the pool was closed")
 
 
 class Pool:
