@@ -92,8 +92,7 @@ async def _list(here: Here, error: Refusal | None) -> Response[bytes]:
         "members/list.html",
         status=200 if error is None else error.kind.status,
         members=[
-            {**member, "may_change": may_appoint(here.principal, member["role"])}
-            for member in page["data"]
+            {**member, "may_change": may_appoint(here.principal, member["role"])} for member in page["data"]
         ],
         **here.further(LIST, page),
         error=about_a_field(error),
