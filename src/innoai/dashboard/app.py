@@ -210,7 +210,7 @@ class Dashboard:
             return None
         shorter = visit.path.rstrip("/")
         if _is_canonical(shorter) and visit.scope["method"] == "GET":
-            return visit.redirect(quote(shorter) or "/")
+            return visit.redirect(quote(shorter))
         return _error_page(visit, InnoError("not_found"))
 
     async def _visit(self, scope: Scope) -> Visit:

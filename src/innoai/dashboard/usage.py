@@ -212,8 +212,9 @@ def _span(here: Visit, which: str, first: str, last: str) -> Span:
     if first or last:
         until = _instant(end_of(last)) if last else today + timedelta(days=1)
         since = _instant(start_of(first)) if first else until - timedelta(days=7)
-        if until <= since:
+        if first and last and until <= since:
             raise InnoError("invalid_request", "Until is before From. Choose a later day.", param="to")
+        until = max(until, since + timedelta(days=1))
         shown = max(since, until - timedelta(days=MOST_DAYS))
         by = "hour" if until - shown <= timedelta(days=1) else "day"
         return Span(shown, until, by, is_cut=since < shown)
