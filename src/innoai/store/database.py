@@ -17,7 +17,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import event, select, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidatePoolError, InvalidRequestError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
     from sqlalchemy.engine import ExceptionContext
+    from sqlalchemy.pool import ConnectionPoolEntry
 
 BUSY_TIMEOUT_MS = 10_000
 POOL_SIZE = 8
@@ -67,7 +68,7 @@ ASIDE_NICENESS = 5
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _MAKING_LOCK = 0x696E6E6F
-_DOWN = (DBAPIError, PoolTimeout, InvalidRequestError, OSError)
+_DOWN = (DBAPIError, PoolTimeout, OSError)
 """What a store that does not answer raises; a connection that cannot be made at all is an OSError."""
 
 _NO_ANSWER = "The store does not answer right now."
@@ -305,14 +306,21 @@ def _postgres_engine(url: str, *, size: int = POOL_SIZE, bounded: bool = True) -
         def bind(connection: Any, _record: object) -> None:
             connection.run_async(lambda driven: driven.execute(bounds, timeout=CHECK_SECONDS))
 
+    event.listen(engine.sync_engine, "connect", _is_alive)
     event.listen(engine.sync_engine, "checkout", _see_that_it_lives)
     event.listen(engine.sync_engine, "close", _part_soon)
     event.listen(engine.sync_engine, "handle_error", _give_up_the_silent)
     return engine
 
 
-def _see_that_it_lives(connection: Any, _record: object, _proxy: object) -> None:
+def _is_alive(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info["was just made"] = True
+
+
+def _see_that_it_lives(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
     """Ask a connection that may have been idle; where one has died, all are made anew."""
+    if record.info.pop("was just made", False):
+        return
     try:
         connection.run_async(lambda driven: driven.execute("SELECT 1", timeout=CHECK_SECONDS))
     except Exception as error:
