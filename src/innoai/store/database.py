@@ -52,8 +52,8 @@ CLOSE_SECONDS = 3.0
 """How long the last farewell waits for a store that does not answer."""
 
 POSTGRES_BOUNDS = {
-    "idle_in_transaction_session_timeout": "10s",
-    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "5s",
+    "lock_timeout": "8s",
     "statement_timeout": "30s",
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
