@@ -306,14 +306,14 @@ def _postgres_engine(url: str, *, size: int = POOL_SIZE, bounded: bool = True) -
         def bind(connection: Any, _record: object) -> None:
             connection.run_async(lambda driven: driven.execute(bounds, timeout=CHECK_SECONDS))
 
-    event.listen(engine.sync_engine, "connect", _is_alive)
+    event.listen(engine.sync_engine, "connect", _note_that_it_is_new)
     event.listen(engine.sync_engine, "checkout", _see_that_it_lives)
     event.listen(engine.sync_engine, "close", _part_soon)
     event.listen(engine.sync_engine, "handle_error", _give_up_the_silent)
     return engine
 
 
-def _is_alive(_connection: object, record: ConnectionPoolEntry) -> None:
+def _note_that_it_is_new(_connection: object, record: ConnectionPoolEntry) -> None:
     record.info["was just made"] = True
 
 
