@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -70,11 +71,16 @@ def journey(person: Person, **query: str) -> str:
     """Set out, say yes at the provider, and give the address that it sends the browser back to."""
     answer = person.get(START, **query)
     assert answer.status_code == 303, answer.text
-    page = httpx.get(answer.headers["location"])
+    return agree(answer.headers["location"])
+
+
+def agree(address: str) -> str:
+    """Say yes at the provider's address, and give the one that it sends the browser back to."""
+    page = httpx.get(address)
     assert page.status_code == 200, page.text
     link = re.search(r'href="([^"]+)"', page.text)
     assert link is not None
-    parts = urlsplit(answer.headers["location"])
+    parts = urlsplit(address)
     back = httpx.get(f"{parts.scheme}://{parts.netloc}{link[1].replace('&amp;', '&')}")
     assert back.status_code == 302
     return back.headers["location"]
@@ -264,6 +270,73 @@ def test_the_provider_stands_in_for_the_second_factor(
     provider.vouches_for("tom-1", tom.email)
     assert sign_in(visitor(house)).headers["location"] == "/"
     assert visitor(house).sign_in(tom.email, PASSWORD).headers["location"] == "/login/code"
+
+
+def old_proof(house: Server, provider: Provider, email: str) -> Person:
+    """Somebody whom the provider has signed in, and whose last proof is an hour old."""
+    invite(house, email)
+    provider.vouches_for(f"{email}-1", email)
+    person = visitor(house)
+    assert sign_in(person).status_code == 303
+    of_person = "member_id = (SELECT id FROM members WHERE email = ?)"
+    assert change_store(house, f"UPDATE sessions SET proved_at = 1 WHERE {of_person}", email) == 1  # noqa: S608
+    return person
+
+
+def begins_app(person: Person) -> bool:
+    """Whether setting up an app begins, for which one has to have proved a moment ago who one is."""
+    answer = person.post(f"{PROFILE}/authenticator/new", page=PROFILE)
+    return str(answer.headers["location"]) == f"{PROFILE}/authenticator"
+
+
+def test_a_member_proves_anew_at_the_provider_who_they_are(
+    house: Server, owner: Person, provider: Provider
+) -> None:
+    assert owner.email
+    person = old_proof(house, provider, "paul@example.com")
+    assert not begins_app(person)
+    asked = parse_qs(urlsplit(person.get(START, next=PROFILE).headers["location"]).query)
+    assert (asked["prompt"], asked["max_age"]) == (["login"], ["0"])
+    assert sign_in(person, next=PROFILE).headers["location"] == PROFILE
+    assert begins_app(person)
+
+
+@pytest.mark.parametrize(
+    ("claims", "told"),
+    [
+        ({}, "does not say when you last proved"),
+        ({"auth_time": time.time() - 30 * 86_400}, "remembered you"),
+        ({"auth_time": "just now"}, "did not work"),
+    ],
+    ids=str,
+)
+def test_a_proof_that_the_browser_has_not_asked_for_is_none(
+    house: Server, owner: Person, provider: Provider, claims: dict[str, Any], told: str
+) -> None:
+    assert owner.email
+    person = old_proof(house, provider, f"ruth-{abs(hash(str(claims)))}@example.com")
+    provider.control(claims=claims)
+    asked = person.get(START).headers["location"]
+    answer = arrive(person, agree(asked.replace("&prompt=login", "").replace("&max_age=0", "")))
+    assert answer.status_code == 400
+    assert "Is it you?" in answer.text
+    assert told in answer.text
+    assert not begins_app(person)
+
+
+def test_a_sign_in_is_no_newer_a_proof_than_the_provider_says(
+    house: Server, owner: Person, provider: Provider
+) -> None:
+    provider.vouches_for("ana-1", owner.email)
+    for claims, is_proof in (
+        ({}, False),
+        ({"auth_time": time.time() - 86_400}, False),
+        ({"auth_time": time.time()}, True),
+    ):
+        provider.control(claims=claims)
+        person = visitor(house)
+        assert sign_in(person).status_code == 303
+        assert begins_app(person) == is_proof
 
 
 def test_a_provider_that_is_down_is_told_in_words(new_server: Callable[..., Server], house: Server) -> None:

@@ -30,6 +30,7 @@ async def begin(database: Database, *numbers: int) -> None:
                 address="203.0.113.7",
                 user_agent="Firefox",
                 now=NOW + number,
+                proved_at=NOW + number,
                 expires_at=NOW + LIFE,
             )
 

@@ -42,7 +42,7 @@ async def show(here: Here) -> Response[Any]:
     """Ask for the proof."""
     if is_proved(here):
         return here.redirect(local_path(here.query("next"), "/settings/profile"))
-    return await _form(here, None)
+    return await form(here, None)
 
 
 @post(PATH, status_code=200)
@@ -59,12 +59,13 @@ async def prove(here: Here) -> Response[Any]:
         async with inside.database.write() as connection:
             await sessions.note(connection, member.id, {"proved_at": inside.clock()})
     except InnoError as error:
-        return await _form(here, error.refusal)
+        return await form(here, error.refusal)
     inside.throttle.give_back(*buckets)
     return here.redirect(local_path(here.form.text("next"), "/settings/profile"))
 
 
-async def _form(here: Visit, error: Refusal | None) -> Response[bytes]:
+async def form(here: Visit, error: Refusal | None) -> Response[bytes]:
+    """The page that asks for the proof."""
     inside = here.inside
     async with inside.database.read() as connection:
         kept = await members.password_hash(connection, here.member.member_id)

@@ -62,15 +62,22 @@ class Journey(msgspec.Struct, frozen=True):
     verifier: str
     redirect_uri: str
     next: str
+    began_at: float
+    again: bool
+    """Whether the person was to prove anew who they are."""
 
 
 class Identity(NamedTuple):
-    """Whom the provider has authenticated. `email` only if the provider has seen that it is theirs."""
+    """Whom the provider has authenticated. `email` only if the provider has seen that it is theirs.
+
+    `proved_at`: when the person proved over there who they are; 0 where the provider does not say.
+    """
 
     issuer: str
     subject: str
     email: str | None
     name: str | None
+    proved_at: float
 
 
 class Provider:
@@ -100,6 +107,8 @@ class Provider:
             verifier=randomness.token_urlsafe(48),
             redirect_uri=redirect_uri,
             next=back,
+            began_at=self._clock(),
+            again=again,
         )
         added = {"prompt": "login", "max_age": "0"} if again else {}
         async with self._client(journey) as client:
@@ -116,7 +125,8 @@ class Provider:
         """Whom the browser comes back with.
 
         Raises:
-            InnoError: it is not the journey that was begun, or the provider does not vouch for anybody.
+            InnoError: it is not the journey that was begun, the provider does not vouch for anybody, or it
+                does not say that they proved anew who they are, as they were to.
         """
         if not randomness.compare_digest(state.encode(), journey.state.encode()):
             raise _failed("the state is not the one that was sent")
@@ -129,14 +139,14 @@ class Provider:
                 token = await client.fetch_token(
                     self._metadata["token_endpoint"], code=code, code_verifier=journey.verifier
                 )
-            return await self._identity(token, journey.nonce)
+            return await self._identity(token, journey)
         except (AuthlibBaseError, JoseError, ValueError, KeyError, TypeError) as error:
             raise _failed(f"{type(error).__name__}: {error}") from None
         except httpx2.HTTPError as error:
             raise self._unreachable(error) from None
 
-    async def _identity(self, token: dict[str, Any], nonce: str) -> Identity:
-        claims = await self._verified(str(token["id_token"]), token.get("access_token"), nonce)
+    async def _identity(self, token: dict[str, Any], journey: Journey) -> Identity:
+        claims = await self._verified(str(token["id_token"]), token.get("access_token"), journey.nonce)
         email = claims.get("email")
         is_seen = claims.get("email_verified") is True
         return Identity(
@@ -144,6 +154,7 @@ class Provider:
             subject=str(claims["sub"]),
             email=email.strip().casefold() if is_seen and isinstance(email, str) else None,
             name=claims["name"] if isinstance(claims.get("name"), str) else None,
+            proved_at=self._proved_at(claims, journey),
         )
 
     async def _verified(self, id_token: str, access_token: str | None, nonce: str) -> dict[str, Any]:
@@ -162,6 +173,29 @@ class Provider:
         claims = CodeIDToken(decoded.claims, decoded.header, options, params)
         claims.validate(now=int(self._clock()), leeway=LEEWAY_SECONDS)
         return dict(decoded.claims)
+
+    def _proved_at(self, claims: dict[str, Any], journey: Journey) -> float:
+        """When the person proved who they are. On a journey for a new proof that is after it began.
+
+        The browser carries `max_age` there and may leave it out, so that the answer has to show that the
+        provider has heeded it (OpenID Connect Core 1.0 §3.1.2.1, §3.1.3.7).
+        """
+        stated = claims.get("auth_time")
+        if stated is None:
+            if journey.again:
+                raise InnoError(
+                    "invalid_request",
+                    f"{self.settings.name} does not say when you last proved who you are, so it is no proof "
+                    "here. Use your password or a passkey.",
+                )
+            return 0.0
+        proved_at = min(float(stated), self._clock())
+        if journey.again and proved_at < journey.began_at - LEEWAY_SECONDS:
+            raise InnoError(
+                "invalid_request",
+                f"{self.settings.name} remembered you and did not ask you to prove who you are. Try again.",
+            )
+        return proved_at
 
     async def _read(self, max_age: float) -> None:
         """Read configuration and keys, unless they were read within `max_age` seconds."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from litestar import Response, get
 
+from innoai.dashboard import proof
 from innoai.dashboard.provider import Identity, Journey
 from innoai.dashboard.sign_in import FOR_ANYBODY, address_bucket, form
 from innoai.dashboard.signing_in import begin_session, record
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from innoai.dashboard.provider import Provider
+    from innoai.errors import Refusal
     from innoai.store.members import MemberRecord
 
 PATH = "/login/provider"
@@ -54,7 +56,7 @@ async def set_out(visitor: Visitor) -> Response[Any]:
                 connection, inside.secrets, visitor.holder, JOURNEY, content, expires_at=ends
             )
     except InnoError as error:
-        return form(visitor, email="", error=error.refusal)
+        return await _refused(visitor, error.refusal)
     return Response(None, status_code=303, headers={"location": address})
 
 
@@ -78,11 +80,16 @@ async def arrive(visitor: Visitor) -> Response[Any]:
         )
         async with inside.database.write() as connection:
             member = await _member_of(visitor, connection, identity)
-            await begin_session(visitor, connection, member, METHOD)
+            await begin_session(visitor, connection, member, METHOD, proved_at=identity.proved_at)
     except InnoError as error:
-        return form(visitor, email="", error=error.refusal)
+        return await _refused(visitor, error.refusal)
     inside.throttle.give_back(address_bucket(visitor))
     return visitor.redirect(local_path(journey.next))
+
+
+async def _refused(visit: Visit, error: Refusal) -> Response[bytes]:
+    """Say why not where the person came from: a member who is signed in wanted to prove who they are."""
+    return form(visit, email="", error=error) if visit.session is None else await proof.form(visit, error)
 
 
 def _provider(visit: Visit) -> Provider:

@@ -20,10 +20,20 @@ if TYPE_CHECKING:
 USER_AGENT_LENGTH = 300
 
 
-async def begin_session(visit: Visit, connection: AsyncConnection, member: MemberRecord, method: str) -> None:
+async def begin_session(
+    visit: Visit,
+    connection: AsyncConnection,
+    member: MemberRecord,
+    method: str,
+    *,
+    proved_at: float | None = None,
+) -> None:
     """Begin a session in the transaction in which the member gave proof, under an id nobody knew before.
 
     What the browser held until now, a session too, is worth nothing from then on (session fixation).
+
+    Args:
+        proved_at: when the member proved who they are, if that was to another server; else it is now.
     """
     inside = visit.inside
     now = inside.clock()
@@ -41,6 +51,7 @@ async def begin_session(visit: Visit, connection: AsyncConnection, member: Membe
         address=visit.address,
         user_agent=(visit.user_agent or "")[:USER_AGENT_LENGTH] or None,
         now=now,
+        proved_at=now if proved_at is None else proved_at,
         expires_at=now + lifetime,
     )
     await record(

@@ -66,6 +66,7 @@ async def begin(
     address: str | None,
     user_agent: str | None,
     now: float,
+    proved_at: float,
     expires_at: float,
 ) -> None:
     """Add the session of the digest."""
@@ -79,7 +80,7 @@ async def begin(
             user_agent=user_agent,
             created_at=now,
             seen_at=now,
-            proved_at=now,
+            proved_at=proved_at,
             expires_at=expires_at,
         )
     )
