@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 PROFILE = "/settings/profile"
 START = "/login/provider"
+JOIN = "/login/provider/join"
+CONNECT = f"{PROFILE}/provider"
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +57,12 @@ def house(new_server: Callable[..., Server], provider: Provider) -> Server:
 
 
 @pytest.fixture(scope="module")
-def owner(house: Server) -> Person:
-    return owner_of(house)
+def owner(house: Server, provider: Provider) -> Person:
+    """The first owner, who joined with a password and has connected the provider, to which they are ana-1."""
+    person = owner_of(house)
+    provider.vouches_for("ana-1", person.email)
+    assert connect(person).headers["location"] == f"{PROFILE}?notice=provider-connected"
+    return person
 
 
 def invite(house: Server, email: str, role: str = "viewer") -> str:
@@ -65,6 +71,14 @@ def invite(house: Server, email: str, role: str = "viewer") -> str:
     )
     assert answer.status_code == 201
     return str(answer.json()["invite_url"])
+
+
+def status_of(house: Server, email: str) -> str:
+    """Whether a person of the first account was invited or has joined."""
+    answer = httpx.get(
+        f"{house.base_url}/members", headers=bearer(house.admin_key), params={"limit": 100}
+    ).json()
+    return str(next(member["status"] for member in answer["data"] if member["email"] == email))
 
 
 def journey(person: Person, **query: str) -> str:
@@ -95,6 +109,27 @@ def sign_in(person: Person, **query: str) -> httpx.Response:
     return arrive(person, journey(person, **query))
 
 
+def connect(person: Person) -> httpx.Response:
+    """Connect the provider with the member who is signed in."""
+    answer = person.get(CONNECT)
+    assert answer.status_code == 303, answer.text
+    return arrive(person, agree(answer.headers["location"]))
+
+
+def join_by(person: Person) -> httpx.Response:
+    """Sign in as somebody who is invited, and say that they join."""
+    answer = sign_in(person)
+    assert answer.headers["location"] == JOIN
+    return say_yes(person, person.get(JOIN).text)
+
+
+def say_yes(person: Person, page: str) -> httpx.Response:
+    """Take up the first invitation on a page."""
+    member = re.search(r'name="member" value="([^"]+)"', page)
+    assert member is not None, page
+    return person.post(JOIN, {"member": member[1]})
+
+
 def test_an_invited_person_joins_and_comes_back_by_the_provider(
     page: Page, house: Server, owner: Person, provider: Provider
 ) -> None:
@@ -104,7 +139,9 @@ def test_an_invited_person_joins_and_comes_back_by_the_provider(
     page.goto(f"/setup?invite={invited.rpartition('invite=')[2]}")
     page.get_by_role("link", name="Continue with Example Login").click()
     page.get_by_role("link", name="Continue as Pia@Example.com").click()
-    page.wait_for_url(f"{house.origin}/")
+    page.get_by_text("invites pia@example.com as a viewer").wait_for()
+    page.get_by_role("button", name="Join First account").click()
+    page.wait_for_url(f"{house.origin}/?notice=welcome")
     page.get_by_role("link", name="Your sign-in").first.click()
     page.get_by_text("pia@example.com, viewer").wait_for()
     page.get_by_text("connected", exact=True).wait_for()
@@ -117,9 +154,114 @@ def test_an_invited_person_joins_and_comes_back_by_the_provider(
     page.wait_for_url(f"{house.origin}{PROFILE}")
 
 
-def test_a_member_with_a_password_is_recognised_by_the_verified_email(
+def test_the_email_makes_nobody_a_member_who_has_joined_with_a_password(
     house: Server, owner: Person, provider: Provider
 ) -> None:
+    assert owner.email
+    # Whoever invites has the link, and can join by it under the email of somebody else.
+    squatter = member_of(house, "viewer", "victim@example.com")
+    provider.vouches_for("victim-1", "victim@example.com")
+    victim = visitor(house)
+    answer = sign_in(victim)
+    assert answer.status_code == 400
+    assert "has joined under your email" in answer.text
+    assert victim.session is None
+    assert "not connected" in squatter.get(PROFILE).text
+
+
+def test_whoever_is_invited_joins_only_when_they_say_so(
+    house: Server, owner: Person, provider: Provider
+) -> None:
+    assert owner.email
+    invite(house, "yes@example.com")
+    provider.vouches_for("yes-1", "yes@example.com", name="Yes")
+    person = visitor(house)
+    assert sign_in(person).headers["location"] == JOIN
+    assert person.session is None
+    page = person.get(JOIN).text
+    assert "First account" in page
+    assert status_of(house, "yes@example.com") == "invited"
+    assert say_yes(person, page).headers["location"] == "/?notice=welcome"
+    assert status_of(house, "yes@example.com") == "active"
+    assert sign_in(visitor(house)).headers["location"] == "/"
+
+
+def test_a_yes_is_for_the_invitation_that_was_shown_and_for_one_browser(
+    house: Server, owner: Person, provider: Provider
+) -> None:
+    assert owner.email
+    first = invite(house, "twice@example.com")
+    provider.vouches_for("twice-1", "twice@example.com")
+    person = visitor(house)
+    sign_in(person)
+    page = person.get(JOIN).text
+    assert visitor(house).get(JOIN).headers["location"] == "/login"
+    with httpx.Client(base_url=house.base_url, headers=bearer(house.admin_key)) as api:
+        found = api.get("/members", params={"limit": 100}).json()["data"]
+        shown = next(member["id"] for member in found if member["email"] == "twice@example.com")
+        assert api.delete(f"/members/{shown}").status_code == 204
+    assert invite(house, "twice@example.com", "admin") != first
+    answer = say_yes(person, page)
+    assert "The invitation is over" in answer.text
+    assert person.session is None
+    assert status_of(house, "twice@example.com") == "invited"
+
+
+def test_a_cookie_that_somebody_knew_before_joins_nothing(
+    house: Server, owner: Person, provider: Provider
+) -> None:
+    assert owner.email
+    invite(house, "fixed@example.com")
+    provider.vouches_for("fixed-1", "fixed@example.com")
+    person, other = visitor(house), visitor(house)
+    address = journey(person)
+    other.client.cookies.update(person.client.cookies)
+    assert arrive(person, address).headers["location"] == JOIN
+    assert other.get(JOIN).headers["location"] == "/login"
+    assert person.get(JOIN).status_code == 200
+
+
+def test_a_member_connects_the_provider_after_a_proof_and_other_sessions_end(
+    house: Server, owner: Person, provider: Provider
+) -> None:
+    assert owner.email
+    nora = member_of(house, "viewer", "nora@example.com")
+    elsewhere = visitor(house)
+    elsewhere.sign_in(nora.email)
+    provider.vouches_for("nora-1", nora.email)
+    of_person = "member_id = (SELECT id FROM members WHERE email = ?)"
+    assert change_store(house, f"UPDATE sessions SET proved_at = 1 WHERE {of_person}", nora.email) == 2  # noqa: S608
+    assert nora.get(CONNECT).headers["location"] == f"{PROFILE}/proof?next=%2Fsettings%2Fprofile%2Fprovider"
+    proved = nora.post(f"{PROFILE}/proof", {"password": PASSWORD, "next": CONNECT})
+    assert proved.headers["location"] == CONNECT
+    assert connect(nora).headers["location"] == f"{PROFILE}?notice=provider-connected"
+    assert elsewhere.get(PROFILE).status_code == 303
+    assert "You can sign in with it." in nora.get(PROFILE).text
+    assert sign_in(visitor(house)).headers["location"] == "/"
+    entries = httpx.get(
+        f"{house.base_url}/audit", headers=bearer(house.admin_key), params={"action": "member.factor_added"}
+    ).json()["data"]
+    assert entries[0]["after"] == {"kind": "provider"}
+
+
+def test_a_member_connects_nobody_else(house: Server, owner: Person, provider: Provider) -> None:
+    assert owner.email
+    otto = member_of(house, "viewer", "otto@example.com")
+    for verified, email in ((True, "other@example.com"), (False, otto.email), (True, None)):
+        provider.vouches_for("otto-1", email, verified=verified)
+        answer = connect(otto)
+        assert answer.status_code == 409
+        assert "another email than this server" in answer.text
+    # Whom the provider knows as another member stays that member, whatever their email has become.
+    provider.vouches_for("ana-1", otto.email)
+    assert "to another account with it already" in connect(otto).text
+    provider.vouches_for("otto-1", otto.email)
+    assert connect(otto).status_code == 303
+    provider.vouches_for("otto-2", otto.email)
+    assert connect(otto).status_code == 409
+
+
+def test_a_member_whom_the_provider_knows_signs_in(house: Server, owner: Person, provider: Provider) -> None:
     provider.vouches_for("ana-1", owner.email)
     person = visitor(house)
     assert sign_in(person).headers["location"] == "/"
@@ -162,12 +304,12 @@ def test_an_email_that_went_to_somebody_else_over_there_does_not_take_the_member
     assert owner.email
     invite(house, "moved@example.com")
     provider.vouches_for("first-holder", "moved@example.com")
-    assert sign_in(visitor(house)).status_code == 303
+    assert join_by(visitor(house)).status_code == 303
     provider.vouches_for("second-holder", "moved@example.com")
-    assert "Nobody is a member here" in sign_in(visitor(house)).text
+    assert "has joined under your email" in sign_in(visitor(house)).text
     # The first holder is known by the provider's own name, whatever the email is now.
     provider.vouches_for("first-holder", "other@example.com")
-    assert sign_in(visitor(house)).status_code == 303
+    assert sign_in(visitor(house)).headers["location"] == "/"
 
 
 def test_an_invitation_that_is_over_is_not_taken_up(house: Server, owner: Person, provider: Provider) -> None:
@@ -268,6 +410,7 @@ def test_the_provider_stands_in_for_the_second_factor(
     tom = member_of(house, "viewer", "tom@example.com")
     set_up_app(tom)
     provider.vouches_for("tom-1", tom.email)
+    assert connect(tom).status_code == 303
     assert sign_in(visitor(house)).headers["location"] == "/"
     assert visitor(house).sign_in(tom.email, PASSWORD).headers["location"] == "/login/code"
 
@@ -277,7 +420,7 @@ def old_proof(house: Server, provider: Provider, email: str) -> Person:
     invite(house, email)
     provider.vouches_for(f"{email}-1", email)
     person = visitor(house)
-    assert sign_in(person).status_code == 303
+    assert join_by(person).status_code == 303
     of_person = "member_id = (SELECT id FROM members WHERE email = ?)"
     assert change_store(house, f"UPDATE sessions SET proved_at = 1 WHERE {of_person}", email) == 1  # noqa: S608
     return person

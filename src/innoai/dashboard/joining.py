@@ -16,6 +16,8 @@ from innoai.errors import InnoError, Refusal
 from innoai.store import accounts, members
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
     from innoai.store.members import MemberRecord
 
 MAX_NAME = 200
@@ -51,17 +53,41 @@ async def join(visitor: Visitor) -> Response[Any]:
     return visitor.redirect("/", notice="welcome")
 
 
+async def take_up(
+    visit: Visit,
+    connection: AsyncConnection,
+    member: MemberRecord,
+    values: dict[str, str | None],
+    *,
+    method: str,
+    proved_at: float | None = None,
+) -> None:
+    """Make a member of whoever was invited, setting columns too, and sign them in.
+
+    Raises:
+        InnoError: somebody was faster.
+        IntegrityError: the email is another member's.
+    """
+    await accounts.lock(connection, member.account_id)
+    if not await members.join(connection, member.id, values, visit.inside.clock()):
+        raise InnoError("conflict", "This invitation was taken up a moment ago. Sign in.")
+    shown = {"email": member.email, **values}
+    after: dict[str, object] = {
+        "id": member.id,
+        "email": shown["email"],
+        "name": shown["name"],
+        "role": member.role,
+    }
+    await record(visit, connection, member.account_id, member.id, "member.joined", after=after)
+    await begin_session(visit, connection, member, method, proved_at=proved_at)
+
+
 async def _join(visit: Visit, member: MemberRecord, name: str | None, email: str, password_hash: str) -> None:
     inside = visit.inside
     values = {"email": email, "name": name, "password_hash": password_hash}
     try:
         async with inside.database.write() as connection:
-            await accounts.lock(connection, member.account_id)
-            if not await members.join(connection, member.id, values, inside.clock()):
-                raise InnoError("conflict", "This invitation was taken up a moment ago. Sign in.")
-            after: dict[str, object] = {"id": member.id, "email": email, "name": name, "role": member.role}
-            await record(visit, connection, member.account_id, member.id, "member.joined", after=after)
-            await begin_session(visit, connection, member, "password")
+            await take_up(visit, connection, member, values, method="password")
     except IntegrityError:
         raise InnoError(
             "conflict", "That email is a member's already. Choose another one.", param="email"

@@ -34,6 +34,7 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "password-changed": "Your password was changed, and your other sessions were ended.",
         "authenticator-added": "From now on a code is asked for after your password.",
         "authenticator-removed": "No code is asked for any more.",
+        "provider-connected": "The provider is connected, and your other sessions were ended.",
         "passkey-added": "The passkey was added. You can sign in with it from now on.",
         "passkey-removed": "The passkey was removed.",
         "recovery-codes-made": "There are new recovery codes; those of before count no longer.",

@@ -65,6 +65,8 @@ class Journey(msgspec.Struct, frozen=True):
     began_at: float
     again: bool
     """Whether the person was to prove anew who they are."""
+    connects: bool
+    """Whether a member who is signed in connects the provider, instead of signing in by it."""
 
 
 class Identity(NamedTuple):
@@ -94,7 +96,9 @@ class Provider:
         self._keys = KeySet([])
         self._read_at = -math.inf
 
-    async def set_out(self, redirect_uri: str, back: str, *, again: bool) -> tuple[str, Journey]:
+    async def set_out(
+        self, redirect_uri: str, back: str, *, again: bool, connects: bool
+    ) -> tuple[str, Journey]:
         """Where to send the browser, and what to keep of it; `again` has the person prove who they are anew.
 
         Raises:
@@ -109,6 +113,7 @@ class Provider:
             next=back,
             began_at=self._clock(),
             again=again,
+            connects=connects,
         )
         added = {"prompt": "login", "max_age": "0"} if again else {}
         async with self._client(journey) as client:

@@ -1,7 +1,8 @@
-"""/login/provider: members sign in with an OpenID Connect provider, and invited ones join by it.
+"""/login/provider: members sign in with an OpenID Connect provider, and connect it with their sign-in.
 
-The provider's own name for a person counts, which never changes hands. Its word on the email counts once,
-for a member who has no such name yet, and only where the provider has verified it.
+The provider's own name for a person counts, which never changes hands. Its word on an email makes nobody a
+member who has joined already: whoever invited that email may have joined under it. It counts for invitations,
+once the person says that they join, and beside a proof for the member who connects the provider.
 """
 
 from __future__ import annotations
@@ -10,86 +11,153 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from litestar import Response, get
+from sqlalchemy.exc import IntegrityError
 
-from innoai.dashboard import proof
+from innoai.dashboard import proof, provider_joining
 from innoai.dashboard.provider import Identity, Journey
 from innoai.dashboard.sign_in import FOR_ANYBODY, address_bucket, form
 from innoai.dashboard.signing_in import begin_session, record
-from innoai.dashboard.visit import Visit, Visitor, local_path
+from innoai.dashboard.visit import Here, Visit, Visitor, local_path
 from innoai.errors import InnoError
-from innoai.store import accounts, ceremonies, identities, members
+from innoai.store import accounts, ceremonies, identities, members, sessions
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from innoai.dashboard.provider import Provider
-    from innoai.errors import Refusal
-    from innoai.store.members import MemberRecord
 
 PATH = "/login/provider"
 CALLBACK = f"{PATH}/callback"
+PROFILE = "/settings/profile"
+CONNECT = f"{PROFILE}/provider"
 JOURNEY = "provider"
 JOURNEY_SECONDS = 900.0
-METHOD = "provider"
-_NOBODY = (
-    "Nobody is a member here under the email that the provider has verified. Ask an owner to invite you."
-)
 _TOO_LATE = "That took too long, or was begun in another browser. Begin again."
+_SOMEBODY_ELSE = "The provider knows you by another email than this server, or has not verified it."
+_TAKEN = (
+    "You sign in to another account with it already, or this member is connected with another person there."
+)
 
 
 @get(PATH, opt=FOR_ANYBODY)
 async def set_out(visitor: Visitor) -> Response[Any]:
-    """Send the browser to the provider."""
-    inside = visitor.inside
+    """Send the browser to the provider; a member who is signed in proves anew who they are."""
+    back = local_path(visitor.query("next"))
     try:
-        provider = _provider(visitor)
-        inside.throttle.attempt(address_bucket(visitor))
-        address, journey = await provider.set_out(
-            f"{visitor.origin}{CALLBACK}",
-            local_path(visitor.query("next")),
-            again=visitor.session is not None,
-        )
-        async with inside.database.write() as connection:
-            content = msgspec.json.encode(journey)
-            ends = inside.clock() + JOURNEY_SECONDS
-            await ceremonies.begin(
-                connection, inside.secrets, visitor.holder, JOURNEY, content, expires_at=ends
-            )
+        return await _set_out(visitor, back, again=visitor.session is not None, connects=False)
     except InnoError as error:
-        return await _refused(visitor, error.refusal)
-    return Response(None, status_code=303, headers={"location": address})
+        return await _refused(visitor, error)
+
+
+@get(CONNECT)
+async def connect(here: Here) -> Response[Any]:
+    """Send a member to the provider who wants to sign in with it from then on."""
+    proof.require_proof(here)
+    return await _set_out(here, PROFILE, again=False, connects=True)
 
 
 @get(CALLBACK, opt=FOR_ANYBODY)
 async def arrive(visitor: Visitor) -> Response[Any]:
-    """Sign in whom the provider has authenticated."""
-    inside = visitor.inside
+    """Go on with whom the provider has authenticated."""
     try:
-        provider = _provider(visitor)
-        async with inside.database.write() as connection:
-            kept = await ceremonies.finish(
-                connection, inside.secrets, visitor.holder, JOURNEY, inside.clock()
-            )
-        if kept is None:
-            raise InnoError("invalid_request", _TOO_LATE)
-        journey = msgspec.json.decode(kept, type=Journey)
-        if not visitor.query("code"):
-            raise InnoError("invalid_request", "The provider did not sign you in.")
-        identity = await provider.arrive(
+        journey = await _journey(visitor)
+        identity = await _provider(visitor).arrive(
             journey, visitor.query("code"), visitor.query("state"), visitor.query("iss") or None
         )
-        async with inside.database.write() as connection:
-            member = await _member_of(visitor, connection, identity)
-            await begin_session(visitor, connection, member, METHOD, proved_at=identity.proved_at)
+        if journey.connects:
+            answer = await _connect(visitor, identity)
+        else:
+            answer = await _sign_in(visitor, identity, local_path(journey.next))
     except InnoError as error:
-        return await _refused(visitor, error.refusal)
-    inside.throttle.give_back(address_bucket(visitor))
-    return visitor.redirect(local_path(journey.next))
+        return await _refused(visitor, error)
+    visitor.inside.throttle.give_back(address_bucket(visitor))
+    return answer
 
 
-async def _refused(visit: Visit, error: Refusal) -> Response[bytes]:
-    """Say why not where the person came from: a member who is signed in wanted to prove who they are."""
-    return form(visit, email="", error=error) if visit.session is None else await proof.form(visit, error)
+async def _set_out(visit: Visit, back: str, *, again: bool, connects: bool) -> Response[Any]:
+    inside = visit.inside
+    provider = _provider(visit)
+    inside.throttle.attempt(address_bucket(visit))
+    address, journey = await provider.set_out(
+        f"{visit.origin}{CALLBACK}", back, again=again, connects=connects
+    )
+    async with inside.database.write() as connection:
+        content = msgspec.json.encode(journey)
+        ends = inside.clock() + JOURNEY_SECONDS
+        await ceremonies.begin(connection, inside.secrets, visit.holder, JOURNEY, content, expires_at=ends)
+    return Response(None, status_code=303, headers={"location": address})
+
+
+async def _journey(visit: Visit) -> Journey:
+    """The journey that this browser set out on.
+
+    Raises:
+        InnoError: there is none, or the provider says that it came to nothing.
+    """
+    inside = visit.inside
+    async with inside.database.write() as connection:
+        kept = await ceremonies.finish(connection, inside.secrets, visit.holder, JOURNEY, inside.clock())
+    if kept is None:
+        raise InnoError("invalid_request", _TOO_LATE)
+    if not visit.query("code"):
+        raise InnoError("invalid_request", "The provider did not sign you in.")
+    return msgspec.json.decode(kept, type=Journey)
+
+
+async def _sign_in(visit: Visit, identity: Identity, back: str) -> Response[None]:
+    """Sign in the member whom the provider means, or ask whoever is invited whether they join."""
+    async with visit.inside.database.write() as connection:
+        known = await identities.find(connection, identity.issuer, identity.subject)
+        member = None if known is None else await members.find(connection, known)
+        if member is not None:
+            account = await accounts.get(connection, member.account_id)
+            if account.disabled:
+                raise InnoError(
+                    "invalid_request", "This account is disabled. Ask the operator of this server."
+                )
+            await begin_session(
+                visit, connection, member, provider_joining.METHOD, proved_at=identity.proved_at
+            )
+            return visit.redirect(back)
+    return await provider_joining.ask(visit, identity)
+
+
+async def _connect(visit: Visit, identity: Identity) -> Response[None]:
+    """Let the member sign in with the provider from now on, and nobody be signed in who was elsewhere."""
+    member = visit.member
+    if identity.email is None or identity.email != member.email:
+        raise InnoError("conflict", _SOMEBODY_ELSE)
+    try:
+        async with visit.inside.database.write() as connection:
+            await accounts.lock(connection, member.account_id)
+            if await identities.subjects_of(connection, member.member_id, identity.issuer):
+                raise InnoError("conflict", _TAKEN)
+            await _add(visit, connection, identity)
+    except IntegrityError:
+        raise InnoError("conflict", _TAKEN) from None
+    return visit.redirect(PROFILE, notice="provider-connected")
+
+
+async def _add(visit: Visit, connection: AsyncConnection, identity: Identity) -> None:
+    member = visit.member
+    now = visit.inside.clock()
+    await identities.add(connection, identity.issuer, identity.subject, member.member_id, now)
+    await sessions.end_others(connection, member.member_id, member.id)
+    after: dict[str, object] = {"kind": provider_joining.METHOD}
+    await record(visit, connection, member.account_id, member.member_id, "member.factor_added", after=after)
+
+
+async def _refused(visit: Visit, error: InnoError) -> Response[bytes]:
+    """Say why not where the person came from: the sign-in page, or the one that asks for a proof.
+
+    Raises:
+        InnoError: it was neither; the member connects the provider.
+    """
+    if visit.session is None:
+        return form(visit, email="", error=error.refusal)
+    if proof.is_proved(visit):
+        raise error
+    return await proof.form(visit, error.refusal)
 
 
 def _provider(visit: Visit) -> Provider:
@@ -98,38 +166,4 @@ def _provider(visit: Visit) -> Provider:
     return visit.inside.provider
 
 
-async def _member_of(visit: Visit, connection: AsyncConnection, identity: Identity) -> MemberRecord:
-    """The member whom the provider means; one who was invited joins by it.
-
-    Raises:
-        InnoError: nobody is meant, or the email has come to belong to somebody else over there.
-    """
-    now = visit.inside.clock()
-    known = await identities.find(connection, identity.issuer, identity.subject)
-    if known is not None:
-        member = await members.find(connection, known)
-    elif identity.email is not None:
-        member = await members.find_by_email(connection, identity.email)
-    else:
-        member = None
-    if member is None:
-        raise InnoError("invalid_request", _NOBODY)
-    account = await accounts.get(connection, member.account_id)
-    if account.disabled:
-        raise InnoError("invalid_request", "This account is disabled. Ask the operator of this server.")
-    await accounts.lock(connection, member.account_id)
-    if known is None:
-        if await identities.subjects_of(connection, member.id, identity.issuer):
-            raise InnoError("invalid_request", _NOBODY)
-        await identities.add(connection, identity.issuer, identity.subject, member.id, now)
-    if not member.joined:
-        if member.invite_expires_at is None or member.invite_expires_at <= now:
-            raise InnoError("invalid_request", "The invitation is over. Ask an owner for another one.")
-        name = member.name or (identity.name or "")[:200] or None
-        await members.join(connection, member.id, {"name": name}, now)
-        after: dict[str, object] = {"id": member.id, "email": member.email, "name": name, "role": member.role}
-        await record(visit, connection, member.account_id, member.id, "member.joined", after=after)
-    return member
-
-
-HANDLERS = (set_out, arrive)
+HANDLERS = (set_out, connect, arrive)

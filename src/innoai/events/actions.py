@@ -34,7 +34,7 @@ ACTIONS: Mapping[str, str] = MappingProxyType(
         "member.sign_in_failed": "A password or a code at the dashboard was wrong.",
         "member.session_ended": "A member ended sessions of their own.",
         "member.password_changed": "A member chose another password.",
-        "member.factor_added": "A member added a passkey, or an app that shows codes.",
+        "member.factor_added": "A member added a passkey or an app for codes, or connected the provider.",
         "member.factor_removed": "A member removed a passkey, or the app that shows codes.",
         "account.created": "The operator made the account.",
         "account.disabled": "The operator disabled the account.",

@@ -100,6 +100,12 @@ async def find(connection: AsyncConnection, member_id: str) -> MemberRecord | No
     return None if row is None else MemberRecord(**row._mapping)
 
 
+async def of_email(connection: AsyncConnection, email: str | None) -> list[MemberRecord]:
+    """The members of an email, the oldest first; nobody without one."""
+    query = select(*_COLUMNS).where(members.c.email == email, members.c.email.is_not(None))
+    return [MemberRecord(**row._mapping) for row in (await connection.execute(query.order_by(members.c.id)))]
+
+
 async def find_by_email(connection: AsyncConnection, email: str) -> MemberRecord | None:
     """The member of an email in the spelling that is kept: without spaces around, and casefolded."""
     query = select(*_COLUMNS).where(members.c.email == email)
