@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from innoai.dashboard.sign_in import PASSWORDS_COMPARED
 from tests.contract.clients import bearer
 from tests.contract.webhooks import until
 from tests.support.dashboard import (
@@ -209,6 +210,105 @@ def test_the_members_of_a_disabled_account_are_out_until_it_is_enabled(
     assert "account is disabled" in answer.text
     house.operator("accounts", "enable", other["id"])
     assert signed_in(olga)
+
+
+# One email in several accounts.
+
+
+def elsewhere(house: Server, email: str, password: str) -> tuple[Person, str]:
+    """The member of that email in an account of its own, and the account's id."""
+    other = httpx.Response(
+        200, content=house.operator("accounts", "create", "--name", "Elsewhere", "--json").stdout
+    ).json()
+    invited = httpx.post(
+        f"{house.base_url}/members", json={"email": email}, headers=bearer(other["api_key"])
+    ).json()
+    return join(house, invited["invite_url"], email, password), other["id"]
+
+
+def account_of(house: Server, person: Person) -> str:
+    with sqlite3.connect(house.store) as store:
+        query = "SELECT account_id FROM members JOIN sessions ON members.id = member_id WHERE sessions.id = ?"
+        shown = re.search(r"sessions/(ses_\w+)/end\"><[^>]+><button[^>]+>Sign out", person.get(PROFILE).text)
+        assert shown is not None
+        return str(store.execute(query, (shown[1],)).fetchone()[0])
+
+
+def test_the_password_says_which_account_of_an_email_is_meant(ben: Person, house: Server) -> None:
+    _, other = elsewhere(house, ben.email, "another password of ben's")
+    person = visitor(house)
+    assert person.sign_in(ben.email, "another password of ben's").headers["location"] == "/"
+    assert account_of(house, person) == other
+    person = visitor(house)
+    assert person.sign_in(ben.email).headers["location"] == "/"
+    assert account_of(house, person) == account_of(house, ben) != other
+
+
+def test_whoever_has_one_password_for_several_accounts_chooses(ben: Person, house: Server) -> None:
+    there, other = elsewhere(house, ben.email, PASSWORD)
+    secret, _ = set_up_app(there)
+    person = visitor(house)
+    answer = person.sign_in(ben.email, next=KEYS)
+    assert answer.headers["location"] == "/login/account?next=%2Fsettings%2Fapi-keys"
+    assert person.session is None
+    page = person.get("/login/account").text
+    assert "First account" in page
+    assert other in page
+    assert (
+        person.post("/login/account", {"member": "mem_of_nobody"}).headers["location"].startswith("/login?")
+    )
+    person.sign_in(ben.email)
+    choices = re.findall(r'name="member" value="([^"]+)"', person.get("/login/account").text)
+    assert len(choices) == 2
+    # The second factor is that of the member who was chosen.
+    assert person.post("/login/account", {"member": choices[1]}).headers["location"] == "/login/code"
+    assert person.post("/login/code", {"code": code_of(secret, 1)}).status_code == 303
+    assert account_of(house, person) == other
+    again = visitor(house)
+    again.sign_in(ben.email)
+    assert again.post("/login/account", {"member": choices[0]}).headers["location"] == "/"
+    assert account_of(house, again) == account_of(house, ben)
+
+
+def test_what_a_password_opens_is_told_to_no_other_browser(ben: Person, house: Server) -> None:
+    elsewhere(house, ben.email, PASSWORD)
+    person, other = visitor(house), visitor(house)
+    person.get("/login")
+    other.client.cookies.update(person.client.cookies)
+    assert person.sign_in(ben.email).headers["location"] == "/login/account"
+    assert other.get("/login/account").headers["location"].startswith("/login")
+
+
+def test_an_address_names_the_account_where_an_email_is_in_too_many(owner: Person, house: Server) -> None:
+    email = "everywhere@example.com"
+    for number in range(PASSWORDS_COMPARED):
+        elsewhere(house, email, f"password of a squatter {number}")
+    account = account_of(house, member_of(house, "viewer", email))
+    assert account == account_of(house, owner)
+    assert visitor(house).sign_in(email).status_code == 400
+    page = f"/login?account={account}"
+    person = visitor(house)
+    assert f'name="account" value="{account}"' in person.get(page).text
+    fields = {"email": email, "password": PASSWORD, "account": account}
+    assert person.post("/login", fields, page=page).headers["location"] == "/"
+    assert account_of(house, person) == account
+
+
+def test_a_failed_sign_in_is_on_record_in_each_account_of_the_email(
+    ben: Person, house: Server, admin: httpx.Client
+) -> None:
+    _, other = elsewhere(house, ben.email, "another password of ben's")
+
+    def accounts_told() -> set[str]:
+        with sqlite3.connect(house.store) as store:
+            query = (
+                "SELECT account_id FROM audit_entries WHERE action = 'member.sign_in_failed' "
+                "AND target_id IN (SELECT id FROM members WHERE email = ?)"
+            )
+            return {row[0] for row in store.execute(query, (ben.email,))}
+
+    assert visitor(house).sign_in(ben.email, "not the password of anybody").status_code == 400
+    until(accounts_told, lambda told: told == {other, account_of(house, ben)})
 
 
 # The second factor.

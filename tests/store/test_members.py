@@ -50,12 +50,46 @@ async def test_another_accounts_member_is_not_found(database: Database) -> None:
         assert await members.page(connection, "acc_2", limit=5, before=None) == []
 
 
-async def test_an_email_belongs_to_one_member_of_all_accounts(database: Database) -> None:
-    await invite(database, ANA)
+ELSEWHERE = replace(ANA, id="mem_9", account_id="acc_2")
+
+
+async def invite_elsewhere(database: Database) -> None:
+    """Let another account invite Ana as well."""
     async with database.write() as connection:
         await accounts.create(connection, AccountRecord("acc_2", "Other", "free", False, NOW))
+    await invite(database, ELSEWHERE)
+
+
+async def test_an_email_belongs_to_one_member_of_an_account(database: Database) -> None:
+    await invite(database, ANA)
+    await invite_elsewhere(database)
     with pytest.raises(IntegrityError):
-        await invite(database, replace(ANA, id="mem_9", account_id="acc_2"))
+        await invite(database, replace(ANA, id="mem_7"))
+    async with database.read() as connection:
+        assert await members.of_email(connection, "ana@example.com") == [ANA, ELSEWHERE]
+        assert await members.of_email(connection, "nobody@example.com") == []
+        assert await members.of_email(connection, None) == []
+
+
+async def test_the_passwords_of_an_email_are_those_of_whoever_has_joined_with_one(database: Database) -> None:
+    await invite(database, ANA)
+    await invite_elsewhere(database)
+
+    async def found(account_id: str | None = None, limit: int = 9) -> list[tuple[str, str]]:
+        async with database.read() as connection:
+            known = await members.with_password(connection, "ana@example.com", account_id, limit=limit)
+        return [(member.id, kept) for member, kept in known]
+
+    assert await found() == []
+    async with database.write() as connection:
+        await members.join(connection, ANA.id, {"password_hash": "one"}, NOW)
+        await members.join(connection, ELSEWHERE.id, {}, NOW)
+    assert await found() == [(ANA.id, "one")]
+    async with database.write() as connection:
+        await members.change(connection, ELSEWHERE.id, {"password_hash": "two"})
+    assert await found() == [(ANA.id, "one"), (ELSEWHERE.id, "two")]
+    assert await found(limit=1) == [(ANA.id, "one")]
+    assert await found(ELSEWHERE.account_id) == [(ELSEWHERE.id, "two")]
 
 
 async def test_who_has_a_password_has_joined(database: Database) -> None:
@@ -90,7 +124,5 @@ async def test_an_invitation_is_taken_up_once(database: Database) -> None:
         assert await members.invited(connection, "the invite of mem_1", NOW) is None
         joined = replace(ANA, name="Ana Brightwater", joined=True, invite_expires_at=None)
         assert await members.find(connection, ANA.id) == joined
-        assert await members.find_by_email(connection, "ana@example.com") == joined
-        assert await members.find_by_email(connection, "nobody@example.com") is None
         assert await members.password_hash(connection, ANA.id) == "argon2"
         assert await members.password_hash(connection, "mem_9") is None

@@ -202,3 +202,41 @@ async def test_what_was_said_is_known_by_whom_it_concerns_and_back(empty: Databa
         await connection.run_sync(lambda sync: command.downgrade(migrations(sync), "0010"))
         found = (await connection.execute(text("SELECT name, at FROM announced ORDER BY at"))).all()
         assert [tuple(row) for row in found] == rows
+
+
+ANA_OF_BEFORE = """
+INSERT INTO accounts (id, name, tier, disabled, created_at) VALUES ('acc_1', 'First', 'free', false, 1);
+INSERT INTO members (id, account_id, email, role, password_hash, joined_at, created_at)
+VALUES ('mem_1', 'acc_1', 'ana@example.com', 'owner', 'argon2', 2, 1);
+INSERT INTO sessions (digest, id, member_id, method, created_at, seen_at, proved_at, expires_at)
+VALUES ('1', 'ses_1', 'mem_1', 'password', 1, 1, 1, 9);
+INSERT INTO passkeys (id, member_id, credential_id, public_key, sign_count, name, transports, created_at)
+VALUES ('pky_1', 'mem_1', '1', '2', 7, 'Laptop', '[]', 1);
+INSERT INTO authenticators (member_id, sealed_secret, last_step, created_at) VALUES ('mem_1', '1', 3, 1);
+INSERT INTO recovery_codes (member_id, digest) VALUES ('mem_1', '1');
+INSERT INTO identities (issuer, subject, member_id, created_at)
+VALUES ('login.example.com', 'ana-1', 'mem_1', 1)
+"""
+FACTORS = ("sessions", "passkeys", "authenticators", "recovery_codes", "identities")
+
+
+async def test_members_keep_how_they_sign_in_when_emails_become_those_of_an_account(empty: Database) -> None:
+    async with empty.write() as connection:
+        await connection.run_sync(lambda sync: command.upgrade(migrations(sync), "0011"))
+        for statement in ANA_OF_BEFORE.split(";"):
+            await connection.execute(text(statement))
+
+    async def rows() -> list[list[tuple[Any, ...]]]:
+        async with empty.read() as connection:
+            return [
+                [tuple(row) for row in await connection.execute(metadata.tables[table].select())]
+                for table in ("members", *FACTORS)
+            ]
+
+    before = await rows()
+    assert [len(of_table) for of_table in before] == [1] * 6
+    await empty.migrate()
+    assert await rows() == before
+    async with empty.write() as connection:
+        await connection.run_sync(lambda sync: command.downgrade(migrations(sync), "0011"))
+    assert await rows() == before

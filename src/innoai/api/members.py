@@ -226,7 +226,7 @@ async def invite(
     """Add a member who is yet to join, record it, and give the link to join by.
 
     Raises:
-        IntegrityError: the email is a member's, of whatever account.
+        IntegrityError: the email is a member's of the account.
     """
     token = randomness.token_urlsafe(INVITE_BYTES)
     await members.invite(connection, member, token)

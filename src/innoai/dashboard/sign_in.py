@@ -6,9 +6,11 @@ has none get the same answer after the same work.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+import re
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from litestar import Response, get, post
@@ -26,14 +28,19 @@ from innoai.events.journal import Actor
 from innoai.store import accounts, authenticators, ceremonies, members, sessions
 
 if TYPE_CHECKING:
-    from innoai.store.accounts import AccountRecord
     from innoai.store.members import MemberRecord
 
 FOR_ANYBODY = {"for_anybody": True}
 """Marks a handler that nobody has to be signed in for."""
 
 PENDING = "second-factor"
+CHOOSING = "choosing-account"
 PENDING_SECONDS = 600.0
+PASSWORDS_COMPARED = 3
+"""With how many members of one email a password is compared. Each costs a hash at every attempt, whoever
+tries; a member who is not among the oldest signs in under the address that names their account."""
+
+_is_account_id = re.compile(r"acc_[0-9A-Za-z]{22}", re.ASCII).fullmatch
 _WRONG = "That email and password do not belong together."
 _DISABLED = "This account is disabled. Ask the operator of this server."
 
@@ -52,15 +59,53 @@ async def sign_in(visitor: Visitor) -> Response[Any]:
     email = visitor.form.text("email")[:254].casefold()
     password = visitor.form.raw("password")
     buckets = attempt_buckets(visitor, email)
-    known: _Known | None = None
+    known: list[tuple[MemberRecord, str]] = []
     try:
         visitor.inside.throttle.attempt(*buckets)
-        known = await _find(visitor, email)
-        member = await _verified(visitor, known, password)
+        async with visitor.inside.database.read() as connection:
+            known = await members.with_password(
+                connection, email, _account_of(visitor), limit=PASSWORDS_COMPARED
+            )
+        matching = await _matching(visitor, known, password)
     except InnoError as error:
         answer = form(visitor, email=visitor.form.text("email")[:254], error=error.refusal)
-        return answer if known is None else _on_record(answer, visitor, known.member, "password")
+        return _on_record(answer, visitor, [member for member, _ in known], "password")
     visitor.inside.throttle.give_back(*buckets)
+    if len(matching) > 1:
+        return await _ask_account(visitor, matching)
+    return await proved(visitor, matching[0], "password")
+
+
+@get("/login/account", opt=FOR_ANYBODY)
+async def show_accounts(visitor: Visitor) -> Response[Any]:
+    """Ask which account somebody signs in to whose password opens several."""
+    inside = visitor.inside
+    async with inside.database.read() as connection:
+        content = await ceremonies.look(connection, inside.secrets, visitor.holder, CHOOSING, inside.clock())
+        if content is None:
+            return visitor.redirect("/login", next=local_path(visitor.query("next")))
+        chosen_from: dict[str, str] = msgspec.json.decode(content)
+        choices = [
+            (member_id, await accounts.get(connection, account_id))
+            for member_id, account_id in chosen_from.items()
+        ]
+    return visitor.page("choose_account.html", choices=choices, next=local_path(visitor.query("next")))
+
+
+@post("/login/account", opt=FOR_ANYBODY)
+async def choose_account(visitor: Visitor) -> Response[Any]:
+    """Go on with the member of the account that was chosen."""
+    inside = visitor.inside
+    member_id = visitor.form.text("member")
+    async with inside.database.write() as connection:
+        content = await ceremonies.finish(
+            connection, inside.secrets, visitor.holder, CHOOSING, inside.clock()
+        )
+        chosen_from: dict[str, str] = {} if content is None else msgspec.json.decode(content)
+        account_id = chosen_from.get(member_id)
+        member = None if account_id is None else await members.get(connection, account_id, member_id)
+    if member is None:
+        return visitor.redirect("/login", next=local_path(visitor.form.text("next")))
     return await proved(visitor, member, "password")
 
 
@@ -105,7 +150,7 @@ async def check_code(visitor: Visitor) -> Response[Any]:
             raise InnoError("invalid_request", "That code is not the present one.", param="code")
     except InnoError as error:
         answer = _code_form(visitor, error.refusal)
-        return _on_record(answer, visitor, member, "code") if was_looked_at else answer
+        return _on_record(answer, visitor, [member], "code") if was_looked_at else answer
     inside.throttle.give_back(*buckets)
     return visitor.redirect(local_path(visitor.form.text("next")))
 
@@ -155,6 +200,7 @@ def form(visit: Visit, *, email: str, error: Refusal | None) -> Response[bytes]:
         email=email,
         error=error,
         next=local_path(wanted),
+        account=_account_of(visit),
         provider=visit.inside.settings.dashboard.oidc,
     )
     if error is not None and "retry_after" in error.details:
@@ -162,62 +208,85 @@ def form(visit: Visit, *, email: str, error: Refusal | None) -> Response[bytes]:
     return answer
 
 
-class _Known(NamedTuple):
-    """A member with a password, as the store has them."""
-
-    member: MemberRecord
-    account: AccountRecord
-    password_hash: str
+def _account_of(visit: Visit) -> str | None:
+    """The account that the sign-in page's address names, where it names one."""
+    account_id = visit.form.text("account") or visit.query("account")
+    return None if _is_account_id(account_id) is None else account_id
 
 
-async def _find(visit: Visit, email: str) -> _Known | None:
-    """Whoever has joined with that email and a password."""
-    async with visit.inside.database.read() as connection:
-        member = await members.find_by_email(connection, email)
-        if member is None or not member.joined:
-            return None
-        kept = await members.password_hash(connection, member.id)
-        account = await accounts.get(connection, member.account_id)
-    return None if kept is None or account is None else _Known(member, account, kept)
+async def _matching(visit: Visit, known: list[tuple[MemberRecord, str]], password: str) -> list[MemberRecord]:
+    """The members whose password it is: several, where a person has chosen one for several accounts.
 
-
-async def _verified(visit: Visit, known: _Known | None, password: str) -> MemberRecord:
-    """The member, whose password it is. It takes as long when there is nobody.
+    As many hashes are compared as there may be, so that the time does not tell how many members there are.
 
     Raises:
         InnoError: there is none, whatever the reason.
     """
     inside = visit.inside
-    is_right = await inside.passwords.verify(password, None if known is None else known.password_hash)
-    if known is None or not is_right:
+    hashes = [kept for _, kept in known] + [None] * (PASSWORDS_COMPARED - len(known))
+    are_right = await asyncio.gather(*(inside.passwords.verify(password, kept) for kept in hashes))
+    right = [pair for pair, is_right in zip(known, are_right, strict=False) if is_right]
+    if not right:
         raise InnoError("invalid_request", _WRONG, param="password")
-    if known.account.disabled:
+    for member, kept in right:
+        await _renew_hash(visit, member, kept, password)
+    async with inside.database.read() as connection:
+        matching = [
+            member for member, _ in right if not (await accounts.get(connection, member.account_id)).disabled
+        ]
+    if not matching:
         raise InnoError("invalid_request", _DISABLED)
-    if inside.passwords.is_outdated(known.password_hash):
+    return matching
+
+
+async def _renew_hash(visit: Visit, member: MemberRecord, kept: str, password: str) -> None:
+    inside = visit.inside
+    if inside.passwords.is_outdated(kept):
         renewed = await inside.passwords.hash(password)
         async with inside.database.write() as connection:
-            await members.change(connection, known.member.id, {"password_hash": renewed})
-    return known.member
+            await members.change(connection, member.id, {"password_hash": renewed})
 
 
-def _on_record(answer: Response[bytes], visit: Visit, member: MemberRecord, wrong: str) -> Response[bytes]:
+async def _ask_account(visit: Visit, matching: list[MemberRecord]) -> Response[Any]:
+    """Go on to the page that asks which of the members signs in."""
+    inside = visit.inside
+    if visit.session is None:
+        # What was known of this browser's cookie so far must not be enough to go on from here.
+        visit.renew_cookie()
+    content = msgspec.json.encode({member.id: member.account_id for member in matching})
+    ends = inside.clock() + PENDING_SECONDS
+    async with inside.database.write() as connection:
+        await ceremonies.begin(connection, inside.secrets, visit.holder, CHOOSING, content, expires_at=ends)
+    back = local_path(visit.form.text("next"))
+    return visit.redirect("/login/account", **({"next": back} if back != "/" else {}))
+
+
+def _on_record(
+    answer: Response[bytes], visit: Visit, meant: list[MemberRecord], wrong: str
+) -> Response[bytes]:
     """Put a failed attempt on record behind the answer, whose time would tell that there is such a member."""
-    answer.background = BackgroundTask(_record_failure, visit, member, wrong)
+    answer.background = BackgroundTask(_record_failure, visit, meant, wrong)
     return answer
 
 
-async def _record_failure(visit: Visit, member: MemberRecord, wrong: str) -> None:
-    with contextlib.suppress(InnoError):
-        async with visit.inside.database.write() as connection:
-            await journal.record(
-                connection,
-                member.account_id,
-                "member.sign_in_failed",
-                actor=Actor("anonymous", address=visit.address, request_id=visit.scope[REQUEST_ID_KEY]),
-                now=visit.inside.clock(),
-                target_id=member.id,
-                after={"wrong": wrong},
-            )
+async def _record_failure(visit: Visit, meant: list[MemberRecord], wrong: str) -> None:
+    """For each account of its own: none is told of another one by what is missing in its log."""
+    for member in meant:
+        with contextlib.suppress(InnoError):
+            await _record_one(visit, member, wrong)
+
+
+async def _record_one(visit: Visit, member: MemberRecord, wrong: str) -> None:
+    async with visit.inside.database.write() as connection:
+        await journal.record(
+            connection,
+            member.account_id,
+            "member.sign_in_failed",
+            actor=Actor("anonymous", address=visit.address, request_id=visit.scope[REQUEST_ID_KEY]),
+            now=visit.inside.clock(),
+            target_id=member.id,
+            after={"wrong": wrong},
+        )
 
 
 async def _pending(visit: Visit) -> MemberRecord | None:
@@ -237,4 +306,4 @@ def _code_form(visit: Visit, error: Refusal | None) -> Response[bytes]:
     return visit.page("second_factor.html", status=status, error=error, next=local_path(wanted))
 
 
-HANDLERS = (show, sign_in, show_code, check_code, sign_out)
+HANDLERS = (show, sign_in, show_accounts, choose_account, show_code, check_code, sign_out)

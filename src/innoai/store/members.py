@@ -50,7 +50,7 @@ _COLUMNS = (
 async def invite(connection: AsyncConnection, member: MemberRecord, token: str) -> None:
     """Add a member who is yet to choose a password by the link that carries the token.
 
-    The token, 256 random bits, is kept as a digest. IntegrityError when the email is a member's, of whatever
+    The token, 256 random bits, is kept as a digest. IntegrityError when the email is a member's of the
     account.
     """
     await connection.execute(
@@ -87,7 +87,7 @@ async def invited(connection: AsyncConnection, token: str, now: float) -> Member
 async def join(connection: AsyncConnection, member_id: str, values: Mapping[str, Any], now: float) -> bool:
     """Take the invitation up, setting columns too; False when somebody was faster.
 
-    IntegrityError when the email is another member's.
+    IntegrityError when the email is another member's of the account.
     """
     query = update(members).where(members.c.id == member_id, members.c.joined_at.is_(None))
     taken = {**values, "joined_at": now, "invite_digest": None, "invite_expires_at": None}
@@ -101,16 +101,28 @@ async def find(connection: AsyncConnection, member_id: str) -> MemberRecord | No
 
 
 async def of_email(connection: AsyncConnection, email: str | None) -> list[MemberRecord]:
-    """The members of an email, the oldest first; nobody without one."""
+    """The members of an email in whatever accounts, the oldest first; nobody without one.
+
+    It is in the spelling that is kept: without spaces around, and casefolded.
+    """
     query = select(*_COLUMNS).where(members.c.email == email, members.c.email.is_not(None))
     return [MemberRecord(**row._mapping) for row in (await connection.execute(query.order_by(members.c.id)))]
 
 
-async def find_by_email(connection: AsyncConnection, email: str) -> MemberRecord | None:
-    """The member of an email in the spelling that is kept: without spaces around, and casefolded."""
-    query = select(*_COLUMNS).where(members.c.email == email)
-    row = (await connection.execute(query)).one_or_none()
-    return None if row is None else MemberRecord(**row._mapping)
+async def with_password(
+    connection: AsyncConnection, email: str, account_id: str | None, *, limit: int
+) -> list[tuple[MemberRecord, str]]:
+    """At most `limit` members of an email who have joined with a password, the oldest first, and its hashes.
+
+    Those of one account, or of whatever accounts.
+    """
+    query = select(*_COLUMNS, members.c.password_hash).where(
+        members.c.email == email, members.c.joined_at.is_not(None), members.c.password_hash.is_not(None)
+    )
+    if account_id is not None:
+        query = query.where(members.c.account_id == account_id)
+    rows = (await connection.execute(query.order_by(members.c.id).limit(limit))).all()
+    return [(MemberRecord(*row[:-1]), row.password_hash) for row in rows]
 
 
 async def password_hash(connection: AsyncConnection, member_id: str) -> str | None:

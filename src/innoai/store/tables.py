@@ -59,7 +59,7 @@ members = Table(
     metadata,
     Column("id", _plain(32), primary_key=True),
     Column("account_id", _plain(32), ForeignKey("accounts.id"), nullable=False, index=True),
-    Column("email", _plain(254), unique=True),
+    Column("email", _plain(254)),
     Column("name", String(200)),
     Column("role", _plain(16), nullable=False),
     Column("password_hash", _plain(255)),
@@ -69,6 +69,8 @@ members = Table(
     Column("joined_at", Double),
     Column("created_at", Double, nullable=False),
     CheckConstraint("role IN ('owner', 'admin', 'developer', 'viewer')", name="members_role"),
+    # Within the account alone: who invites somebody must not hear whether they are a member elsewhere.
+    UniqueConstraint("email", "account_id", name="members_email"),
 )
 
 # How members sign in.
