@@ -700,6 +700,7 @@ async def member_token(here: Replica) -> str:
             address=None,
             user_agent=None,
             now=NOW,
+            proved_at=NOW,
             expires_at=NOW + 3600,
         )
     record = await here.add_key(1)
