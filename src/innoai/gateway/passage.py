@@ -10,6 +10,7 @@ import structlog
 from innoai.access.limits import as_duration
 from innoai.errors import ERRORS, InnoError, refusal
 from innoai.gateway.body import JsonBody
+from innoai.gateway.failing_over import TOLD_IN_ITS_OWN_WORDS, failed, is_well, refused_by
 from innoai.gateway.headers import read_answer, retry_after
 from innoai.gateway.sse import Events, without_usage
 from innoai.gateway.transport import NO_CALL
@@ -39,17 +40,7 @@ CLIENT_CLOSED_REQUEST = 499
 """What a record says of a request whose caller went away, as nginx does."""
 
 _OK = 200
-_FIRST_REDIRECT, _FIRST_CLIENT_ERROR, _FIRST_SERVER_ERROR = 300, 400, 500
-_UNAUTHORIZED, _PAYMENT_REQUIRED, _FORBIDDEN, _TOO_MANY_REQUESTS = 401, 402, 403, 429
-_PASSING = frozenset((408, _TOO_MANY_REQUESTS))
-_LASTING = frozenset((501, 505))
-"""Client errors that are the model server's, and server errors that are the request's."""
-
-_OPERATORS = {
-    _UNAUTHORIZED: "The model server refused the gateway's credential. The operator must check its api_key.",
-    _PAYMENT_REQUIRED: "The gateway's account at the model server has no credit. The operator must add some.",
-}
-"""Relayed, they would tell the caller that its own key is wrong, or its own budget used up."""
+_FIRST_REDIRECT = 300
 _START = (
     b"%bx-request-id: %b\r\nx-ratelimit-limit-requests: %d\r\nx-ratelimit-remaining-requests: %d\r\n"
     b"x-ratelimit-reset-requests: %b\r\n"
@@ -194,21 +185,19 @@ class Passage:
         now = self._gateway.monotonic()
         self._first_byte = now
         status = head.status
-        failed = _refused_by(status)
-        if failed is None:
+        refused = refused_by(status)
+        if refused is None:
             self._target.succeeded()
             self._prepare(head)
             return
-        log.warning("an upstream failed", upstream=self._target.upstream.base_url, why=failed.message)
-        if status != _FORBIDDEN:
-            # That may be this request's fault alone, such as what a moderation objects to.
+        log.warning("an upstream failed", upstream=self._target.upstream.base_url, why=refused.message)
+        if not is_well(status):
             self._target.failed(now, retry_after(head.headers))
-        if not self._candidates and status in (_TOO_MANY_REQUESTS, _FORBIDDEN):
-            # Why not is said in the model server's own words, with its own Retry-After.
+        if not self._candidates and status in TOLD_IN_ITS_OWN_WORDS:
             self._prepare(head)
             return
         self._call.cancel()
-        self._ask_another_or(failed)
+        self._ask_another_or(refused)
 
     def on_body(self, chunk: bytes) -> None:
         """A piece of the answer; it goes out when all that has arrived is known."""
@@ -254,17 +243,17 @@ class Passage:
             return
         log.warning("an upstream failed", upstream=self._target.upstream.base_url, why=failure.text)
         self._target.failed(self._gateway.monotonic())
-        failed = _failed(failure)
+        refused = failed(failure)
         if self._has_begun:
-            self._break_off(failed)
+            self._break_off(refused)
         elif failure.kind is FailureKind.TIMED_OUT and failure.reached:
             # It took all its time, which is the caller's, too.
-            self._refuse(failed)
+            self._refuse(refused)
         else:
-            self._ask_another_or(failed)
+            self._ask_another_or(refused)
 
     def _fail(self, error: Exception) -> None:
-        """End what nobody foresaw would; behind an answer that has begun, the connection goes, too."""
+        """Something went wrong that nobody foresaw: say so, or cut an answer that has begun."""
         connection, has_begun = self._connection, self._has_begun
         if connection is None or not has_begun:
             self._visit.fail(error)
@@ -458,23 +447,3 @@ class Passage:
         if tariff.context_window is not None:
             prompt = min(prompt, tariff.context_window)
         return price.cost(prompt, 0, self._reader.estimated_tokens()), True
-
-
-def _refused_by(status: int) -> Refusal | None:
-    """What the caller is told when the upstream's answer is not one to relay."""
-    if status in _OPERATORS:
-        return refusal("upstream_error", _OPERATORS[status], upstream_status=status)
-    if _FIRST_REDIRECT <= status < _FIRST_CLIENT_ERROR:
-        # Followed, it would lead the caller around the gateway.
-        message = "The model server redirects elsewhere. The operator must correct its base_url."
-        return refusal("upstream_error", message, upstream_status=status)
-    is_down = status >= _FIRST_SERVER_ERROR and status not in _LASTING
-    if is_down or status in _PASSING or status == _FORBIDDEN:
-        message = f"The model server answered with status {status}. Try again shortly."
-        return refusal("upstream_error", message, upstream_status=status)
-    return None
-
-
-def _failed(failure: Failure) -> Refusal:
-    code = "upstream_timeout" if failure.kind is FailureKind.TIMED_OUT else "upstream_error"
-    return refusal(code, f"{ERRORS[code].message} ({failure.text})")
