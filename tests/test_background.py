@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from structlog.testing import capture_logs
 
-from innoai.background import repeat
+from innoai.background import attempt, repeat
 from innoai.config import ConfigError
 from innoai.errors import InnoError
 
@@ -89,3 +89,12 @@ async def test_work_that_waits_ends_when_it_is_cancelled() -> None:
         task.cancel()
         await asyncio.wait([task], timeout=5)
         assert task.cancelled()
+
+
+async def test_what_is_attempted_once_and_fails_is_logged_and_keeps_nothing_else_from_being_done() -> None:
+    async def fail() -> None:
+        raise OSError("the disk is gone")
+
+    with capture_logs() as logs:
+        await attempt("the last word", fail)
+    assert [(said["work"], said["why"]) for said in logs] == [("the last word", "the disk is gone")]

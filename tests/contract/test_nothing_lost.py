@@ -278,3 +278,16 @@ def test_a_record_says_who_asked_for_what(own: Server) -> None:
     assert record["account_id"].startswith("acc_")
     assert 0 < record["first_byte_ms"] <= record["duration_ms"]
     assert key["key"] not in json.dumps(record, default=str)
+
+
+def test_a_server_ends_well_though_a_file_of_its_spool_cannot_be_read(own: Server) -> None:
+    unreadable = own.directory / "innoai-spool" / "use_.usage"
+    unreadable.mkdir()
+    with httpx.Client(base_url=own.base_url, headers=bearer(own.admin_key), timeout=20) as client:
+        answer = client.post("/chat/completions", json=HELLO)
+    assert own.stop() == 0
+    try:
+        assert answer.headers["x-request-id"] in usage_rows(own)
+    finally:
+        unreadable.rmdir()
+        own.start()
