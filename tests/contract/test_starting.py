@@ -232,6 +232,15 @@ def test_a_start_without_the_stores_secret_makes_no_other(tmp_path: Path) -> Non
     assert not (tmp_path / "innoai.secret").exists()
 
 
+def test_a_postgres_that_is_not_there_is_no_configuration_error(tmp_path: Path) -> None:
+    """It may come up later: systemd starts the service again after this status, and not after the other."""
+    url = "postgresql://innoai:a-password@127.0.0.1:1/innoai"
+    ended = innoai(tmp_path, "serve", INNOAI_STORE_URL=url, INNOAI_SERVER_BIND="127.0.0.1:0")
+    assert (ended.returncode, ended.stdout) == (8, "")
+    assert ended.stderr.startswith("error: the store postgresql://127.0.0.1:1/innoai cannot be reached")
+    assert "a-password" not in ended.stderr
+
+
 def test_a_new_store_is_its_owners_alone(tmp_path: Path) -> None:
     assert innoai(tmp_path, "init").returncode == 0
     for file in tmp_path.glob("innoai.db*"):
