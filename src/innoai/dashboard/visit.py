@@ -336,8 +336,9 @@ async def read_session(inside: Inside, token: str | None) -> tuple[SessionRecord
         if session is None:
             return None, None
         member = Member(session.member_id, session.role)
-        ends = min(session.expires_at, session.seen_at + idle)
-        principal = await inside.keyring.signed_in(connection, session.account_id, member, ends)
+        principal = await inside.keyring.signed_in(
+            connection, session.account_id, member, session.ends_at(idle)
+        )
     return (None, None) if principal.account.disabled else (session, principal)
 
 
