@@ -46,21 +46,12 @@ class Call:
     while it has a `connecting` task, runs while it has a `connection`, and is over without both.
     """
 
-    __slots__ = (
-        "connecting",
-        "connection",
-        "listener",
-        "paused",
-        "pieces",
-        "replayable",
-    )
+    __slots__ = ("connecting", "connection", "listener", "paused", "pieces")
 
     def __init__(self, listener: Listener, pieces: list[bytes]) -> None:
         self.listener = listener
         # The request; kept until upstream answers, in case it must be written once more.
         self.pieces = pieces
-        # Whether it may be: not once the pool is being closed.
-        self.replayable = True
         self.paused = False
         self.connection: Connection | None = None
         self.connecting: asyncio.Task[None] | None = None

@@ -441,7 +441,7 @@ class Connection(asyncio.Protocol):
         """End the call, or begin it anew if it met a connection that upstream was just closing."""
         call = self._detach()
         self.close()
-        if failure.kind is FailureKind.CLOSED_BEFORE_ANSWER and self._reused and call.replayable:
+        if failure.kind is FailureKind.CLOSED_BEFORE_ANSWER and self._reused:
             self._owner.connect(call)
         else:
             call.fail(failure)
