@@ -555,6 +555,7 @@ async def test_an_answer_in_the_background_is_refused_since_nobody_would_meter_i
         assert peer.requests == []
 
 
+@about_shortcuts
 @pytest.mark.parametrize("body", [HELLO, STREAM], ids=["plain", "stream"])
 async def test_an_answer_that_trips_the_gateway_up_is_still_an_answer_and_a_record(
     installed: Installation, monkeypatch: pytest.MonkeyPatch, body: bytes
