@@ -93,6 +93,12 @@ def test_another_password_is_refused(stranger: Person, owner: Person, password: 
     assert stranger.session is None
 
 
+def test_a_form_with_a_nul_in_it_is_refused_before_a_store_has_to(stranger: Person) -> None:
+    answer = stranger.post("/login", {"email": "a\0@example.com", "password": "x"})
+    assert answer.status_code == 400
+    assert "NUL" in answer.text
+
+
 def test_the_answer_does_not_tell_who_is_a_member(house: Server, owner: Person, admin: httpx.Client) -> None:
     invited = "invited-only@example.com"
     assert admin.post("/members", json={"email": invited}).status_code == 201

@@ -118,6 +118,9 @@ async def read_form(
         )
     except (UnicodeDecodeError, ValueError):
         raise InnoError("invalid_request", "The form is not urlencoded UTF-8. Reload the page.") from None
+    if any("\0" in value for _, value in fields):
+        # No browser sends one, and Postgres takes none.
+        raise InnoError("invalid_request", "There is a NUL character in the form. Leave it out.")
     # A browser ends the lines of a text area with CR LF.
     return Form([(name, value.replace("\r\n", "\n")) for name, value in fields])
 
