@@ -144,7 +144,7 @@ async def publish_everything(server: Server) -> list[str]:
 
 def test_the_guide_shows_the_function_that_these_tests_run() -> None:
     guide = GUIDE.read_text("utf-8")
-    function = guide[guide.index("function verifyWebhookSignature") : guide.index("const app = express();")]
+    function = guide[guide.index("function isSigned") : guide.index("const app = express();")]
     assert function.strip() in (NODE / "receiver.cjs").read_text("utf-8")
 
 

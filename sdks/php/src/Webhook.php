@@ -24,8 +24,8 @@ final class Webhook
     /**
      * Whether the signature is the lower-case hex HMAC-SHA256 of the payload.
      *
-     * Null, as from a request without the header, is no signature. Throws InvalidArgument on an empty secret, with which
-     * anyone could sign.
+     * Null, as from a request without the header, is no signature. Throws InvalidArgument on an empty secret, with
+     * which anyone could sign.
      */
     public static function verify(string $payload, ?string $signature, #[\SensitiveParameter] string $secret): bool
     {

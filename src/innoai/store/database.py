@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from sqlalchemy.pool import ConnectionPoolEntry
 
 BUSY_TIMEOUT_MS = 10_000
+UNHURRIED_MS = 120_000
+"""Milliseconds that SQLite waits for another writer, and that one does who waits for another to migrate."""
+
 POOL_SIZE = 8
 
 GLANCE_SECONDS = 3.0
@@ -90,7 +93,11 @@ class Database:
         )
         self._aside = _sqlite_engine(url, aside=True) if self.is_sqlite else self._engine
         self._glances = self._engine if self.is_sqlite else _postgres_engine(url, size=1)
-        self._unhurried = self._engine if self.is_sqlite else _postgres_engine(url, size=1, bounded=False)
+        self._unhurried = (
+            _sqlite_engine(url, busy_ms=UNHURRIED_MS)
+            if self.is_sqlite
+            else _postgres_engine(url, size=1, bounded=False)
+        )
         self._writer = asyncio.Lock()
         self._watcher: sqlite3.Connection | None = None
 
@@ -172,7 +179,7 @@ class Database:
             InnoError: service_unavailable when the store cannot be reached.
         """
         if self.is_sqlite:
-            async with self.write() as connection:
+            async with self._writer, _begin(self._unhurried) as connection:
                 yield connection
         else:
             async with _begin(self._unhurried) as connection:
@@ -245,12 +252,12 @@ async def _begin(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         ) from error
 
 
-def _sqlite_engine(url: str, *, aside: bool = False) -> AsyncEngine:
+def _sqlite_engine(url: str, *, aside: bool = False, busy_ms: int = BUSY_TIMEOUT_MS) -> AsyncEngine:
     engine = create_async_engine(
         url.replace("sqlite:", "sqlite+aiosqlite:", 1),
         pool_size=1 if aside else POOL_SIZE,
         max_overflow=0,
-        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
+        connect_args={"timeout": busy_ms / 1000},
         # What a statement carries stays out of exceptions, and so out of the log.
         hide_parameters=True,
     )
@@ -263,7 +270,7 @@ def _sqlite_engine(url: str, *, aside: bool = False) -> AsyncEngine:
         for pragma in (
             "journal_mode=WAL",
             "synchronous=FULL",
-            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            f"busy_timeout={busy_ms}",
             "foreign_keys=ON",
         ):
             cursor.execute(f"PRAGMA {pragma}")

@@ -1,4 +1,5 @@
-// The documentation's verifyWebhookSignature() and its usage, word for word, in an Express app behind a JSON body parser.
+// The Authentication page's verifyWebhookSignature() and its usage, word for word, in an Express app behind a JSON body
+// parser; and the guide's isSigned(), which has to agree.
 const express = require('express');
 const crypto = require('crypto');
 
@@ -11,6 +12,14 @@ function verifyWebhookSignature(payload, signature, secret) {
   return crypto.timingSafeEqual(
     Buffer.from(signature),
     Buffer.from(expectedSignature)
+  );
+}
+
+function isSigned(body, signature = '') {
+  const expected = crypto.createHmac('sha256', process.env.WEBHOOK_SECRET).update(body).digest('hex');
+  return (
+    signature.length === expected.length &&
+    crypto.timingSafeEqual(Buffer.from(signature), Buffer.from(expected))
   );
 }
 
@@ -32,13 +41,13 @@ app.post('/webhooks', (req, res) => {
     return res.status(401).json({ error: 'Invalid signature' });
   }
 
-  delivery.verified = true;
+  delivery.verified = isSigned(Buffer.from(req.raw, 'base64'), signature);
   return res.json({ received: true });
 });
 
 // What the test asks: to know this secret and begin anew, and what came since.
 app.put('/secret', (req, res) => {
-  webhookSecret = req.body.secret;
+  webhookSecret = process.env.WEBHOOK_SECRET = req.body.secret;
   received = [];
   res.json({});
 });

@@ -20,6 +20,7 @@ TOKENS: tuple[Operation, ...] = (
         body=json(
             minting.TokenRequest,
             {"customer_id": CUSTOMER_ID, "scopes": ["inference:write"], "expires_in": 3600},
+            required=False,
         ),
         errors=("insufficient_permissions", "not_found", "conflict"),
     ),
