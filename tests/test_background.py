@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from structlog.testing import capture_logs
 
-from innoai.background import attempt, repeat
+from innoai.background import CANCELLATIONS, attempt, end_all, repeat
 from innoai.config import ConfigError
 from innoai.errors import InnoError
 
@@ -98,3 +98,39 @@ async def test_what_is_attempted_once_and_fails_is_logged_and_keeps_nothing_else
     with capture_logs() as logs:
         await attempt("the last word", fail)
     assert [(said["work"], said["why"]) for said in logs] == [("the last word", "the disk is gone")]
+
+
+class Stubborn:
+    """Work that takes so many cancellations for something else, as one is taken that meets a timeout."""
+
+    def __init__(self, deaf: int) -> None:
+        self.deaf = deaf
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                if self.deaf == 0:
+                    raise
+                self.deaf -= 1
+
+
+async def test_work_that_misses_its_end_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("innoai.background.CANCEL_SECONDS", 0.01)
+    tasks = [asyncio.create_task(Stubborn(deaf).run()) for deaf in range(CANCELLATIONS)]
+    await asyncio.sleep(0)
+    await end_all(tasks)
+    assert [task.cancelled() for task in tasks] == [True] * CANCELLATIONS
+
+
+async def test_work_that_never_ends_keeps_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("innoai.background.CANCEL_SECONDS", 0.01)
+    task = asyncio.create_task(Stubborn(CANCELLATIONS).run())
+    await asyncio.sleep(0)
+    with capture_logs() as said:
+        await end_all([task])
+    assert [line["event"] for line in said] == ["background work does not end"]
+    await end_all([task])
+    assert task.cancelled()
+    await end_all([])

@@ -7,6 +7,7 @@ The log says when it begins to fail, each minute while it does, and when that is
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, NoReturn
 
@@ -16,9 +17,12 @@ from innoai.config import ConfigError
 from innoai.errors import InnoError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
 REMIND_SECONDS = 60.0
+CANCELLATIONS = 3
+CANCEL_SECONDS = 1.0
+"""How often what does not end is cancelled, and how long it has each time."""
 
 _FORESEEN = (InnoError, ConfigError, OSError)
 """What comes of a store that does not answer, of settings that do not fit it, or of a full disk: no bugs."""
@@ -55,6 +59,22 @@ async def attempt(
         await work()
     except Exception as error:  # noqa: BLE001 - logged there
         _Health(name).failed(error, monotonic())
+
+
+async def end_all(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks, and return when they have ended, or have not within some seconds.
+
+    A task that is cancelled just as a timeout of its own fires sees the timeout alone, and goes on: it is
+    cancelled again.
+    """
+    left = set(tasks)
+    for _ in range(CANCELLATIONS):
+        for task in left:
+            task.cancel()
+        if left:
+            _, left = await asyncio.wait(left, timeout=CANCEL_SECONDS)
+    if left:
+        log.error("background work does not end", tasks=len(left))
 
 
 class _Health:

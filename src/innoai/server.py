@@ -27,7 +27,7 @@ from innoai.api.app import ControlPlane
 from innoai.api.metrics import open_registry
 from innoai.api.services import Services
 from innoai.auth.minting import Mint
-from innoai.background import attempt, repeat
+from innoai.background import attempt, end_all, repeat
 from innoai.config import ConfigError, split_bind
 from innoai.cors import Cors
 from innoai.dashboard.app import Dashboard
@@ -245,14 +245,8 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             end.push_async_callback(limiter.close)
             end.callback(spool.close)
             end.push_async_callback(_say_farewell, worker, shipper, keyring, counts, traces)
-            end.push_async_callback(_cancel, background)
+            end.push_async_callback(end_all, background)
             end.push_async_callback(models.close)
-
-
-async def _cancel(background: list[asyncio.Task[None]]) -> None:
-    for task in background:
-        task.cancel()
-    await asyncio.gather(*background, return_exceptions=True)
 
 
 async def _say_farewell(
