@@ -183,10 +183,11 @@ class ControlPlane:
 
     async def _answer_options(self, scope: Scope, send: Send, request_id: str) -> None:
         """Say what a web page may send to a path; nobody else has a use for OPTIONS."""
+        methods = _methods(scope["path"])
         wanted = _header(scope, b"access-control-request-headers")
-        allowed = self._cors.preflight(_origin(scope), _methods(scope["path"]), wanted)
+        allowed = self._cors.preflight(_origin(scope), methods, wanted)
         if allowed is None or _header(scope, b"access-control-request-method") is None:
-            allow = ", ".join(_methods(scope["path"])).encode()
+            allow = ", ".join(methods).encode()
             await _send_refusal(send, refusal("method_not_allowed"), request_id, [(b"allow", allow)])
             return
         headers = [*allowed, (b"x-request-id", request_id.encode())]

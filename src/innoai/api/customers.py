@@ -27,6 +27,7 @@ from innoai.api.wire import (
     Search,
     answer,
     as_shown,
+    cursor_of,
     cut,
     decode_json,
     json_body,
@@ -89,12 +90,7 @@ class CustomerQuery(msgspec.Struct, frozen=True):
     """Which customers to list, newest first."""
 
     limit: Limit = 20
-    cursor: (
-        Annotated[
-            str, Meta(pattern="^cus_[0-9A-Za-z]{22}$", description="the next_cursor of the page before")
-        ]
-        | None
-    ) = None
+    cursor: Annotated[str, cursor_of("cus")] | None = None
     search: Annotated[Search, Meta(description="part of the customer_id or the name, in any case")] | None = (
         None
     )

@@ -18,6 +18,7 @@ from innoai.api.wire import (
     Limit,
     Page,
     answer,
+    cursor_of,
     cut,
     decode_json,
     instant,
@@ -57,12 +58,7 @@ class DeliveryQuery(msgspec.Struct, frozen=True):
     """Which deliveries to list, newest first."""
 
     limit: Limit = 20
-    cursor: (
-        Annotated[
-            str, Meta(pattern="^dlv_[0-9A-Za-z]{22}$", description="the next_cursor of the page before")
-        ]
-        | None
-    ) = None
+    cursor: Annotated[str, cursor_of("dlv")] | None = None
     endpoint_id: EndpointId | None = None
     state: State | None = None
     event_type: (

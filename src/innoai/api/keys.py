@@ -33,6 +33,7 @@ from innoai.api.wire import (
     Search,
     answer,
     as_shown,
+    cursor_of,
     cut,
     decode_json,
     json_body,
@@ -113,12 +114,7 @@ class KeyQuery(msgspec.Struct, frozen=True):
     """Which keys to list, newest first."""
 
     limit: Limit = 20
-    cursor: (
-        Annotated[
-            str, Meta(pattern="^key_[0-9A-Za-z]{22}$", description="the next_cursor of the page before")
-        ]
-        | None
-    ) = None
+    cursor: Annotated[str, cursor_of("key")] | None = None
     status: Status | None = None
     customer_id: CustomerId | None = None
     search: (

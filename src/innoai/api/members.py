@@ -22,6 +22,7 @@ from innoai.api.wire import (
     Page,
     answer,
     as_shown,
+    cursor_of,
     cut,
     decode_json,
     instant,
@@ -75,12 +76,7 @@ class MemberQuery(msgspec.Struct, frozen=True):
     """Which members to list, newest first."""
 
     limit: Limit = 20
-    cursor: (
-        Annotated[
-            str, Meta(pattern="^mem_[0-9A-Za-z]{22}$", description="the next_cursor of the page before")
-        ]
-        | None
-    ) = None
+    cursor: Annotated[str, cursor_of("mem")] | None = None
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ from innoai.api.wire import (
     Page,
     answer,
     as_shown,
+    cursor_of,
     cut,
     decode_json,
     instant,
@@ -126,12 +127,7 @@ class EndpointQuery(msgspec.Struct, frozen=True):
     """Which endpoints to list, newest first."""
 
     limit: Limit = 20
-    cursor: (
-        Annotated[
-            str, Meta(pattern="^whe_[0-9A-Za-z]{22}$", description="the next_cursor of the page before")
-        ]
-        | None
-    ) = None
+    cursor: Annotated[str, cursor_of("whe")] | None = None
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):

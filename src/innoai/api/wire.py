@@ -48,6 +48,11 @@ Instant = Annotated[datetime, Meta(tz=True, description="an RFC 3339 instant wit
 Limit = Annotated[int, Meta(ge=1, le=100, description="how many to list at most")]
 
 
+def cursor_of(prefix: str) -> Meta:
+    """What is to be said of the cursor of a list whose ids have that prefix."""
+    return Meta(pattern=f"^{prefix}_[0-9A-Za-z]{{22}}$", description="the next_cursor of the page before")
+
+
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """A list; `next_cursor` asks for what follows, and is null at the end."""
 

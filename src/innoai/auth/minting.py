@@ -183,10 +183,10 @@ class Mint:
         now = int(self._clock())
         signing = self._keyring.signing.current
         lifetime = min(refresh.lifetime or 0, self._tiers[caller.account.tier].max_token_lifetime)
-        ends = caller.key.expires_at
-        if ends is not None:
-            lifetime = min(lifetime, math.ceil(ends) - now)
-            refresh = msgspec.structs.replace(refresh, exp=min(refresh.exp, math.ceil(ends)))
+        if caller.key.expires_at is not None:
+            ends = math.ceil(caller.key.expires_at)
+            lifetime = min(lifetime, ends - now)
+            refresh = msgspec.structs.replace(refresh, exp=min(refresh.exp, ends))
         access = msgspec.structs.replace(
             refresh,
             jti=fresh_id("jti"),

@@ -231,14 +231,15 @@ class Connection(HttpToolsProtocol):
         if size > self.gateway.max_header_bytes:
             self._refuse_connection(refusal("headers_too_large"))
             return
-        problem = self._problem_of_head()
+        target = _target(self.url)
+        problem = self._problem_of_head(target)
         if problem is not None:
             self._refuse_connection(refusal("invalid_request", problem))
             return
         self.deadline = self.loop.time() + BODY_PATIENCE
         origin = next((value for name, value in self.headers if name == b"origin"), None)
         self._cors = b"".join(b"%b: %b\r\n" % line for line in self.gateway.cors.headers(origin))
-        path, _, query = _target(self.url).partition(b"?")
+        path, _, query = target.partition(b"?")
         is_inference = path in ROUTES and self.parser.get_method() != b"OPTIONS"
         if self._is_busy(is_inference=is_inference):
             self._drop_the_rest()
@@ -285,12 +286,12 @@ class Connection(HttpToolsProtocol):
         if self.deadline == math.inf and self.cycle.response_complete:
             self.deadline = self.loop.time() + IDLE_PATIENCE
 
-    def _problem_of_head(self) -> str | None:
+    def _problem_of_head(self, target: bytes) -> str | None:
         """What no server may answer in another way (RFC 9112 §3.2): whose request it is, or for what."""
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
             return "A request has exactly one Host header. Send one."
-        if not _target(self.url).startswith(b"/"):
+        if not target.startswith(b"/"):
             return "The request target is no path. Send one that begins with /."
         return None
 

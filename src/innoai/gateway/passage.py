@@ -305,7 +305,7 @@ class Passage:
         member = cap_member(self._visit.arrival.route.path, target.upstream.base_url)
         return member, cap
 
-    def _ask_another_or(self, failed: Refusal) -> None:
+    def _ask_another_or(self, refused: Refusal) -> None:
         # Nothing of an answer that broke before any of it was relayed counts as served.
         self._status = 0
         self._events = self._length = None
@@ -313,7 +313,7 @@ class Passage:
         if self._candidates:
             self._ask(self._candidates.pop(0))
         else:
-            self._refuse(failed)
+            self._refuse(refused)
 
     # Answering.
 
@@ -362,7 +362,7 @@ class Passage:
         if connection is not None:
             connection.refuse(InnoError.of(refused), self._visit.request_id)
 
-    def _break_off(self, failed: Refusal) -> None:
+    def _break_off(self, refused: Refusal) -> None:
         """Tell the caller that the answer will not be whole.
 
         A stream ends with an error event, which OpenAI's clients raise as an error; anything else can
@@ -375,7 +375,7 @@ class Passage:
         if connection is None:
             return
         if self._is_stream and self._length is None:
-            event = msgspec.json.encode(failed.envelope(self._visit.request_id))
+            event = msgspec.json.encode(refused.envelope(self._visit.request_id))
             ended = b"\n\n" if self._events is not None and self._events.is_cut else b""
             connection.end(b"%b%bdata: %b\n\n" % (data, ended, event))
         else:

@@ -18,9 +18,9 @@ def event_end(data: bytes, position: int) -> int:
     return len(data) if match is None else match.end()
 
 
-def last_event_end(data: bytes, before: int, after: int = 0) -> int:
-    """Where the last event that is whole before a position ends; `after` if there is none behind that."""
-    found = after
+def last_event_end(data: bytes, before: int) -> int:
+    """Where the last event that is whole before a position ends; 0 if there is none."""
+    found = 0
     for end in EVENT_ENDS:
         position = data.rfind(end, found, before)
         if position != -1:

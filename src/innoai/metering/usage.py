@@ -158,7 +158,7 @@ def _usage_in_object(text: bytes) -> Usage | None:
     """The usage of a JSON object, or of an object right in it; one of _UNREADABLE if it is none."""
     members = _decode_members(text)
     own = _counted(members["usage"]) if "usage" in members else None
-    inner = (bytes(value) for value in members.values() if _USAGE_NAME in bytes(value))
+    inner = (value for value in map(bytes, members.values()) if _USAGE_NAME in value)
     return own or next(filter(None, map(_own_usage, inner)), None)
 
 

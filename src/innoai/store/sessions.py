@@ -12,6 +12,7 @@ from innoai.store.tables import members, sessions
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 
@@ -86,6 +87,10 @@ async def begin(
     )
 
 
+def _live(now: float, seen_after: float) -> tuple[ColumnElement[bool], ...]:
+    return sessions.c.expires_at > now, sessions.c.seen_at > seen_after
+
+
 async def find(
     connection: AsyncConnection, digests: Sequence[bytes], now: float, *, seen_after: float
 ) -> SessionRecord | None:
@@ -95,8 +100,7 @@ async def find(
         .select_from(_WITH_MEMBER)
         .where(
             sessions.c.digest.in_(digests),
-            sessions.c.expires_at > now,
-            sessions.c.seen_at > seen_after,
+            *_live(now, seen_after),
             members.c.joined_at.is_not(None),
         )
     )
@@ -113,8 +117,7 @@ async def get(
         .select_from(_WITH_MEMBER)
         .where(
             sessions.c.id == session_id,
-            sessions.c.expires_at > now,
-            sessions.c.seen_at > seen_after,
+            *_live(now, seen_after),
         )
     )
     row = (await connection.execute(query)).one_or_none()
@@ -130,8 +133,7 @@ async def of_member(
         .select_from(_WITH_MEMBER)
         .where(
             sessions.c.member_id == member_id,
-            sessions.c.expires_at > now,
-            sessions.c.seen_at > seen_after,
+            *_live(now, seen_after),
         )
         .order_by(sessions.c.seen_at.desc(), sessions.c.id.desc())
     )
