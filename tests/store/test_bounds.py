@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
@@ -168,6 +168,24 @@ async def test_a_connection_that_dies_under_a_statement_is_given_up(
                 await connection.execute(select(feed_head.c.sequence))
         assert unavailable(raised)
         await ask(database)
+
+
+@pytest.mark.parametrize("asks_again", [True, False])
+async def test_a_glance_does_not_wait_longer_for_a_connection_that_dies_under_it(
+    wires: DeadWires, monkeypatch: pytest.MonkeyPatch, *, asks_again: bool
+) -> None:
+    monkeypatch.setattr(database_module, "GLANCE_SECONDS", 3 * SHORT)
+    monkeypatch.setattr(database_module, "CHECK_SECONDS", SHORT)
+    async with opened(wires.url) as database:
+        began = time.monotonic()
+        with pytest.raises(InnoError) if asks_again else nullcontext():
+            async with database.glance() as connection:
+                await connection.execute(select(feed_head.c.sequence))
+                wires.cut()
+                if asks_again:
+                    await connection.execute(select(feed_head.c.sequence))
+        assert time.monotonic() - began < database_module.ANSWER_SECONDS / 4
+        assert await database.is_reachable()
 
 
 async def test_a_store_that_takes_connections_and_says_nothing_is_told_from_one_that_answers(

@@ -42,8 +42,9 @@ GLANCE_SECONDS = 3.0
 """How long a glance at the store waits for it."""
 
 CONNECT_SECONDS = 5.0
-CHECK_SECONDS = 3.0
-"""For so long Postgres may take to accept a connection, and one that was idle to show that it lives."""
+CHECK_SECONDS = 2.0
+"""For so long Postgres may take to accept a connection, and one that was idle to show that it lives.
+A glance that meets a dead one has time left for a new one."""
 
 TURN_SECONDS = 10.0
 """How long work waits for one of the connections, which others have."""
@@ -51,8 +52,9 @@ TURN_SECONDS = 10.0
 ANSWER_SECONDS = 40.0
 """A connection that says nothing on a statement for so long is dead: Postgres would have ended it before."""
 
+PART_SECONDS = 0.5
 CLOSE_SECONDS = 3.0
-"""How long the last farewell waits for a store that does not answer."""
+"""How long the farewell to one connection, and the last one to all, wait for a store that does not answer."""
 
 POSTGRES_BOUNDS = {
     "idle_in_transaction_session_timeout": "5s",
@@ -84,7 +86,11 @@ class Database:
     def __init__(self, url: str) -> None:
         self.is_sqlite = url.startswith("sqlite:")
         self._shown_url = without_password(url)
-        self._engine = _sqlite_engine(url) if self.is_sqlite else _postgres_engine(url)
+        self._engine = (
+            _sqlite_engine(url)
+            if self.is_sqlite
+            else _postgres_engine(url, size=POOL_SIZE, answer_seconds=ANSWER_SECONDS)
+        )
         # SQLite's transactions see one state by themselves.
         self._snapshots = (
             self._engine
@@ -92,11 +98,11 @@ class Database:
             else self._engine.execution_options(isolation_level="REPEATABLE READ")
         )
         self._aside = _sqlite_engine(url, aside=True) if self.is_sqlite else self._engine
-        self._glances = self._engine if self.is_sqlite else _postgres_engine(url, size=1)
+        self._glances = self._engine if self.is_sqlite else _glancing_engine(url)
         self._unhurried = (
             _sqlite_engine(url, busy_ms=UNHURRIED_MS)
             if self.is_sqlite
-            else _postgres_engine(url, size=1, bounded=False)
+            else _postgres_engine(url, size=1, answer_seconds=None)
         )
         self._writer = asyncio.Lock()
         self._watcher: sqlite3.Connection | None = None
@@ -141,7 +147,7 @@ class Database:
 
     @asynccontextmanager
     async def glance(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for a short question, which no other work can take away.
+        """A connection for short questions, which no other work can take away; each sees what is committed.
 
         Raises:
             InnoError: service_unavailable when the store has not answered in GLANCE_SECONDS.
@@ -297,15 +303,23 @@ def _give_way() -> None:
         os.setpriority(os.PRIO_PROCESS, thread, usual + ASIDE_NICENESS)
 
 
-def _postgres_engine(url: str, *, size: int = POOL_SIZE, bounded: bool = True) -> AsyncEngine:
+def _glancing_engine(url: str) -> AsyncEngine:
+    # Without a transaction there is no rollback at the end, which would wait on a connection that just died.
+    return _postgres_engine(url, size=1, answer_seconds=GLANCE_SECONDS).execution_options(
+        isolation_level="AUTOCOMMIT"
+    )
+
+
+def _postgres_engine(url: str, *, size: int, answer_seconds: float | None) -> AsyncEngine:
+    """Connections bounded by POSTGRES_BOUNDS and `answer_seconds`, or by nothing where that is None."""
     engine = create_async_engine(
         url.replace("postgresql:", "postgresql+asyncpg:", 1),
         pool_size=size,
         pool_timeout=TURN_SECONDS,
-        connect_args={"timeout": CONNECT_SECONDS, "command_timeout": ANSWER_SECONDS if bounded else None},
+        connect_args={"timeout": CONNECT_SECONDS, "command_timeout": answer_seconds},
         hide_parameters=True,
     )
-    if bounded:
+    if answer_seconds is not None:
         # Said on the connection, not when it is made: poolers such as PgBouncer refuse what they do not know.
         bounds = "; ".join(f"SET {name} = '{value}'" for name, value in POSTGRES_BOUNDS.items())
 
@@ -331,13 +345,14 @@ def _see_that_it_lives(connection: Any, record: ConnectionPoolEntry, _proxy: obj
     try:
         connection.run_async(lambda driven: driven.execute("SELECT 1", timeout=CHECK_SECONDS))
     except Exception as error:
+        connection.driver_connection.terminate()
         raise InvalidatePoolError from error
 
 
 def _part_soon(connection: Any, _record: object) -> None:
     """Say goodbye before SQLAlchemy does, which would wait for the answer for ever."""
     with contextlib.suppress(Exception):
-        connection.run_async(lambda driven: driven.close(timeout=CLOSE_SECONDS))
+        connection.run_async(lambda driven: driven.close(timeout=PART_SECONDS))
 
 
 def _give_up_the_silent(context: ExceptionContext) -> None:
