@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -221,6 +222,25 @@ async def test_a_redis_that_is_not_there_is_told_as_unavailable() -> None:
             await ask("mine", 1)
         assert refused.value.refusal.code == "service_unavailable"
     await limiter.close()
+
+
+async def test_a_redis_that_says_nothing_is_told_as_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limiter_module, "PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        limiter = RedisLimiter(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        for ask in (limiter.take, limiter.peek):
+            with pytest.raises(InnoError) as refused:
+                await asyncio.wait_for(ask("mine", 1), 10 * limiter_module.PATIENCE)
+            assert refused.value.refusal.code == "service_unavailable"
+        await limiter.close()
+
+
+async def test_connections_that_redis_has_ended_are_made_anew(redis: Redis, shared: RedisLimiter) -> None:
+    await asyncio.gather(*(shared.take("mine", 60) for _ in range(4)))
+    await redis.script_flush()
+    await redis.client_kill_filter(_type="normal", skipme=True)
+    outcomes = await asyncio.gather(*(shared.take("mine", 60) for _ in range(8)))
+    assert [outcome.allowed for outcome in outcomes] == [True] * 8
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as LostConnectionError
 from redis.exceptions import RedisError
 
 from innoai.access.limits import PERIOD_NS, RateOutcome, take
@@ -18,7 +21,7 @@ SWEEP_SIZE = 100_000
 
 CONNECTIONS = 32
 PATIENCE = 5.0
-"""Seconds to wait for a connection before the limits count as out of reach."""
+"""Seconds to wait for a connection, and for each answer, before the limits count as out of reach."""
 
 _TAKE_SCRIPT = """
 local now = redis.call('TIME')
@@ -129,6 +132,9 @@ class RedisLimiter:
             "redis" + url.removeprefix("redis").removeprefix("valkey"),
             max_connections=CONNECTIONS,
             timeout=PATIENCE,
+            socket_timeout=PATIENCE,
+            # At a server that has started anew. What is taken twice errs on the side of refusing.
+            retry=Retry(NoBackoff(), 1, (LostConnectionError,)),
         )
         self._redis = Redis.from_pool(pool)
         self._script = self._redis.register_script(_TAKE_SCRIPT)
