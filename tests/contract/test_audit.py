@@ -35,7 +35,7 @@ FEW_FAILURES = 5
 WRITERS = 8
 CHANGES_EACH = 4
 BRONZE = {"default_rate_limit": 60, "max_rate_limit": 60, "features": ["webhooks"]}
-SECRETS = re.compile(r"sk-inno-[0-9A-Za-z]{5}|whsec_|eyJ[0-9A-Za-z_-]{10}|invite=|innoai-secret")
+SECRETS = re.compile(r"sk-inno-[0-9A-Za-z]{5}|whsec_|\beyJ[0-9A-Za-z_-]{10}|invite=|innoai-secret")
 READING_POSTS = {
     *INFERENCE_POSTS,
     "/v1/auth/token",
