@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Response, get
 from litestar.response import Stream
 
-from innoai.dashboard.days import end_of, start_of
+from innoai.dashboard.days import check_order, end_of, start_of
 from innoai.dashboard.refusals import about_a_filter
 from innoai.dashboard.subjects import subjects
 from innoai.dashboard.visit import Here
@@ -69,8 +69,7 @@ def _filters(here: Here) -> dict[str, str]:
 
 def _asked(kept: dict[str, str]) -> dict[str, str]:
     days = {"from": start_of(kept.get("from", "")), "to": end_of(kept.get("to", ""))}
-    if days["to"] and days["to"] <= days["from"]:
-        raise InnoError("invalid_request", "Until is before From. Choose a later day.", param="to")
+    check_order(days["from"], days["to"])
     return {**kept, **{name: day for name, day in days.items() if name in kept}}
 
 

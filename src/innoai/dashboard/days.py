@@ -25,6 +25,12 @@ def end_of(day: str) -> str:
     return "" if not day else _instant(_date(day, "to") + timedelta(days=1))
 
 
+def check_order(since: str, until: str) -> None:
+    """Refuse a range that is over before it begins; of two instants as they are given above."""
+    if since and until and until <= since:
+        raise InnoError("invalid_request", "Until is before From. Choose a later day.", param="to")
+
+
 def midnight(now: float) -> datetime:
     """When the present day began."""
     return datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)

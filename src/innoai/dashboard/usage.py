@@ -11,7 +11,7 @@ from litestar import Response, get
 from litestar.response import Stream
 
 from innoai.access.scopes import ADMIN_FULL
-from innoai.dashboard.days import as_text, end_of, midnight, start_of
+from innoai.dashboard.days import as_text, check_order, end_of, midnight, start_of
 from innoai.dashboard.plots import Plot, Series, counted, stacked
 from innoai.dashboard.refusals import about_a_filter
 from innoai.dashboard.rendering import amount
@@ -210,10 +210,10 @@ def _span(here: Visit, which: str, first: str, last: str) -> Span:
     """Between two days, or else a range up to now."""
     today = midnight(here.inside.clock())
     if first or last:
-        until = _instant(end_of(last)) if last else today + timedelta(days=1)
-        since = _instant(start_of(first)) if first else until - timedelta(days=7)
-        if first and last and until <= since:
-            raise InnoError("invalid_request", "Until is before From. Choose a later day.", param="to")
+        begins, ends = start_of(first), end_of(last)
+        check_order(begins, ends)
+        until = _instant(ends) if ends else today + timedelta(days=1)
+        since = _instant(begins) if begins else until - timedelta(days=7)
         until = max(until, since + timedelta(days=1))
         shown = max(since, until - timedelta(days=MOST_DAYS))
         by = "hour" if until - shown <= timedelta(days=1) else "day"
