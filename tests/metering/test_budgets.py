@@ -493,8 +493,8 @@ class Forgetful:
         self.is_lossy = True
 
     @asynccontextmanager
-    async def write(self, *, aside: bool = False) -> AsyncIterator[AsyncConnection]:
-        async with self._database.write(aside=aside) as connection:
+    async def write(self, **how: bool) -> AsyncIterator[AsyncConnection]:
+        async with self._database.write(**how) as connection:
             yield connection
         if self.is_lossy:
             self.is_lossy = False

@@ -276,7 +276,8 @@ class Budgets:
         self._appear()
         withdrawn: dict[Pot, int] = {}
         granted: dict[Pot, int] = {}
-        async with self._database.write() as connection:
+        # What is held is written in whole, so it may be asked for again, whether it was committed or not.
+        async with self._database.write(repeatable=True) as connection:
             for budget in sorted(applying, key=lambda budget: (budget.subject, budget.period)):
                 pot = pot_of(budget, at)
                 holding = self._holdings[pot]

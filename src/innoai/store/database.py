@@ -159,22 +159,24 @@ class Database:
             raise _no_answer() from error
 
     @asynccontextmanager
-    async def write(self, *, aside: bool = False) -> AsyncIterator[AsyncConnection]:
+    async def write(self, *, aside: bool = False, repeatable: bool = False) -> AsyncIterator[AsyncConnection]:
         """A transaction: committed at the end, rolled back by an exception.
 
         `aside` is for much work that nobody waits for: on SQLite its thread gives way to requests.
+        `repeatable` is for what may be done again, whether or not it was committed.
 
         Raises:
             InnoError: service_unavailable when the store cannot be reached or stays busy, and nothing was
-                changed; internal_error when it does not say whether it committed. A broken constraint stays
-                SQLAlchemy's IntegrityError, since only the caller knows what it means.
+                changed; internal_error when it does not say whether it committed, which for what is
+                repeatable is service_unavailable, too. A broken constraint stays SQLAlchemy's
+                IntegrityError, since only the caller knows what it means.
         """
         engine = self._aside if aside else self._engine
         if self.is_sqlite:
-            async with self._writer, _begin(engine) as connection:
+            async with self._writer, _begin(engine, repeatable=repeatable) as connection:
                 yield connection
         else:
-            async with _begin(engine) as connection:
+            async with _begin(engine, repeatable=repeatable) as connection:
                 yield connection
 
     @asynccontextmanager
@@ -239,7 +241,7 @@ def _no_answer() -> InnoError:
 
 
 @asynccontextmanager
-async def _begin(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def _begin(engine: AsyncEngine, *, repeatable: bool = False) -> AsyncIterator[AsyncConnection]:
     is_committing = False
     try:
         async with engine.connect() as connection:
@@ -250,6 +252,8 @@ async def _begin(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     except IntegrityError:
         raise
     except _DOWN as error:
+        if is_committing and repeatable:
+            raise _no_answer() from error
         if is_committing:
             # Not 503, after which clients send a request again, as one of which nothing was done.
             raise InnoError("internal_error", _UNKNOWN) from error
