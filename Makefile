@@ -5,6 +5,7 @@ PYTHON ?= python3
 # Processes that run tests side by side: one more than there are cores, since they wait for others. make test TESTERS=1
 TESTERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 SOAK_SECONDS ?= 600
+CHAOS_SECONDS ?= 300
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check
@@ -30,7 +31,7 @@ INSTALLED_DOCS := $(DOCS_VENV)/.installed
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: screenshots help install install-dev install-node install-js install-debian install-docs install-bench serve test test-parsed check docs bench bench-full bench-pages soak format lock clean
+.PHONY: screenshots help install install-dev install-node install-js install-debian install-docs install-bench serve test test-parsed check docs bench bench-full bench-pages soak chaos format lock clean
 
 help:  ## list these words
 	@sed -n 's/^\([a-z][a-z-]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -86,6 +87,9 @@ bench-pages: install-dev  ## how long each page of the dashboard takes with 10 m
 
 soak: install  ## ten minutes of full load with callers that vanish; SOAK_SECONDS=30 for less
 	$(BIN)/python -m benchmarks.soak --seconds $(SOAK_SECONDS)
+
+chaos: install-dev  ## five minutes in which servers and their stores die at random, twice; CHAOS_SECONDS=60 for less
+	CHAOS_SECONDS=$(CHAOS_SECONDS) $(BIN)/python -m pytest tests/contract/test_chaos.py
 
 screenshots: install-dev  ## pictures of the dashboard's pages, into docs/images/dashboard; wants chromium
 	$(BIN)/python -m scripts.screenshots

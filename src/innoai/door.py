@@ -113,11 +113,7 @@ class Door:
     def admit_now(
         self, credential: str | None, request: Request, seen: bytes | None = None
     ) -> Decision | None:
-        """The decision, if memory suffices for it: no await, no task. None when `admit` has to be awaited.
-
-        Raises:
-            InnoError: service_unavailable when nothing can be decided.
-        """
+        """The decision, if memory suffices for it: no await, no task. None when `admit` has to be awaited."""
         principal = MISSING if credential is None else self._keyring.cached(credential, seen)
         if principal is None:
             return None
@@ -282,7 +278,7 @@ class Door:
         """Who asks. For an address that failed too often, memory is asked but not the store."""
         if credential is None:
             return MISSING
-        known = self._keyring.cached(credential)
+        known = await self._keyring.remembered(credential)
         if known is not None:
             return known
         return self.turned_away(request) or await self._keyring.resolve(credential)

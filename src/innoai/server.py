@@ -128,7 +128,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
     """Every room built and wired, with its background work running; all closed at the end."""
     secrets = store_secrets.load(settings, create=False)
     database = Database(settings.store.url)
-    feed = ChangeFeed(database, time.monotonic)
+    feed = ChangeFeed(database, time.monotonic, settings.store.max_stale)
     keyring = Keyring(
         database,
         secrets,
@@ -136,7 +136,6 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         tiers=settings.tiers,
         tokens=settings.tokens,
         currency=settings.billing.currency,
-        max_stale=settings.store.max_stale,
         session_idle=settings.dashboard.session_idle,
         clock=time.time,
     )

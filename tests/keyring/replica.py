@@ -71,9 +71,9 @@ class Store(Database):
         await self._has_read()
 
     @asynccontextmanager
-    async def write(self, *, aside: bool = False) -> AsyncIterator[AsyncConnection]:
+    async def write(self, *, aside: bool = False, repeatable: bool = False) -> AsyncIterator[AsyncConnection]:
         self._refuse_when_down()
-        async with super().write(aside=aside) as connection:
+        async with super().write(aside=aside, repeatable=repeatable) as connection:
             yield connection
 
     async def _has_read(self) -> None:
@@ -88,10 +88,11 @@ class Store(Database):
 
 @dataclass
 class Replica:
-    """One process. `database` writes and feeds; the keyring reads through `store`."""
+    """One process. `database` writes, the keyring reads through `store`, and its feed through `news`."""
 
     database: Database
     store: Store
+    news: Store
     feed: ChangeFeed
     keyring: Keyring
     clock: Clock
@@ -153,17 +154,16 @@ class Replica:
 
 async def open_replica(database: Database, clock: Clock, secrets: Secrets = SECRETS) -> Replica:
     """A replica that is as far as the store is."""
-    feed = ChangeFeed(database, lambda: clock.monotonic)
-    store = Store(database)
+    store, news = Store(database), Store(database)
+    feed = ChangeFeed(news, lambda: clock.monotonic, MAX_STALE)
     keyring = Keyring(
         store,
         secrets,
         feed,
         tiers=DEFAULT_TIERS,
         tokens=TokenSettings(),
-        max_stale=MAX_STALE,
         session_idle=SESSION_IDLE,
         clock=lambda: clock.now,
     )
     await feed.start(keyring)
-    return Replica(database, store, feed, keyring, clock, secrets)
+    return Replica(database, store, news, feed, keyring, clock, secrets)

@@ -10,11 +10,11 @@ from sqlalchemy import delete
 from innoai.config import ConfigError
 from innoai.errors import InnoError
 from innoai.keyring import feed as feed_module
-from innoai.keyring.feed import ChangeFeed
+from innoai.keyring.feed import CURRENT_SECONDS, ChangeFeed
 from innoai.store import changes
 from innoai.store.database import POOL_SIZE
 from innoai.store.tables import changes as changes_table
-from tests.keyring.replica import Clock, Store
+from tests.keyring.replica import MAX_STALE, Clock, Store
 from tests.support.stores import NOW
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def store(database: Database) -> Store:
 
 @pytest.fixture
 def feed(store: Store, clock: Clock) -> ChangeFeed:
-    return ChangeFeed(store, lambda: clock.monotonic)
+    return ChangeFeed(store, lambda: clock.monotonic, MAX_STALE)
 
 
 async def announce(database: Database, *subjects: str) -> None:
@@ -196,7 +196,7 @@ async def test_more_changes_than_are_remembered_vouch_for_nothing(
     database: Database, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed_module, "REMEMBERED_CHANGES", 2)
-    feed = ChangeFeed(store, lambda: clock.monotonic)
+    feed = ChangeFeed(store, lambda: clock.monotonic, MAX_STALE)
     listener = Notes()
     await feed.start(listener)
     read_at = feed.sequence
@@ -214,7 +214,7 @@ async def test_changes_are_heard_of_although_other_work_has_every_connection(
     if database.is_sqlite:
         # There, whoever writes waits before it takes a connection.
         return
-    feed, listener = ChangeFeed(database, lambda: clock.monotonic), Notes()
+    feed, listener = ChangeFeed(database, lambda: clock.monotonic, MAX_STALE), Notes()
     await feed.start(listener)
     await announce(database, "a")
     async with contextlib.AsyncExitStack() as stack:
@@ -222,3 +222,112 @@ async def test_changes_are_heard_of_although_other_work_has_every_connection(
             await stack.enter_async_context(database.read())
         await feed.catch_up(listener)
     assert listener.heard == ["a"]
+
+
+# Whether memory counts.
+
+
+@pytest.fixture
+async def listener(feed: ChangeFeed) -> Notes:
+    """Whom the feed has told of everything so far."""
+    notes = Notes()
+    await feed.start(notes)
+    return notes
+
+
+async def test_memory_counts_for_a_while_after_the_store_was_asked(
+    feed: ChangeFeed, listener: Notes, store: Store, clock: Clock
+) -> None:
+    reads = store.reads
+    clock.pass_time(CURRENT_SECONDS)
+    assert feed.is_current
+    await feed.settle(listener)
+    assert store.reads == reads
+    clock.pass_time(0.001)
+    assert not feed.is_current
+
+
+async def test_all_who_find_memory_too_old_wait_for_one_look(
+    feed: ChangeFeed, listener: Notes, store: Store, clock: Clock, database: Database
+) -> None:
+    await announce(database, "new")
+    clock.pass_time(CURRENT_SECONDS + 1)
+    reads = store.reads
+    await asyncio.gather(*(feed.settle(listener) for _ in range(20)))
+    assert (listener.heard, store.reads - reads, feed.is_current) == (["new"], 1, True)
+
+
+async def test_a_look_that_began_too_early_for_somebody_is_followed_by_another(
+    feed: ChangeFeed, listener: Notes, store: Store, clock: Clock, database: Database
+) -> None:
+    began, may_end = asyncio.Event(), asyncio.Event()
+
+    async def wait() -> None:
+        began.set()
+        await may_end.wait()
+
+    clock.pass_time(CURRENT_SECONDS + 1)
+    store.after_read = wait
+    first = asyncio.create_task(feed.settle(listener))
+    await began.wait()
+    await announce(database, "after its question")
+    clock.pass_time(CURRENT_SECONDS + 1)
+    late = asyncio.create_task(feed.settle(listener))
+    store.after_read = None
+    may_end.set()
+    await asyncio.gather(first, late)
+    assert listener.heard == ["after its question"]
+
+
+async def test_nobody_waits_long_for_a_store_that_takes_its_time_and_memory_counts_meanwhile(
+    feed: ChangeFeed, listener: Notes, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "PATIENCE", 0.05)
+    may_end = asyncio.Event()
+    store.after_read = may_end.wait  # type: ignore[assignment]
+    clock.pass_time(CURRENT_SECONDS + 1)
+    await feed.settle(listener)
+    assert feed.is_current
+    may_end.set()
+    store.after_read = None
+    await feed.catch_up(listener)
+    clock.pass_time(CURRENT_SECONDS + 1)
+    assert not feed.is_current
+
+
+async def test_a_store_that_does_not_answer_is_not_asked_by_everybody(
+    feed: ChangeFeed, listener: Notes, store: Store, clock: Clock
+) -> None:
+    store.is_down = True
+    clock.pass_time(CURRENT_SECONDS + 1)
+    await feed.settle(listener)
+    assert feed.is_current
+    clock.pass_time(MAX_STALE)
+    store.is_down, reads = False, store.reads
+    with pytest.raises(InnoError) as refused:
+        await feed.settle(listener)
+    assert refused.value.refusal.code == "service_unavailable"
+    assert store.reads == reads
+    await feed.catch_up(listener)
+    await feed.settle(listener)
+
+
+async def test_a_short_max_stale_is_the_shorter_time(store: Store, clock: Clock) -> None:
+    feed = ChangeFeed(store, lambda: clock.monotonic, CURRENT_SECONDS / 2)
+    await feed.start(Notes())
+    clock.pass_time(CURRENT_SECONDS / 2)
+    assert feed.is_current
+    clock.pass_time(0.001)
+    assert not feed.is_current
+
+
+async def test_a_change_of_ours_that_is_not_heard_of_makes_everybody_wait_for_the_store(
+    feed: ChangeFeed, listener: Notes, store: Store
+) -> None:
+    store.is_down = True
+    await feed.heed(listener)
+    with pytest.raises(InnoError):
+        await feed.settle(listener)
+    store.is_down = False
+    await feed.catch_up(listener)
+    await feed.settle(listener)

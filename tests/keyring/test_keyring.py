@@ -20,7 +20,7 @@ from innoai.errors import InnoError
 from innoai.fresh_ids import fresh_id
 from innoai.keyring import keyring as keyring_module
 from innoai.keyring.bindings import Bindings
-from innoai.keyring.feed import ChangeFeed
+from innoai.keyring.feed import CURRENT_SECONDS, ChangeFeed
 from innoai.keyring.keyring import Keyring, effective_rate_limit
 from innoai.limiter import MemoryLimiter
 from innoai.store import api_keys, changes, customers, members, sessions, signing_keys
@@ -247,7 +247,7 @@ async def test_a_silent_store_is_trusted_up_to_max_stale_and_not_longer(here: Re
     record = await here.add_key(1)
     customer = await here.add_customer(1)
     access, refresh = here.mint(record, customer), here.mint(record, customer, use="refresh")
-    claims = here.keyring.refresh_claims(refresh)
+    claims = await here.keyring.refresh_claims(refresh)
     await here.keyring.resolve(new_key(1))
     await here.keyring.resolve(access)
     await here.keyring.customer_of(ACCOUNT.id, customer.customer_id)
@@ -258,7 +258,9 @@ async def test_a_silent_store_is_trusted_up_to_max_stale_and_not_longer(here: Re
         lambda: here.keyring.key(record.id),
         lambda: here.keyring.customer(customer.id),
         lambda: here.keyring.customer_of(ACCOUNT.id, customer.customer_id),
+        lambda: here.keyring.refresh_claims(refresh),
     ]
+    here.news.is_down = True
     clock.pass_time(MAX_STALE)
     for ask in asked:
         await ask()
@@ -267,11 +269,21 @@ async def test_a_silent_store_is_trusted_up_to_max_stale_and_not_longer(here: Re
         with pytest.raises(InnoError) as refused:
             await ask()
         assert refused.value.refusal.code == "service_unavailable"
-    with pytest.raises(InnoError) as refused:
-        here.keyring.refresh_claims(refresh)
-    assert refused.value.refusal.code == "service_unavailable"
-    with pytest.raises(InnoError):
-        here.keyring.cached(new_key(1))
+    assert here.keyring.cached(new_key(1)) is None
+
+
+async def test_who_comes_after_the_server_was_held_up_is_judged_by_what_is_new(
+    here: Replica, there: Replica, clock: Clock
+) -> None:
+    record, _ = await here.add_key(1), await here.add_key(2)
+    await there.heed()
+    for number in (1, 2):
+        await there.keyring.resolve(new_key(number))
+    await here.revoke_key(record.id)
+    clock.pass_time(CURRENT_SECONDS + 0.1)
+    assert there.keyring.cached(new_key(2)) is None
+    assert principal(await there.keyring.resolve(new_key(1))).key.revoked_at is not None
+    assert principal(there.keyring.cached(new_key(2))).key.id == "key_0002"
 
 
 async def test_memory_is_trusted_again_once_the_store_has_spoken(here: Replica, clock: Clock) -> None:
@@ -288,7 +300,7 @@ async def test_what_is_in_memory_outlives_an_outage_shorter_than_max_stale(
 ) -> None:
     await here.add_key(1)
     await here.keyring.resolve(new_key(1))
-    here.store.is_down = True
+    here.store.is_down = here.news.is_down = True
     clock.pass_time(MAX_STALE - 1)
     assert principal(await here.keyring.resolve(new_key(1))).key.id == "key_0001"
     with pytest.raises(InnoError) as refused:
@@ -442,11 +454,11 @@ async def test_a_revocation_survives_a_restart(here: Replica, clock: Clock) -> N
 async def test_a_refresh_token_of_a_revoked_family_is_refused(here: Replica) -> None:
     record = await here.add_key(1)
     token = here.mint(record, use="refresh")
-    assert here.keyring.refresh_claims(token) == here.claims(record, use="refresh")
+    assert await here.keyring.refresh_claims(token) == here.claims(record, use="refresh")
     await here.revoke_token("fam_1")
     await here.heed()
     with pytest.raises(InnoError) as refused:
-        here.keyring.refresh_claims(token)
+        await here.keyring.refresh_claims(token)
     assert refused.value.refusal.code == "invalid_api_key"
     assert here.keyring.any_claims(token) == here.claims(record, use="refresh")
 
@@ -454,11 +466,11 @@ async def test_a_refresh_token_of_a_revoked_family_is_refused(here: Replica) -> 
 async def test_a_token_is_taken_only_for_its_use(here: Replica) -> None:
     record = await here.add_key(1)
     access, refresh = here.mint(record), here.mint(record, use="refresh")
-    here.keyring.refresh_claims(refresh)
+    await here.keyring.refresh_claims(refresh)
     await here.keyring.resolve(access)
     assert refusal_code(await here.keyring.resolve(refresh)) == "invalid_api_key"
     with pytest.raises(InnoError):
-        here.keyring.refresh_claims(access)
+        await here.keyring.refresh_claims(access)
     assert here.keyring.any_claims(access) == here.claims(record)
     assert here.keyring.any_claims("not.a.token") is None
     assert here.keyring.any_claims(new_key(1)) is None
@@ -678,8 +690,9 @@ async def test_memory_waits_for_a_committed_change_that_the_store_does_not_tell_
     with monkeypatch.context() as outage:
         outage.setattr(changes, "head", broken)
         await here.feed.heed(here.keyring)
+    assert here.keyring.cached(new_key(1)) is None
     with pytest.raises(InnoError) as raised:
-        here.keyring.cached(new_key(1))
+        await here.keyring.resolve(new_key(1))
     assert raised.value.refusal.code == "service_unavailable"
     await here.heed()
     assert principal(await here.keyring.resolve(new_key(1))).key.revoked_at == NOW
@@ -739,10 +752,9 @@ async def test_keyrings_of_one_store_do_not_share_their_memory(signing: Database
         Keyring(
             signing,
             SECRETS,
-            ChangeFeed(signing, lambda: clock.monotonic),
+            ChangeFeed(signing, lambda: clock.monotonic, MAX_STALE),
             tiers=DEFAULT_TIERS,
             tokens=TokenSettings(),
-            max_stale=MAX_STALE,
             session_idle=SESSION_IDLE,
             clock=lambda: clock.now,
         )

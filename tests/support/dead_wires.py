@@ -32,6 +32,10 @@ class DeadWires:
         for wire in list(self._wires):
             wire.is_dead = True
 
+    def hang_up(self) -> None:
+        """Close the connections that there are, as a server does that ends."""
+        self._loop.call_soon_threadsafe(self._close_all)
+
     async def run(self, started: threading.Event) -> None:
         """Forward until the end."""
         server = await asyncio.start_server(self._forward, "127.0.0.1", 0)
@@ -41,12 +45,15 @@ class DeadWires:
         started.set()
         await self._ends.wait()
         server.close()
-        for wire in list(self._wires):
-            wire.close()
+        self._close_all()
 
     def end(self) -> None:
         """Close everything; called from another thread."""
         self._loop.call_soon_threadsafe(self._ends.set)
+
+    def _close_all(self) -> None:
+        for wire in list(self._wires):
+            wire.close()
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there = await asyncio.open_unix_connection(self._socket)

@@ -21,6 +21,7 @@ class Process(Protocol):
 
     def terminate(self) -> None: ...
     def kill(self) -> None: ...
+    def send_signal(self, number: int) -> None: ...
     def wait(self, timeout: float | None = None) -> int: ...
 
 
@@ -67,6 +68,10 @@ class Child:
         """Where it listens: scheme, host and port."""
         self.log: list[str] = []
         self._reader.start()
+
+    def send_signal(self, number: int) -> None:
+        """Any signal."""
+        self._process.send_signal(number)
 
     def wait_until_listening(self) -> None:
         """Wait for the line that names the address; fail with the log when the process ends before."""

@@ -108,7 +108,7 @@ async def _first_seen(services: Services, caller: Principal, customer_id: str, a
 
 async def _bearer(services: Services, refresh_token: str) -> Principal | Unauthenticated:
     try:
-        claims = services.keyring.refresh_claims(refresh_token)
+        claims = await services.keyring.refresh_claims(refresh_token)
     except InnoError as error:
         return Unauthenticated(STANDING, error.refusal)
     return await services.keyring.bearer(claims)

@@ -2,8 +2,7 @@
 
 A request reads memory; the store is asked only for what is not there yet. Two things keep a stale
 answer from living on: what was read while its subject changed is read again instead of kept, and
-when the feed has been silent for longer than `max_stale`, nothing in memory counts any more: the
-answer is 503, not a guess.
+memory counts no longer than the change feed vouches for it (feed.py): the answer is 503, not a guess.
 """
 
 from __future__ import annotations
@@ -72,7 +71,6 @@ class Keyring:
         tiers: Mapping[str, Tier],
         tokens: TokenSettings,
         currency: str = DEFAULT_CURRENCY,
-        max_stale: float,
         session_idle: float,
         clock: Callable[[], float],
     ) -> None:
@@ -82,7 +80,6 @@ class Keyring:
         self._feed = feed
         self._tokens = tokens
         self._currency = currency
-        self._max_stale = max_stale
         self._session_idle = session_idle
         self._clock = clock
         # What was presented, by a digest under a secret of this process: no key stays readable in memory,
@@ -190,11 +187,10 @@ class Keyring:
         """Who the credential stands for, from memory alone; None when the store has to be asked.
 
         `seen` is `digest(credential)`, for a caller who presents the same credential again and again.
-
-        Raises:
-            InnoError: service_unavailable when memory is too old to be trusted.
         """
-        self._trust_memory()
+        return self._known(credential, seen) if self._feed.is_current else None
+
+    def _known(self, credential: str, seen: bytes | None = None) -> Principal | Unauthenticated | None:
         digest = self.digest(credential) if seen is None else seen
         key_id = self._key_ids.get(digest)
         if key_id is not None:
@@ -212,9 +208,22 @@ class Keyring:
             return Unauthenticated("standing", error.refusal)
         return self._cached_bearer(claims)
 
+    async def remembered(self, credential: str) -> Principal | Unauthenticated | None:
+        """As `cached`, of a memory that is current; waits for the change feed, but asks for nothing else.
+
+        Raises:
+            InnoError: service_unavailable when memory is too old to be trusted.
+        """
+        await self._feed.settle(self)
+        return self._known(credential)
+
     async def resolve(self, credential: str) -> Principal | Unauthenticated:
-        """Who the credential stands for, asking the store where memory does not know."""
-        known = self.cached(credential)
+        """Who the credential stands for, asking the store where memory does not know.
+
+        Raises:
+            InnoError: service_unavailable when the store does not answer.
+        """
+        known = await self.remembered(credential)
         if known is not None:
             return known
         if credential.startswith(key_format.PREFIX):
@@ -224,7 +233,7 @@ class Keyring:
     async def bearer(self, claims: Claims) -> Principal | Unauthenticated:
         """Who the token of these verified claims stands for."""
         for _ in range(_FILL_ATTEMPTS):
-            self._trust_memory()
+            await self._feed.settle(self)
             # Asked again after what was read, since the token or its key may have been revoked meanwhile.
             known = self._cached_bearer(claims)
             if known is not None:
@@ -237,13 +246,13 @@ class Keyring:
                 return _unknown()
         raise InnoError("service_unavailable")
 
-    def refresh_claims(self, token: str) -> Claims:
+    async def refresh_claims(self, token: str) -> Claims:
         """The claims of a refresh token that is genuine and not revoked.
 
         Raises:
             InnoError: invalid_api_key; service_unavailable when memory is too old to be trusted.
         """
-        self._trust_memory()
+        await self._feed.settle(self)
         claims = self._verified(token, "refresh")
         if self.is_revoked(claims):
             raise InnoError("invalid_api_key", "The refresh token has been revoked. Mint a new token.")
@@ -267,7 +276,7 @@ class Keyring:
 
     async def key(self, key_id: str) -> Principal | None:
         """The principal of a key by its id."""
-        self._trust_memory()
+        await self._feed.settle(self)
         known = self._principals.get(key_id)
         if known is not None:
             return known
@@ -276,7 +285,7 @@ class Keyring:
 
     async def customer(self, pk: str) -> Customer | None:
         """The customer of our own id."""
-        self._trust_memory()
+        await self._feed.settle(self)
         known = self._customers.get(pk)
         if known is not None:
             return known
@@ -324,11 +333,6 @@ class Keyring:
             self._used = dict(used) | self._used
 
     # Memory.
-
-    def _trust_memory(self) -> None:
-        """InnoError service_unavailable when the store has been silent for too long."""
-        if self._feed.silent_for > self._max_stale:
-            raise InnoError("service_unavailable")
 
     def digest(self, credential: str) -> bytes:
         """What memory knows a presented credential by, in this process alone."""
