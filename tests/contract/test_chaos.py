@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import json
 import os
 import random
 import signal
@@ -30,16 +31,19 @@ from innoai.money import NANO
 from innoai.store.database import Database
 from innoai.store.tables import api_keys, usage_records
 from tests.contract.clients import HELLO, bearer, create_key
+from tests.contract.webhooks import create_endpoint
 from tests.support.dead_wires import dead_wires
+from tests.support.receiver import Receiver
 from tests.support.server import MODEL, Server
 from tests.support.settings import settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from sqlalchemy import Row, Select
 
     from tests.support.dead_wires import DeadWires
+    from tests.support.receiver import Received
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "15"))
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
@@ -78,6 +82,7 @@ class Scene:
     key: str
     bounded: str
     bounded_id: str
+    receiver: Receiver
     answered: list[str] = field(default_factory=list)
     """Ids of the requests that were answered in whole."""
     let_in: list[float] = field(default_factory=list)
@@ -292,26 +297,38 @@ def check(scene: Scene) -> None:
     assert [seconds for seconds in scene.let_in if seconds > scene.bound] == []
     keys = scene.rows(select(api_keys.c.name, api_keys.c.id).where(api_keys.c.name.like("asked for %")))
     assert sorted(map(tuple, keys)) == sorted(scene.created.items())
+    scene.receiver.wait_for("/ok", partial(tells_of, scene.created.values()))
+    verdict = scene.servers[0].cli("audit", "verify")
+    assert verdict.returncode == 0, verdict.stderr
+
+
+def tells_of(key_ids: Collection[str], received: Sequence[Received]) -> bool:
+    """Whether a webhook has come for the creation of each key."""
+    return set(key_ids) <= {json.loads(each.body)["data"]["id"] for each in received}
 
 
 @pytest.fixture
 def new_scene(
     new_server: Callable[..., Server], new_replica: Callable[[Server], Server]
-) -> Callable[[str | None], Scene]:
+) -> Iterator[Callable[[str | None], Scene]]:
     """Makes a scene on the Postgres of a URL, or on SQLite, and what its callers need."""
 
     def make(url: str | None) -> Scene:
-        sections = {} if url is None else {"store": {"url": url, "max_stale": MAX_STALE}}
+        sections: dict[str, dict[str, object]] = {"webhooks": {"allowed_networks": ["127.0.0.0/8"]}}
+        if url is not None:
+            sections["store"] = {"url": url, "max_stale": MAX_STALE}
         first = new_server(settings({MODEL: [{"base_url": "echo:"}]}, sections) + PRICE)
         servers = first, new_replica(first)
         with httpx.Client(base_url=first.base_url, headers=bearer(first.admin_key)) as admin:
             key = create_key(admin, rate_limit=MANY)["key"]
             bounded = create_key(admin, rate_limit=MANY, budgets={"total": BUDGET})
+            create_endpoint(admin, receiver.url("/ok"), event_types=["key.created"])
         urls = first.base_url, servers[1].base_url
         bound, store = (PROMISE, f"sqlite:///{first.store}") if url is None else (MAX_STALE, url)
-        return Scene(bound, servers, urls, store, key, bounded["key"], bounded["id"])
+        return Scene(bound, servers, urls, store, key, bounded["key"], bounded["id"], receiver)
 
-    return make
+    with Receiver().running() as receiver:
+        yield make
 
 
 @pytest.mark.timeout(SECONDS + PATIENCE + 2 * RECOVERY)

@@ -91,6 +91,25 @@ async def test_a_server_that_freezes_in_a_transaction_loses_what_it_has_locked(
             assert (await connection.execute(select(feed_head.c.sequence))).scalar_one() == 1
 
 
+async def test_one_that_freezes_before_it_executes_what_it_has_prepared_does_so_too(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "POSTGRES_17_BOUNDS", {"transaction_timeout": "300ms"})
+    async with opened(url) as frozen, opened(url) as database:
+        with pytest.raises(InnoError) as raised:  # noqa: PT012 - the transaction is what fails
+            async with frozen.write() as connection:
+                await connection.execute(update(feed_head).values(sequence=7))
+                driven = (await connection.get_raw_connection()).driver_connection
+                assert driven is not None
+                # To Postgres the session is busy now, and not idle in a transaction.
+                await driven.prepare("SELECT 1")
+                await change(database)
+                await connection.execute(select(feed_head.c.sequence))
+        assert unavailable(raised)
+        async with database.read() as connection:
+            assert (await connection.execute(select(feed_head.c.sequence))).scalar_one() == 1
+
+
 async def test_whoever_waits_for_anothers_lock_is_told_so(url: str, bounds: dict[str, str]) -> None:
     bounds["lock_timeout"] = "200ms"
     async with opened(url) as database:

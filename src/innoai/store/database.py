@@ -68,6 +68,10 @@ POSTGRES_BOUNDS = {
 """What Postgres is told of each connection, so that a server which freezes or vanishes with locks in its
 hands holds the others up for seconds. No transaction of ours waits for anything but the store."""
 
+POSTGRES_17_BOUNDS = {"transaction_timeout": "30s"}
+"""What an older Postgres does not know. The others do not end a session that waits between a statement's
+preparation and its execution."""
+
 ASIDE_NICENESS = 5
 """A third of the weight of the thread that answers: on one core, still more than that one gives it to do."""
 
@@ -325,11 +329,12 @@ def _postgres_engine(url: str, *, size: int, answer_seconds: float | None) -> As
     )
     if answer_seconds is not None:
         # Said on the connection, not when it is made: poolers such as PgBouncer refuse what they do not know.
-        bounds = "; ".join(f"SET {name} = '{value}'" for name, value in POSTGRES_BOUNDS.items())
-
         @event.listens_for(engine.sync_engine, "connect")
         def bind(connection: Any, _record: object) -> None:
-            connection.run_async(lambda driven: driven.execute(bounds, timeout=CHECK_SECONDS))
+            version = connection.driver_connection.get_server_version()
+            bounds = POSTGRES_BOUNDS | (POSTGRES_17_BOUNDS if version >= (17,) else {})
+            said = "; ".join(f"SET {name} = '{value}'" for name, value in bounds.items())
+            connection.run_async(lambda driven: driven.execute(said, timeout=CHECK_SECONDS))
 
     event.listen(engine.sync_engine, "connect", _note_that_it_is_new)
     event.listen(engine.sync_engine, "checkout", _see_that_it_lives)
