@@ -57,7 +57,8 @@ PROMISE = 1.0
 """Seconds within which every replica refuses what was revoked at one: the README's figure."""
 MAX_STALE = 3.0
 """Seconds for which a replica that the store does not answer goes by its memory."""
-LOOKED_AT = 5.0
+TRIED_SECONDS = 5.0
+"""For so long a revoked key is tried again."""
 RETRY_SECONDS = 25.0
 """For so long a refresh token that rotates may be sent again; the server's own figure is 30."""
 CHAIN = 20
@@ -153,7 +154,7 @@ def revoke(scene: Scene, client: httpx.Client, which: int) -> None:
     ended = sent(client, "DELETE", f"{scene.urls[which]}/keys/{key['id']}", scene.admin, None)
     confirmed_at = tried_at = time.monotonic()
     for turn in itertools.count():
-        if ended.status_code != 204 or tried_at > confirmed_at + LOOKED_AT:
+        if ended.status_code != 204 or tried_at > confirmed_at + TRIED_SECONDS:
             return
         tried_at = time.monotonic()
         if chat(scene, client, scene.urls[turn % 2], key["key"]) == 200:
