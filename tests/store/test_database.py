@@ -89,6 +89,8 @@ async def test_what_is_said_of_a_store_that_goes_away_is_what_is_known(database:
     event.listen(database._engine.sync_engine, "commit", gone)
     code, message = await said(database.write(), at_once=False)
     assert (code, "did not say whether" in message) == ("internal_error", True)
+    code, message = await said(database.write(repeatable=True), at_once=False)
+    assert (code, "changed" in message) == ("service_unavailable", False)
 
 
 async def test_a_broken_constraint_is_the_callers_to_explain(database: Database) -> None:
