@@ -57,7 +57,6 @@ class ChangeFeed:
         self._monotonic = monotonic
         self._max_stale = max_stale
         self._heard_at = -math.inf
-        self._counts_until = -math.inf
         self._is_cut_off = False
         self._turn = asyncio.Lock()
         self._looking: asyncio.Task[None] | None = None
@@ -74,7 +73,8 @@ class ChangeFeed:
     @property
     def is_current(self) -> bool:
         """Whether memory counts without a look."""
-        return self._monotonic() <= self._counts_until
+        lasts = self._max_stale if self._is_cut_off else min(CURRENT_SECONDS, self._max_stale)
+        return self._monotonic() - self._heard_at <= lasts
 
     async def start(self, listener: Listener) -> None:
         """Load the listener as of the feed's present head."""
@@ -95,7 +95,7 @@ class ChangeFeed:
         try:
             await self.catch_up(listener)
         except Exception as error:
-            self._heard_at = self._counts_until = -math.inf
+            self._heard_at = -math.inf
             log.error(
                 "a committed change is not heard of yet; memory has to wait for it",
                 why=str(error),
@@ -116,7 +116,7 @@ class ChangeFeed:
                 while self._heard_at < due and not self._is_cut_off:
                     await asyncio.shield(self._look_for_all(listener))
         if self._heard_at < due:
-            self._missed()
+            self._is_cut_off = True
             if not self.is_current:
                 raise InnoError("service_unavailable")
 
@@ -145,17 +145,12 @@ class ChangeFeed:
                 else:
                     await self.start(listener)
             except Exception:
-                self._missed()
+                self._is_cut_off = True
                 raise
 
     def _heard(self, asked_at: float) -> None:
         self._heard_at = asked_at
-        self._counts_until = asked_at + min(CURRENT_SECONDS, self._max_stale)
         self._is_cut_off = False
-
-    def _missed(self) -> None:
-        self._counts_until = self._heard_at + self._max_stale
-        self._is_cut_off = True
 
     async def _hear_news(self, listener: Listener) -> bool:
         """Tell the listener of what is new; False when some of that is not to be had any more."""
