@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
-import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
 
 from innoai.api.operations.operation import MODEL
 from tests.support.envelope import refused
+from tests.support.store import change_store
 
 if TYPE_CHECKING:
     import httpx
@@ -84,13 +83,11 @@ def test_a_customer_that_is_deleted_while_its_token_is_minted_is_no_failure(
     deletions, status, caller, echoing
 ):
     name = f"fleeting-{deletions}"
-    with contextlib.closing(sqlite3.connect(echoing.store)) as store, store:
-        store.execute(DELETING.replace("NAME", name).replace("DELETIONS", str(deletions)))
+    change_store(echoing, DELETING.replace("NAME", name).replace("DELETIONS", str(deletions)))
     try:
         answer = caller.post("/v1/auth/token", json={"customer_id": name})
     finally:
-        with contextlib.closing(sqlite3.connect(echoing.store)) as store, store:
-            store.execute("DROP TRIGGER deleting")
+        change_store(echoing, "DROP TRIGGER deleting")
     assert answer.status_code == status
 
 

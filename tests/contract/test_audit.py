@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from tests.support.chain import first_broken
 from tests.support.envelope import refused
 from tests.support.server import MODEL
 from tests.support.settings import settings
+from tests.support.store import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -279,8 +279,7 @@ def test_a_refresh_token_that_is_used_again_is_on_record_once(own: Server, admin
 
 def published(own: Server, kind: str) -> list[dict[str, Any]]:
     """The events of a type, as their bodies are in the outbox."""
-    with sqlite3.connect(own.store) as store:
-        rows = store.execute("SELECT body FROM events WHERE type = ? ORDER BY id", (kind,)).fetchall()
+    rows = rows_of(own, "SELECT body FROM events WHERE type = ? ORDER BY id", kind)
     return [json.loads(body) for (body,) in rows]
 
 

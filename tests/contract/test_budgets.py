@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import sqlite3
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from tests.contract.clients import HELLO, bearer, create_key, mint
 from tests.support.envelope import refused
 from tests.support.server import MODEL
 from tests.support.settings import settings
+from tests.support.store import rows_of
 from tests.support.upstream import marked
 
 if TYPE_CHECKING:
@@ -66,10 +66,8 @@ def spent(server: Server, subject: str) -> int:
     deadline = time.monotonic() + 20
     while waiting_in(server.directory / "innoai-spool") and time.monotonic() < deadline:
         time.sleep(0.05)
-    with sqlite3.connect(server.store) as store:
-        (cost,) = store.execute(
-            "SELECT COALESCE(SUM(cost), 0) FROM spending WHERE subject = ?", (subject,)
-        ).fetchone()
+    query = "SELECT COALESCE(SUM(cost), 0) FROM spending WHERE subject = ?"
+    ((cost,),) = rows_of(server, query, subject)
     return int(cost)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from tests.contract.clients import bearer, create_key
 from tests.support.envelope import refused
 from tests.support.server import MODEL
 from tests.support.settings import settings
+from tests.support.store import change_store, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,8 +49,7 @@ def members_of(admin: httpx.Client) -> list[dict[str, Any]]:
 
 def join(own: Server, member_id: str) -> None:
     """What taking an invitation up does."""
-    with sqlite3.connect(own.store) as store:
-        store.execute("UPDATE members SET joined_at = created_at WHERE id = ?", (member_id,))
+    assert change_store(own, "UPDATE members SET joined_at = created_at WHERE id = ?", member_id) == 1
 
 
 def test_a_member_is_invited_by_a_link_that_is_shown_once(own: Server, admin: httpx.Client) -> None:
@@ -61,9 +60,8 @@ def test_a_member_is_invited_by_a_link_that_is_shown_once(own: Server, admin: ht
     assert len(token) >= 43
     assert (made["role"], made["status"], made["name"]) == ("developer", "invited", "Ana")
     assert admin.get(f"/members/{made['id']}").json() == made
-    with sqlite3.connect(own.store) as store:
-        query = "SELECT invite_digest, invite_expires_at - created_at FROM members WHERE id = ?"
-        digest, lifetime = store.execute(query, (made["id"],)).fetchone()
+    query = "SELECT invite_digest, invite_expires_at - created_at FROM members WHERE id = ?"
+    ((digest, lifetime),) = rows_of(own, query, made["id"])
     assert digest == hashlib.sha256(token.encode()).digest()
     assert lifetime == pytest.approx(WEEK)
 

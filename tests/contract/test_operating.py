@@ -23,6 +23,7 @@ from tests.support.dead_wires import dead_wires
 from tests.support.envelope import refused
 from tests.support.server import MODEL, Server
 from tests.support.settings import settings
+from tests.support.store import change_store
 from tests.support.tools import needs
 from tests.support.wire import KeptConnection
 
@@ -254,8 +255,7 @@ def test_a_new_secret_without_the_former_one_stops_with_one_line(stopped: Server
 
 
 def test_a_store_of_a_newer_version_stops_with_one_line_and_stays_as_it_is(stopped: Server) -> None:
-    with contextlib.closing(sqlite3.connect(stopped.store)) as store, store:
-        store.execute("UPDATE alembic_version SET version_num = '9999'")
+    change_store(stopped, "UPDATE alembic_version SET version_num = '9999'")
     before = _content(stopped.store)
     for command in STORE_COMMANDS:
         one_line(stopped.operator(command), "another version of innoai", "9999", "sqlite:///innoai.db")
@@ -270,9 +270,9 @@ def test_a_store_of_a_newer_version_stops_with_one_line_and_stays_as_it_is(stopp
 def test_a_store_that_is_to_be_migrated_first_says_so_to_the_operator(
     made: str | None, said: str, stopped: Server
 ) -> None:
-    with contextlib.closing(sqlite3.connect(stopped.store)) as store, store:
-        store.execute("DELETE FROM alembic_version")
-        store.executemany("INSERT INTO alembic_version VALUES (?)", [(made,)] if made else [])
+    change_store(stopped, "DELETE FROM alembic_version")
+    if made:
+        change_store(stopped, "INSERT INTO alembic_version VALUES (?)", made)
     for command in (("rotate-signing-key",), ("accounts", "list")):
         one_line(stopped.operator(*command), said, "sqlite:///innoai.db", "innoai init")
     examined = json.loads(stopped.operator("doctor", "--json").stdout)

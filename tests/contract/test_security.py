@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from sqlite3 import connect
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -16,6 +14,7 @@ from tests.contract.clients import bearer, create_key, mint
 from tests.support.envelope import refused
 from tests.support.server import MODEL
 from tests.support.settings import settings
+from tests.support.store import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,9 +52,8 @@ def small(own: Server) -> Iterator[httpx.Client]:
 
 
 def changes_in(server: Server) -> int:
-    with closing(connect(server.store)) as store:
-        head: int = store.execute("SELECT sequence FROM feed_head").fetchone()[0]
-    return head
+    ((head,),) = rows_of(server, "SELECT sequence FROM feed_head")
+    return int(head)
 
 
 def live_keys(client: httpx.Client) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +14,7 @@ from tests.contract.clients import bearer, create_key, mint
 from tests.contract.webhooks import create_endpoint, deliveries_of, until, webhook_settings
 from tests.support.envelope import refused
 from tests.support.receiver import Receiver
+from tests.support.store import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -95,12 +94,8 @@ def test_neither_secret_nor_headers_are_readable_in_the_store_or_the_audit_log(
     made = create_endpoint(caller, "https://example.com/", headers={"authorization": "Bearer t0psecret"})
     rotated = caller.post(f"/webhooks/{made['id']}/rotate-secret", json={}).json()
     caller.patch(f"/webhooks/{made['id']}", json={"headers": {"authorization": "Bearer t0psecret2"}})
-    with contextlib.closing(sqlite3.connect(f"file:{own.store}?mode=ro", uri=True)) as store:
-        rows = [
-            *store.execute("SELECT * FROM webhook_endpoints").fetchall(),
-            *store.execute("SELECT * FROM audit_entries").fetchall(),
-        ]
-    text = repr(rows)
+    endpoints, entries = "SELECT * FROM webhook_endpoints", "SELECT * FROM audit_entries"
+    text = repr([rows_of(own, endpoints), rows_of(own, entries)])
     for secret in ("t0psecret", made["secret"][6:], rotated["secret"][6:]):
         assert secret not in text
 

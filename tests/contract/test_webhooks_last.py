@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -14,6 +12,7 @@ import pytest
 from tests.contract.clients import bearer, create_key
 from tests.contract.webhooks import create_endpoint, deliveries_of, until, webhook_settings
 from tests.support.receiver import Receiver
+from tests.support.store import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,8 +35,7 @@ def client_of(server: Server) -> httpx.Client:
 
 def to_be_delivered(server: Server) -> list[str]:
     """The event of each delivery in the store."""
-    with contextlib.closing(sqlite3.connect(f"file:{server.store}?mode=ro", uri=True)) as store:
-        return [row[0] for row in store.execute("SELECT event_id FROM deliveries")]
+    return [row[0] for row in rows_of(server, "SELECT event_id FROM deliveries")]
 
 
 def test_a_killed_server_delivers_after_its_restart_what_it_had_acknowledged(

@@ -10,7 +10,8 @@ import pytest
 
 from tests.contract.clients import bearer
 from tests.dashboard.conftest import ECHOING
-from tests.support.dashboard import PASSWORD, SESSION, change_store, join, owner_of, visitor
+from tests.support.dashboard import PASSWORD, SESSION, join, owner_of, visitor
+from tests.support.store import change_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable

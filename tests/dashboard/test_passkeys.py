@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from tests.dashboard.conftest import PATIENCE_MS, signed_in_page
-from tests.support.dashboard import SESSION, Person, change_store, member_of, visitor
+from tests.support.dashboard import SESSION, Person, member_of, visitor
+from tests.support.store import change_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

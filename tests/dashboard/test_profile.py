@@ -16,13 +16,13 @@ from tests.support.dashboard import (
     PASSWORD,
     SESSION,
     Person,
-    change_store,
     code_of,
     codes_on,
     member_of,
     set_up_app,
     visitor,
 )
+from tests.support.store import change_store
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext

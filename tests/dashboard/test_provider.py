@@ -13,10 +13,11 @@ import pytest
 from tests.contract.clients import bearer
 from tests.dashboard.conftest import MANY_ATTEMPTS
 from tests.support import provider as providers
-from tests.support.dashboard import PASSWORD, change_store, member_of, owner_of, set_up_app, visitor
+from tests.support.dashboard import PASSWORD, member_of, owner_of, set_up_app, visitor
 from tests.support.provider import CLIENT_ID, CLIENT_SECRET
 from tests.support.server import MODEL
 from tests.support.settings import settings
+from tests.support.store import change_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 import time
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,6 @@ from tests.contract.webhooks import until
 from tests.support.dashboard import (
     PASSWORD,
     SESSION,
-    change_store,
     code_of,
     join,
     member_of,
@@ -27,6 +25,7 @@ from tests.support.dashboard import (
 )
 from tests.support.server import MODEL
 from tests.support.settings import settings
+from tests.support.store import change_store, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,6 +59,13 @@ def change_sessions(house: Server, person: Person, change: str) -> None:
     of_person = "member_id = (SELECT id FROM members WHERE email = ?)"
     statement = f"UPDATE sessions SET {change} WHERE {of_person}"  # noqa: S608
     assert change_store(house, statement, person.email) == 1
+
+
+def last_seen(house: Server, person: Person) -> float:
+    """When a person's one session was last used, as the store has it."""
+    query = "SELECT seen_at FROM sessions JOIN members ON members.id = member_id WHERE email = ?"
+    ((seen_at,),) = rows_of(house, query, person.email)
+    return float(seen_at)
 
 
 def id_of(admin: httpx.Client, person: Person) -> str:
@@ -169,19 +175,13 @@ def test_a_session_that_is_used_all_the_time_ends_as_well(ben: Person, house: Se
 def test_the_use_of_a_session_is_noted_once_a_minute(ben: Person, house: Server) -> None:
     change_sessions(house, ben, "seen_at = seen_at - 3600")
     assert signed_in(ben)
-    with sqlite3.connect(house.store) as store:
-        query = "SELECT seen_at FROM sessions JOIN members ON members.id = member_id WHERE email = ?"
-        seen_at = store.execute(query, (ben.email,)).fetchone()[0]
-    assert seen_at > time.time() - 60
+    assert last_seen(house, ben) > time.time() - 60
 
 
 def test_a_page_that_looks_by_itself_is_no_use_of_the_session(ben: Person, house: Server) -> None:
     change_sessions(house, ben, "seen_at = seen_at - 3600")
     ben.client.get(PROFILE, headers={"x-by-itself": "yes"})
-    with sqlite3.connect(house.store) as store:
-        query = "SELECT seen_at FROM sessions JOIN members ON members.id = member_id WHERE email = ?"
-        seen_at = store.execute(query, (ben.email,)).fetchone()[0]
-    assert seen_at < time.time() - 3000
+    assert last_seen(house, ben) < time.time() - 3000
 
 
 def test_a_removed_member_is_out_at_once(ben: Person, admin: httpx.Client) -> None:
@@ -233,11 +233,11 @@ def elsewhere(house: Server, email: str, password: str) -> tuple[Person, str]:
 
 
 def account_of(house: Server, person: Person) -> str:
-    with sqlite3.connect(house.store) as store:
-        query = "SELECT account_id FROM members JOIN sessions ON members.id = member_id WHERE sessions.id = ?"
-        shown = re.search(r"sessions/(ses_\w+)/end\"><[^>]+><button[^>]+>Sign out", person.get(PROFILE).text)
-        assert shown is not None
-        return str(store.execute(query, (shown[1],)).fetchone()[0])
+    shown = re.search(r"sessions/(ses_\w+)/end\"><[^>]+><button[^>]+>Sign out", person.get(PROFILE).text)
+    assert shown is not None
+    query = "SELECT account_id FROM members JOIN sessions ON members.id = member_id WHERE sessions.id = ?"
+    ((account_id,),) = rows_of(house, query, shown[1])
+    return str(account_id)
 
 
 def test_the_password_says_which_account_of_an_email_is_meant(ben: Person, house: Server) -> None:
@@ -306,12 +306,11 @@ def test_a_failed_sign_in_is_on_record_in_each_account_of_the_email(
     _, other = elsewhere(house, ben.email, "another password of ben's")
 
     def accounts_told() -> set[str]:
-        with sqlite3.connect(house.store) as store:
-            query = (
-                "SELECT account_id FROM audit_entries WHERE action = 'member.sign_in_failed' "
-                "AND target_id IN (SELECT id FROM members WHERE email = ?)"
-            )
-            return {row[0] for row in store.execute(query, (ben.email,))}
+        query = (
+            "SELECT account_id FROM audit_entries WHERE action = 'member.sign_in_failed' "
+            "AND target_id IN (SELECT id FROM members WHERE email = ?)"
+        )
+        return {row[0] for row in rows_of(house, query, ben.email)}
 
     assert visitor(house).sign_in(ben.email, "not the password of anybody").status_code == 400
     until(accounts_told, lambda told: told == {other, account_of(house, ben)})

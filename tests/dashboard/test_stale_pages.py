@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.dashboard.conftest import signed_in_page
-from tests.support.dashboard import PASSWORD, SESSION, Person, change_store, member_of, visitor
+from tests.support.dashboard import PASSWORD, SESSION, Person, member_of, visitor
+from tests.support.store import change_store
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-import sqlite3
 import time
 from dataclasses import dataclass
 from html import unescape
@@ -92,12 +91,6 @@ def member_of(server: Server, role: str, email: str, name: str = "") -> Person:
     invited = httpx.post(f"{server.base_url}/members", json={"email": email, "role": role}, headers=headers)
     assert invited.status_code == 201, invited.text
     return join(server, invited.json()["invite_url"], email, name=name)
-
-
-def change_store(server: Server, statement: str, *values: Any) -> int:
-    """Change rows of the server's store behind its back, as time or another replica would; says how many."""
-    with sqlite3.connect(server.store) as store:
-        return store.execute(statement, values).rowcount
 
 
 def set_up_app(person: Person) -> tuple[bytes, list[str]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import version
@@ -18,8 +17,10 @@ import httpcore
 
 from innoai.events import addresses
 from innoai.events.addresses import AddressRefused
+from innoai.trust import tls_context
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterable, Mapping, Sequence
 
     from innoai.access.networks import Networks
@@ -209,4 +210,4 @@ class _Bounded(httpcore.AsyncNetworkStream):
 
 @lru_cache(maxsize=1)
 def _trust() -> ssl.SSLContext:
-    return ssl.create_default_context()
+    return tls_context()

@@ -15,6 +15,7 @@ from innoai.gateway.upstream.connection import Connection
 from innoai.gateway.upstream.failures import Failure, FailureKind, Phase
 from innoai.gateway.upstream.request import framed, prepare
 from innoai.gateway.upstream.timeouts import Timeouts
+from innoai.trust import tls_context
 
 if TYPE_CHECKING:
     from innoai.gateway.upstream.call import Listener
@@ -196,7 +197,7 @@ class Pool:
 
 
 def _default_context() -> ssl.SSLContext:
-    context = ssl.create_default_context()
+    context = tls_context()
     context.set_alpn_protocols(["http/1.1"])
     return context
 
