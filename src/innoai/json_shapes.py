@@ -17,12 +17,22 @@ def decode(content: bytes, shape: type[T]) -> T:
 
     Raises:
         msgspec.ValidationError: it has another shape.
-        msgspec.DecodeError: it is no JSON.
+        msgspec.DecodeError: it is no JSON, or nested more deeply than can be read.
     """
     try:
         return msgspec.json.decode(content, type=shape)
-    except msgspec.ValidationError:
-        return msgspec.convert(_with_whole_numbers(msgspec.json.decode(content)), shape)
+    except msgspec.ValidationError as error:
+        return _leniently(content, shape, error)
+    except RecursionError:
+        raise msgspec.DecodeError("it is nested too deeply") from None
+
+
+def _leniently(content: bytes, shape: type[T], error: msgspec.ValidationError) -> T:
+    try:
+        members = _with_whole_numbers(msgspec.json.decode(content))
+    except RecursionError:
+        raise error from None
+    return msgspec.convert(members, shape)
 
 
 def _with_whole_numbers(value: object) -> object:

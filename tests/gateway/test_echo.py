@@ -180,7 +180,8 @@ async def test_every_inference_route_is_answered_and_a_body_it_cannot_read_is_re
     target = path.removeprefix("/v1") + "?api-version=1"
     if path in BODIES:
         assert (await ask(target, {"model": "m", **BODIES[path]})).status == 200
-    for body in (b"", b"[]", b'{"model":"m","messages":1,"prompt":{},"input":{}}', b"\xff"):
+    deep = b'{"model":"m","messages":%b}' % (b"[" * 900 + b"]" * 900)
+    for body in (b"", b"[]", b'{"model":"m","messages":1,"prompt":{},"input":{}}', b"\xff", deep):
         heard = await ask(target, body)
         assert heard.status == 400
         assert heard.json()["error"]["type"] == "invalid_request_error"

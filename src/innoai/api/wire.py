@@ -130,7 +130,7 @@ def decode_json(content: bytes, shape: type[T]) -> T:
         raise InnoError("invalid_request", "The body is not UTF-8. Send JSON in UTF-8.") from None
     except msgspec.ValidationError as error:
         raise invalid(error, shape) from None
-    except (msgspec.DecodeError, RecursionError) as error:
+    except msgspec.DecodeError as error:
         raise InnoError("invalid_request", _no_json(content, str(error))) from None
 
 

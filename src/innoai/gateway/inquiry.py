@@ -280,7 +280,7 @@ def _token_request(content: bytes) -> TokenRequest | None:
         return None
     try:
         return json_shapes.decode(content, TokenRequest)
-    except (msgspec.DecodeError, RecursionError):
+    except msgspec.DecodeError:
         return None
 
 
