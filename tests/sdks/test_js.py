@@ -68,8 +68,10 @@ def packed(built: Path) -> dict[str, Any]:
     """What `npm pack` would publish."""
     assert built.is_dir()
     command = ("npm", "pack", "--dry-run", "--json", "--silent", "--ignore-scripts")
-    (packed,) = json.loads(run(*command).stdout)
-    described: dict[str, Any] = packed
+    told = json.loads(run(*command).stdout)
+    # A list of packages; from npm 12 on they are told by name.
+    (package,) = told.values() if isinstance(told, dict) else told
+    described: dict[str, Any] = package
     return described
 
 

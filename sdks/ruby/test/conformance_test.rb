@@ -98,7 +98,8 @@ class ConformanceTest < Minitest::Test
     Scripted.server.script(vector["script"])
     customer = CALLS.fetch(vector["call"]).call(client, vector)
     seen = Scripted.server.seen
-    assert_equal [vector["text"]], (seen.map { |request| request.json["name"] })
+    sent = seen.map { |request| request.json["name"] }
+    assert_equal [vector["text"]], sent
     assert seen.first.body.dup.force_encoding("UTF-8").valid_encoding?
     assert_equal vector["text"], customer.name
   end

@@ -1,6 +1,5 @@
 # frozen_string_literal: true
 
-require "pp" # rubocop:disable Lint/RedundantRequireStatement -- pretty_inspect comes with it
 require "yaml"
 
 require_relative "helper"

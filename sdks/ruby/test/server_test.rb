@@ -275,7 +275,7 @@ class ServerTest < Minitest::Test
   end
 
   # Of the documentation's page on authentication, with another host in it and nothing else changed.
-  SEED = <<~'RUBY'
+  SEED = <<~RUBY
     require 'innoai'
 
     client = InnoAI::Client.new(

@@ -6,6 +6,7 @@ namespace InnoAI\Tests\Conformance;
 
 use InnoAI\Exception\APIStatusError;
 use InnoAI\Tests\Support\ScriptedServer;
+use PHPUnit\Framework\Attributes\DataProvider;
 
 final class ErrorsTest extends VectorTestCase
 {
@@ -29,6 +30,7 @@ final class ErrorsTest extends VectorTestCase
      * @dataProvider refusals
      * @param array<string, mixed> $case
      */
+    #[DataProvider('refusals')]
     public function testARefusalIsTyped(array $case): void
     {
         $answer = ['status' => $case['status'], 'headers' => (object) $case['headers'], 'base64' => $case['body']];

@@ -8,6 +8,7 @@ use InnoAI\Http\Body;
 use InnoAI\Http\Response;
 use InnoAI\Internal\Backoff;
 use InnoAI\Tests\Support\ScriptedServer;
+use PHPUnit\Framework\Attributes\DataProvider;
 
 final class RetriesTest extends VectorTestCase
 {
@@ -30,6 +31,7 @@ final class RetriesTest extends VectorTestCase
      * @dataProvider pauses
      * @param array<string, mixed> $case
      */
+    #[DataProvider('pauses')]
     public function testThePauseLiesWithinItsBounds(array $case): void
     {
         $response = new Response(503, $case['headers'], $this->createStub(Body::class));
@@ -46,6 +48,7 @@ final class RetriesTest extends VectorTestCase
      * @dataProvider timelines
      * @param array<string, mixed> $case
      */
+    #[DataProvider('timelines')]
     public function testTheTimeline(array $case): void
     {
         $server = ScriptedServer::shared();

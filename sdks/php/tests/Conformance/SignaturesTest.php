@@ -6,6 +6,7 @@ namespace InnoAI\Tests\Conformance;
 
 use InnoAI\Exception\InvalidArgument;
 use InnoAI\Webhook;
+use PHPUnit\Framework\Attributes\DataProvider;
 
 final class SignaturesTest extends VectorTestCase
 {
@@ -21,6 +22,7 @@ final class SignaturesTest extends VectorTestCase
      * @dataProvider signatures
      * @param array<string, mixed> $case
      */
+    #[DataProvider('signatures')]
     public function testTheVerdict(array $case): void
     {
         if ($case['err'] === 'secret') {

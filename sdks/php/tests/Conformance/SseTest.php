@@ -8,6 +8,7 @@ use InnoAI\Exception\APIError;
 use InnoAI\Stream\Decoder;
 use InnoAI\Stream\Frame;
 use InnoAI\Tests\Support\ScriptedServer;
+use PHPUnit\Framework\Attributes\DataProvider;
 
 final class SseTest extends VectorTestCase
 {
@@ -29,6 +30,7 @@ final class SseTest extends VectorTestCase
      * @dataProvider streams
      * @param array<string, mixed> $case
      */
+    #[DataProvider('streams')]
     public function testEventsAtEveryBoundary(array $case): void
     {
         $stream = (string) base64_decode($case['stream'], true);
@@ -54,6 +56,7 @@ final class SseTest extends VectorTestCase
      * @dataProvider chatStreams
      * @param array<string, mixed> $case
      */
+    #[DataProvider('chatStreams')]
     public function testChatStreams(array $case): void
     {
         $middle = intdiv(strlen((string) base64_decode($case['stream'], true)), 2);

@@ -7,6 +7,7 @@ namespace InnoAI\Tests\Conformance;
 use InnoAI\Model\Token;
 use InnoAI\Tests\Support\ScriptedServer;
 use InnoAI\Token\Held;
+use PHPUnit\Framework\Attributes\DataProvider;
 
 final class TokensTest extends VectorTestCase
 {
@@ -28,6 +29,7 @@ final class TokensTest extends VectorTestCase
      * @dataProvider ages
      * @param array<string, mixed> $case
      */
+    #[DataProvider('ages')]
     public function testWhenATokenIsDue(array $case): void
     {
         $held = Held::since(0.0, Token::from([
@@ -43,6 +45,7 @@ final class TokensTest extends VectorTestCase
      * @dataProvider steps
      * @param array<string, mixed> $case
      */
+    #[DataProvider('steps')]
     public function testTokensAreMintedRefreshedAndReplaced(array $case): void
     {
         $server = ScriptedServer::shared();

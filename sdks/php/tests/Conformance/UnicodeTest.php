@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace InnoAI\Tests\Conformance;
 
 use InnoAI\Tests\Support\ScriptedServer;
+use PHPUnit\Framework\Attributes\DataProvider;
 
 final class UnicodeTest extends VectorTestCase
 {
@@ -20,6 +21,7 @@ final class UnicodeTest extends VectorTestCase
      * @dataProvider texts
      * @param array<string, mixed> $case
      */
+    #[DataProvider('texts')]
     public function testATextArrivesAndComesBackAsItIs(array $case): void
     {
         $server = ScriptedServer::shared();

@@ -11,6 +11,7 @@ use InnoAI\Audit\Verified;
 use InnoAI\Audit\Why;
 use InnoAI\Exception\InvalidArgument;
 use InnoAI\Tests\Support\Checkout;
+use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\TestCase;
 
 /** The example of the documentation: four entries with text that is easily written otherwise. */
@@ -32,6 +33,7 @@ final class AuditLogTest extends TestCase
     }
 
     /** @dataProvider broken */
+    #[DataProvider('broken')]
     public function testTheFirstBrokenLinkIsNamed(callable $break, int $sequence, Why $why): void
     {
         $verdict = Log::verify($break(self::lines()));
@@ -70,6 +72,7 @@ final class AuditLogTest extends TestCase
     }
 
     /** @dataProvider unreadable */
+    #[DataProvider('unreadable')]
     public function testWhatIsNoEntryIsRefused(string $line): void
     {
         $this->expectException(InvalidArgument::class);

@@ -8,6 +8,7 @@ use InnoAI\Exception\UnreadableAnswer;
 use InnoAI\Model\ApiKey;
 use InnoAI\Model\ChatCompletionChunk;
 use InnoAI\Model\Model;
+use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\TestCase;
 
 /** Answers of this server, of newer ones, and of model servers with ideas of their own. */
@@ -37,6 +38,7 @@ final class ModelTest extends TestCase
     }
 
     /** @dataProvider unfitting */
+    #[DataProvider('unfitting')]
     public function testWhatDoesNotFitIsAnErrorWhenItIsReadAndNotBefore(Model $answer, string $name, string $said): void
     {
         self::assertSame('x', $answer->id);

@@ -8,6 +8,7 @@ use InnoAI\Client;
 use InnoAI\Exception\InvalidArgument;
 use InnoAI\Exception\MissingApiKey;
 use InnoAI\Tests\Support\ScriptedServer;
+use PHPUnit\Framework\Attributes\DataProvider;
 
 final class OptionsTest extends ScriptedTestCase
 {
@@ -57,6 +58,7 @@ final class OptionsTest extends ScriptedTestCase
      * @dataProvider unusable
      * @param array<string, mixed> $options
      */
+    #[DataProvider('unusable')]
     public function testWhatCannotBeUsedIsRefusedByItsName(array $options, string $said): void
     {
         $this->expectException(InvalidArgument::class);

@@ -7,6 +7,7 @@ namespace InnoAI\Tests\Unit;
 use InnoAI\Enum\GroupBy;
 use InnoAI\Enum\Level;
 use InnoAI\Exception\InvalidArgument;
+use PHPUnit\Framework\Attributes\DataProvider;
 
 /** What goes out for what was passed. */
 final class ParamsTest extends ScriptedTestCase
@@ -57,6 +58,7 @@ final class ParamsTest extends ScriptedTestCase
     }
 
     /** @dataProvider unsendable */
+    #[DataProvider('unsendable')]
     public function testWhatCannotBeMeantIsNotSent(callable $call, string $said): void
     {
         self::script([]);

@@ -11,6 +11,7 @@ use InnoAI\Exception\APITimeoutError;
 use InnoAI\Http\Body;
 use InnoAI\Http\Response;
 use InnoAI\Internal\Backoff;
+use PHPUnit\Framework\Attributes\DataProvider;
 
 /** Nothing is done twice: what the vectors of retries do not tell. */
 final class RepetitionTest extends ScriptedTestCase
@@ -19,6 +20,7 @@ final class RepetitionTest extends ScriptedTestCase
      * @dataProvider calls
      * @param array<string, mixed> $answer
      */
+    #[DataProvider('calls')]
     public function testACallThatFailsFirstIsSentSoOften(callable $call, string $route, array $answer, int $count): void
     {
         $well = $route === 'POST /v1/chat/completions' ? self::COMPLETION : ['id' => 'key_1'];

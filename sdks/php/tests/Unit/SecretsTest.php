@@ -7,6 +7,7 @@ namespace InnoAI\Tests\Unit;
 use InnoAI\Secret;
 use InnoAI\Tests\Support\Script;
 use InnoAI\Tests\Support\ScriptedServer;
+use PHPUnit\Framework\Attributes\DataProvider;
 
 /** Nothing that an application may dump, log or store shows a secret. */
 final class SecretsTest extends ScriptedTestCase
@@ -72,6 +73,7 @@ final class SecretsTest extends ScriptedTestCase
     }
 
     /** @dataProvider dead */
+    #[DataProvider('dead')]
     public function testWhatHoldsACredentialRefusesToBeSerialized(callable $make): void
     {
         $this->expectException(\LogicException::class);
@@ -98,6 +100,7 @@ final class SecretsTest extends ScriptedTestCase
      * @dataProvider failures
      * @param array<string, list<array<string, mixed>>> $script
      */
+    #[DataProvider('failures')]
     public function testExceptionsAndTheirTracesDoNotShowWhatWasSent(string $call, array $script): void
     {
         self::script($script);

@@ -10,6 +10,7 @@ use InnoAI\Exception\APIStatusError;
 use InnoAI\Exception\UnreadableAnswer;
 use InnoAI\Tests\Support\RawServer;
 use InnoAI\Tests\Support\ScriptedServer;
+use PHPUnit\Framework\Attributes\DataProvider;
 
 /** HTTP by curl, against servers that say odd things. */
 final class TransportTest extends ScriptedTestCase
@@ -17,6 +18,7 @@ final class TransportTest extends ScriptedTestCase
     private const VALIDATION = '{"valid":true,"key_id":"key_1","scopes":[],"rate_limit":7,"tier":"free"}';
 
     /** @dataProvider answers */
+    #[DataProvider('answers')]
     public function testAnAnswerIsReadHoweverItIsWritten(string $answer): void
     {
         $server = new RawServer($answer);
@@ -58,6 +60,7 @@ final class TransportTest extends ScriptedTestCase
     }
 
     /** @dataProvider broken */
+    #[DataProvider('broken')]
     public function testWhatIsNoAnswerIsAnErrorOfTheConnection(string $answer): void
     {
         $server = new RawServer($answer);
@@ -78,6 +81,7 @@ final class TransportTest extends ScriptedTestCase
     }
 
     /** @dataProvider unreadable */
+    #[DataProvider('unreadable')]
     public function testAGoodStatusWithSomethingElseIsAnErrorOfItsOwn(string $body): void
     {
         $server = new RawServer("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n{$body}");

@@ -15,7 +15,7 @@ module InnoAI
 
       # Whether a status is a success.
       def self.success?(status)
-        status >= 200 && status <= 299
+        status.between?(200, 299)
       end
 
       def initialize(status, headers, body)
