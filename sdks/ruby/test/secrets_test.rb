@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require "pp"
 require "yaml"
 
 require_relative "helper"

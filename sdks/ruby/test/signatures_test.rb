@@ -33,7 +33,12 @@ class SignaturesTest < Minitest::Test
     members = self.class.declarations.fetch(kind.name)
     methods = members.grep(RBS::AST::Members::MethodDefinition).reject(&:singleton?)
     readers = members.grep(RBS::AST::Members::AttrReader)
-    methods.to_h { |method| [method.name, method.types.map(&:type)] }.merge(readers.to_h { |each| [each.name, []] })
+    methods.to_h { |method| [method.name, types(method)] }.merge(readers.to_h { |each| [each.name, []] })
+  end
+
+  # rbs 3 has another name for them.
+  def types(method)
+    (method.respond_to?(:overloads) ? method.overloads.map(&:method_type) : method.types).map(&:type)
   end
 
   def kinds(within, below)

@@ -22,8 +22,16 @@ abstract class VectorTestCase extends TestCase
 
     protected function tearDown(): void
     {
-        $passed = $this->getStatus() === BaseTestRunner::STATUS_PASSED;
-        Results::add(static::SUITE, (string) $this->dataName(), $passed);
+        Results::add(static::SUITE, (string) $this->dataName(), $this->hasPassed());
+    }
+
+    private function hasPassed(): bool
+    {
+        // PHPUnit 10 and later.
+        if (method_exists($this, 'status')) {
+            return $this->status()->isSuccess();
+        }
+        return $this->getStatus() === BaseTestRunner::STATUS_PASSED;
     }
 
     public static function tearDownAfterClass(): void

@@ -114,7 +114,10 @@ class Pool:
                 call.fail(_CLOSED)
         for connection in list(self._connections):
             connection.shut_down()
-        await asyncio.gather(*self._connecting, return_exceptions=True)
+        while self._connecting:
+            await asyncio.gather(*self._connecting, return_exceptions=True)
+            # What is done takes itself out of the list in the loop's next turn.
+            await asyncio.sleep(0)
         while self._connections:
             self._emptied.clear()
             await self._emptied.wait()
