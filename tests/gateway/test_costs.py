@@ -218,7 +218,7 @@ async def test_nothing_stays_set_aside_however_deep_a_body_is(installed: Install
 
 async def test_nothing_stays_set_aside_when_the_unforeseen_happens(installed: Installation) -> None:
     class Broken:
-        def send(self, *_: object) -> None:
+        def prepare(self, _: object) -> None:
             raise ArithmeticError
 
     async with priced(installed, repeating(said(counted(1, 2), JSON))) as house:
