@@ -35,7 +35,7 @@ from innoai.store.usage import UsageRecord
 from tests.support.stores import NOW
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -288,6 +288,61 @@ async def test_near_the_limit_a_request_waits_for_what_another_gives_back(
     assert not second.done()
     process.finish(first, COST // 4)
     assert isinstance(await second, Reservation)
+
+
+@asynccontextmanager
+async def arriving(process: Process, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """Records have been added up in the store, and what is held for them was not let go of yet."""
+    arrived, may_end, shipped = asyncio.Event(), asyncio.Event(), process.budgets.shipped
+
+    async def shipped_later(departed: Sequence[str], *, leaving: bool = False) -> None:
+        arrived.set()
+        await may_end.wait()
+        await shipped(departed, leaving=leaving)
+
+    monkeypatch.setattr(process.budgets, "shipped", shipped_later)
+    shipping = asyncio.create_task(process.shipper.ship())
+    await arrived.wait()
+    yield
+    may_end.set()
+    await shipping
+
+
+async def test_what_counts_twice_while_it_is_shipped_is_waited_for(
+    database: Database, process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    principal = payer(await budget(database, 2 * COST))
+    process.finish(await process.reserve(principal, COST), COST)
+    async with arriving(process, monkeypatch):
+        assert (await spent(database), await held(database)) == (COST, COST)
+        second = asyncio.create_task(process.reserve(principal, COST))
+        third = asyncio.create_task(process.reserve(principal, COST // 2))
+        await asyncio.sleep(0.05)
+        assert [second.done(), third.done()] == [False, False]
+    assert isinstance(await second, Reservation)
+    process.finish(second.result(), COST // 4)
+    assert isinstance(await third, Reservation)
+
+
+async def test_what_another_process_may_give_back_is_waited_for(
+    database: Database, process: Process, tmp_path: Path
+) -> None:
+    principal = payer(await budget(database, COST))
+    other = Process(database, tmp_path / "other")
+    process.finish(await process.reserve(principal, COST // 4, COST), COST // 4)
+    second = asyncio.create_task(other.reserve(principal, COST // 2))
+    await process.shipper.ship()
+    await process.shipper.ship()
+    assert isinstance(await second, Reservation)
+
+
+async def test_what_would_not_fit_even_then_is_refused_at_once(
+    database: Database, process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    principal = payer(await budget(database, 2 * COST - 1))
+    process.finish(await process.reserve(principal, COST), COST)
+    async with arriving(process, monkeypatch), asyncio.timeout(budgets_module.PATIENCE / 2):
+        assert isinstance(await process.reserve(principal, COST), Shortfall)
 
 
 async def test_where_less_is_left_than_the_most_enough_to_begin_is_set_aside(

@@ -94,11 +94,14 @@ async def test_a_server_that_freezes_in_a_transaction_loses_what_it_has_locked(
 async def test_one_that_freezes_before_it_executes_what_it_has_prepared_does_so_too(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    ordinary = database_module.POSTGRES_17_BOUNDS
     monkeypatch.setattr(database_module, "POSTGRES_17_BOUNDS", {"transaction_timeout": "300ms"})
     async with opened(url) as frozen, opened(url) as database:
         with pytest.raises(InnoError) as raised:  # noqa: PT012 - the transaction is what fails
             async with frozen.write() as connection:
                 await connection.execute(update(feed_head).values(sequence=7))
+                # Whoever waits for it has more time than it.
+                monkeypatch.setattr(database_module, "POSTGRES_17_BOUNDS", ordinary)
                 driven = (await connection.get_raw_connection()).driver_connection
                 assert driven is not None
                 # To Postgres the session is busy now, and not idle in a transaction.

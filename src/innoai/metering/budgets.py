@@ -15,6 +15,7 @@ not between two replicas, not in a crash (see `holders`).
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
@@ -67,11 +68,20 @@ class Holding(Struct):
     is_unsure: bool = False
     refused_until: float = 0.0
     free_when_refused: int = 0
+    left_when_refused: int = 0
 
     @property
     def needed(self) -> int:
         """What has to stay held once that which is being shipped has arrived."""
         return max(0, self.available) + self.reserved + self.unshipped
+
+    def may_come_free(self, amount: int) -> bool:
+        """Whether this much is held, here or elsewhere, but not known to be spent.
+
+        Others may give it back, and what is being shipped counts twice in the store for a moment: as spent
+        from when it arrives, and as held until after that.
+        """
+        return self.left_when_refused - self.unshipped >= amount
 
 
 class Left(NamedTuple):
@@ -110,7 +120,7 @@ class Budgets:
     async def reserve(self, principal: Principal, quote: Quote, at: float) -> Reservation | Shortfall:
         """Set aside the most that a request may cost, or less where less is left but enough to begin.
 
-        While others under way may give back what they do not use, it waits a little before it refuses.
+        It waits a little before it refuses, while something may come free.
 
         Raises:
             InnoError: service_unavailable when the store does not answer.
@@ -128,13 +138,12 @@ class Budgets:
                 continue
             patience = until - self._monotonic()
             holding = self._holdings.get(pot_of(shortfall.budget, at))
-            if holding is None or holding.reserved <= 0 or patience <= 0:
+            if holding is None or patience <= 0 or not holding.may_come_free(quote.least):
                 return shortfall
-            try:
-                async with asyncio.timeout(patience):
+            # What other processes give back, nobody tells of here.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(patience, MEMORY_OF_NO)):
                     await freed.wait()
-            except TimeoutError:
-                return shortfall
 
     def settle(self, reservation: Reservation, cost: int) -> None:
         """The request is over and costs this much; its record has been written."""
@@ -215,7 +224,10 @@ class Budgets:
         for pot, amount in needed.items():
             holding = self._holdings[pot]
             holding.held = amount
-            holding.shipping = 0
+            if holding.shipping:
+                # It may have been refused for, while it counted twice.
+                holding.shipping = 0
+                holding.refused_until = 0.0
             holding.is_unsure = False
         for pot, holding in list(self._holdings.items()):
             holding.idle = True
@@ -332,6 +344,7 @@ class Budgets:
         """Remember the no for a while; if it is not for what others may give back, tell the tenant once."""
         holding.refused_until = self._monotonic() + MEMORY_OF_NO
         holding.free_when_refused = max(0, standing.free)
+        holding.left_when_refused = standing.amount - standing.spent
         if standing.spent + quote.least > standing.amount:
             await alerts.exhausted(connection, principal, holding.budget, pot, standing.spent, self._clock())
 
