@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import event
 
 from innoai.store import billing, usage
 from innoai.store.billing import Bucket, GroupName, Selection, Statement, Totals
@@ -120,6 +122,38 @@ async def test_a_page_is_as_it_was_when_newer_records_arrive(database: Database)
     async with database.read() as connection:
         page = await billing.records(connection, ALL, limit=9, before=place)
     assert [record.request_id for record in page] == [record.request_id for record in records[2::-1]]
+
+
+@pytest.mark.parametrize("before", [None, (FIRST, "req_1"), (4e9, "req_1")], ids=["first", "later", "beyond"])
+@pytest.mark.parametrize(
+    ("selection", "index"),
+    [
+        (ALL, "usage_by_account"),
+        (replace(ALL, key_id="key_1"), "usage_by_key"),
+        (replace(ALL, model="a"), "usage_by_model"),
+        (replace(ALL, customers=("cus_1",)), "usage_by_customer"),
+    ],
+    ids=["all", "key", "model", "customer"],
+)
+async def test_each_page_of_records_is_read_from_where_it_begins(
+    database: Database, selection: Selection, index: str, before: tuple[float, str] | None
+) -> None:
+    if not database.is_sqlite:
+        pytest.skip("Postgres plans by how many rows there are")
+    async with database.read() as connection:
+        asked: list[tuple[str, Any]] = []
+
+        def note(_connection: object, _cursor: object, statement: str, values: object, *_: object) -> None:
+            asked.append((statement, values))
+
+        event.listen(connection.sync_connection, "before_cursor_execute", note)
+        await billing.records(connection, selection, limit=9, before=before)
+        statement, values = asked[-1]
+        plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)).all()
+    assert f"USING INDEX {index} (" in plan[0][-1]
+    assert "started_at>? AND started_at<?" in plan[0][-1]
+    assert len(plan) == 2, "only what shares an instant is sorted"
+    assert plan[1][-1].endswith(("RIGHT PART OF ORDER BY", "LAST TERM OF ORDER BY"))
 
 
 @pytest.mark.parametrize(

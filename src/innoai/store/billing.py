@@ -163,11 +163,14 @@ async def records(
 ) -> list[UsageRecord]:
     """At most `limit` records, newest first, older than the one of that instant and request id."""
     started, request_id = usage_records.c.started_at, usage_records.c.request_id
-    query = _selected(select(*_RECORD_COLUMNS), usage_records, selection).where(
-        started >= selection.since, started < selection.until
-    )
-    if before is not None:
-        query = query.where(tuple_(started, request_id) < tuple_(literal(before[0]), literal(before[1])))
+    query = _selected(select(*_RECORD_COLUMNS), usage_records, selection).where(started >= selection.since)
+    if before is None or before[0] >= selection.until:
+        query = query.where(started < selection.until)
+    else:
+        # One bound on the instant, where the index begins. Of two, or of one on both columns, SQLite thinks
+        # so much that it goes through the account's index, whatever else is looked for.
+        instant, last = before
+        query = query.where(started <= instant, (started < instant) | (request_id < last))
     rows = await connection.execute(query.order_by(started.desc(), request_id.desc()).limit(limit))
     return [UsageRecord(*row) for row in rows]
 
