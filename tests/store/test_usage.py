@@ -146,6 +146,25 @@ async def test_of_many_records_only_the_new_are_added_and_counted(
     assert {row[-1] for row in await rows_of(database, spending)} == {5}
 
 
+@pytest.mark.parametrize("known", range(11))
+async def test_records_that_ought_to_be_new_are_all_added_or_none(
+    database: Database, monkeypatch: pytest.MonkeyPatch, known: int
+) -> None:
+    monkeypatch.setattr(usage, "ROWS_PER_STATEMENT", 4)
+    await add(database, record(known, cost=1))
+    everything = [record(number, cost=1) for number in range(11)]
+    records = iter(everything)
+    with pytest.raises(usage.AlreadyThereError) as found:
+        async with database.write() as connection:
+            await usage.add_new(connection, records)
+    assert {row[-1] for row in await rows_of(database, spending)} == {1}
+    assert [*found.value.taken, *records] == everything
+    async with database.write() as connection:
+        new = await usage.add(connection, everything)
+    assert [each.request_id for each in new] == [f"req_{number}" for number in range(11) if number != known]
+    assert {row[-1] for row in await rows_of(database, spending)} == {11}
+
+
 async def test_records_go_to_the_store_in_few_statements_that_are_ever_the_same(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,8 +176,12 @@ async def test_records_go_to_the_store_in_few_statements_that_are_ever_the_same(
         return statement(rows, paramstyle)
 
     monkeypatch.setattr(usage, "_insert_statement", noted)
-    await add(database, *(record(number) for number in range(2 * ROWS_PER_STATEMENT + 21)))
-    assert sizes == [ROWS_PER_STATEMENT] * 2 + [16, 4, 1]
+    records = [record(number) for number in range(2 * ROWS_PER_STATEMENT + 21)]
+    for adding in (usage.add_new, usage.add):
+        async with database.write() as connection:
+            await adding(connection, records)
+        assert sizes == [ROWS_PER_STATEMENT] * 2 + [16, 4, 1]
+        sizes.clear()
 
 
 def test_a_caller_that_left_met_no_failure_and_a_refusal_is_one() -> None:

@@ -18,6 +18,7 @@ import os
 import re
 import struct
 import zlib
+from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,8 +31,10 @@ from innoai.store import usage
 from innoai.store.usage import UsageRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from innoai.metering.budgets import Budgets
     from innoai.metering.owned_files import Found
@@ -399,12 +402,19 @@ class Shipper:
 
     async def _add_all(self, records: Iterator[UsageRecord], pace: Pace) -> None:
         for first in records:
-            async with self._database.write(aside=True) as connection:
-                batch = chain((first,), islice(records, pace.batch - 1))
-                new = await usage.add(connection, batch, pause=pace.pause)
-                await alerts.thresholds(connection, new, self._currency, self._clock())
+            batch = chain((first,), islice(records, pace.batch - 1))
+            try:
+                await self._add(partial(usage.add_new, records=batch, pause=pace.pause))
+            except usage.AlreadyThereError as some:
+                # They have come before, and who shipped them died before it could say so.
+                await self._add(partial(usage.add, records=chain(some.taken, batch)))
             if pace.rest:
                 await asyncio.sleep(pace.rest)
+
+    async def _add(self, add: Callable[[AsyncConnection], Awaitable[list[UsageRecord]]]) -> None:
+        async with self._database.write(aside=True) as connection:
+            new = await add(connection)
+            await alerts.thresholds(connection, new, self._currency, self._clock())
 
 
 def _content(path: Path) -> bytes:

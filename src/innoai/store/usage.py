@@ -109,22 +109,62 @@ _MONTHS = _Sums(
 )
 
 
-async def add(
+class AlreadyThereError(Exception):
+    """Some of the records are in the store already. `taken`: those that were taken until it was found."""
+
+    def __init__(self, taken: list[UsageRecord]) -> None:
+        super().__init__("usage records that are in the store already")
+        self.taken = taken
+
+
+async def add_new(
     connection: AsyncConnection, records: Iterable[UsageRecord], *, pause: float = 0.0
 ) -> list[UsageRecord]:
-    """Add records and count them in the sums; gives those that are new.
+    """Add records that are not there yet, which nearly always is all of them, and count them in the sums.
 
-    Between two statements others have `pause` seconds: what they wait for does not pile up meanwhile.
-
-    One that is there already, by request id, stays as it is and is not counted again. They are taken from
-    `records` as they are needed, so that reading them keeps nobody waiting either. Many rows go in one
+    Between two statements others have `pause` seconds: what they wait for does not pile up meanwhile. Records
+    are taken as they are needed, so that reading them keeps nobody waiting either. Many rows go in one
     statement: SQLite's driver takes the interpreter's lock anew for each one, and next to a busy event
     loop that alone would make it a few hundred rows a second.
+
+    Raises:
+        AlreadyThereError: what the transaction did so far has to be taken back, and then `add` is for them.
     """
-    added, hours = await _insert(connection, _in_pieces(iter(records)), pause)
-    await _add_up(connection, _HOURS, _in_order(hours))
-    await _add_up(connection, _TOTALS, _in_order(_whole(hours)))
-    await _add_up(connection, _MONTHS, _in_order(_by_month(hours)))
+    taken: list[UsageRecord] = []
+    hours: _Rows = {}
+    for piece in _in_pieces(_noted(records, taken)):
+        if (await connection.exec_driver_sql(*_insertion(connection, piece))).rowcount != len(piece):
+            raise AlreadyThereError(taken)
+        _count(piece, hours)
+        if pause:
+            await asyncio.sleep(pause)
+    await _add_up_all(connection, hours)
+    return taken
+
+
+def _noted(records: Iterable[UsageRecord], taken: list[UsageRecord]) -> Iterator[UsageRecord]:
+    for record in records:
+        taken.append(record)
+        yield record
+
+
+async def add(connection: AsyncConnection, records: Iterable[UsageRecord]) -> list[UsageRecord]:
+    """Add records and count them in the sums; gives those that are new.
+
+    One that is there already, by request id, stays as it is and is not counted again. For each row the
+    store says so, and SQLite's driver takes the interpreter's lock for each: `add_new` does without.
+    """
+    added: list[UsageRecord] = []
+    hours: _Rows = {}
+    for piece in _in_pieces(iter(records)):
+        statement, values = _insertion(connection, piece)
+        answer = await connection.exec_driver_sql(f"{statement} RETURNING request_id", values)
+        # Of twins the store has kept the first.
+        by_id = {record.request_id: record for record in reversed(piece)}
+        new = [by_id[request_id] for request_id in answer.scalars().all()]
+        added += new
+        _count(new, hours)
+    await _add_up_all(connection, hours)
     return added
 
 
@@ -137,46 +177,6 @@ def _in_pieces(rows: Iterator[T]) -> Iterator[list[T]]:
                 size //= 2
             yield piece[:size]
             del piece[:size]
-
-
-async def _insert(
-    connection: AsyncConnection, pieces: Iterator[list[UsageRecord]], pause: float
-) -> tuple[list[UsageRecord], _Rows]:
-    """Insert the pieces; gives the records that are new, which nearly always are all, and their sums by hour.
-
-    Only when they are not is the store asked which: SQLite's driver takes the interpreter's lock for each
-    row that a statement gives, too.
-    """
-    added: list[UsageRecord] = []
-    hours: _Rows = {}
-    attempt = await connection.begin_nested()
-    for piece in pieces:
-        if (await connection.exec_driver_sql(*_insertion(connection, piece))).rowcount != len(piece):
-            await attempt.rollback()
-            return await _insert_the_new(connection, chain([added, piece], pieces))
-        added += piece
-        _count(piece, hours)
-        if pause:
-            await asyncio.sleep(pause)
-    await attempt.commit()
-    return added, hours
-
-
-async def _insert_the_new(
-    connection: AsyncConnection, pieces: Iterable[list[UsageRecord]]
-) -> tuple[list[UsageRecord], _Rows]:
-    """The same where some are there already, or come twice."""
-    added: list[UsageRecord] = []
-    hours: _Rows = {}
-    for piece in _in_pieces(chain.from_iterable(pieces)):
-        statement, values = _insertion(connection, piece)
-        answer = await connection.exec_driver_sql(f"{statement} RETURNING request_id", values)
-        # Of twins the store has kept the first.
-        by_id = {record.request_id: record for record in reversed(piece)}
-        new = [by_id[request_id] for request_id in answer.scalars().all()]
-        added += new
-        _count(new, hours)
-    return added, hours
 
 
 def _insertion(connection: AsyncConnection, piece: Sequence[UsageRecord]) -> tuple[str, tuple[Any, ...]]:
@@ -246,6 +246,12 @@ def _month_of_hour(hour: int) -> str:
 def _in_order(sums: _Rows) -> list[tuple[Any, ...]]:
     """The rows in the one order in which every shipper locks them, so that no two wait for each other."""
     return [(*of, *rest[:-1], min(rest[-1], MAX_SUM)) for of, rest in sorted(sums.items())]
+
+
+async def _add_up_all(connection: AsyncConnection, hours: _Rows) -> None:
+    await _add_up(connection, _HOURS, _in_order(hours))
+    await _add_up(connection, _TOTALS, _in_order(_whole(hours)))
+    await _add_up(connection, _MONTHS, _in_order(_by_month(hours)))
 
 
 async def _add_up(connection: AsyncConnection, sums: _Sums, rows: list[tuple[Any, ...]]) -> None:
