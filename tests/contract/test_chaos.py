@@ -244,10 +244,10 @@ def fall_silent(wires: DeadWires, chance: random.Random) -> None:
 
 def crash(url: str, chance: random.Random) -> None:
     """End one of Postgres' processes, whereupon it ends them all and recovers."""
-    pids = asyncio.run(_backends(url))
-    # It may have ended by itself.
-    with contextlib.suppress(IndexError, ProcessLookupError):
-        os.kill(chance.choice(pids), signal.SIGKILL)
+    # It may still recover from the last time, or the process have ended by itself.
+    already = (asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError, ConnectionError)
+    with contextlib.suppress(*already, IndexError, ProcessLookupError):
+        os.kill(chance.choice(asyncio.run(_backends(url))), signal.SIGKILL)
 
 
 async def _backends(url: str) -> list[int]:
