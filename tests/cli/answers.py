@@ -26,6 +26,7 @@ KEY: dict[str, Any] = {
     "revoked_at": None,
     "last_used_at": None,
     "rotated_from": None,
+    "rotated_to": None,
 }
 NEW_KEY = {**KEY, "key": SECRET}
 

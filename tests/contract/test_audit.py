@@ -152,8 +152,9 @@ def test_a_rotation_records_both_keys(admin: httpx.Client) -> None:
     shown = admin.get(f"/keys/{made['id']}").json()
     # How often it was used is no part of the key, and is not on record.
     del shown["requests_this_month"]
-    assert entry["before"] == shown | {"expires_at": None}
+    assert entry["before"] == shown | {"expires_at": None, "rotated_to": None}
     assert entry["after"] == {"key": shown, "successor": successor}
+    assert (shown["rotated_to"], successor["rotated_from"]) == (successor["id"], shown["id"])
     assert successor["budgets"] == {"monthly": "5", "total": None}
 
 

@@ -50,6 +50,7 @@ def test_keys(server: Server) -> None:
     assert [key["id"] for key in listed["data"]] == [made["id"]]
     successor = run(server, "keys", "rotate", made["id"], "--overlap", "0", "--name", "CLI 2")
     assert (successor["rotated_from"], successor["name"]) == (made["id"], "CLI 2")
+    assert run(server, "keys", "show", made["id"])["rotated_to"] == successor["id"]
     assert run(server, "keys", "revoke", successor["id"]) == {}
     assert run(server, "keys", "show", successor["id"])["status"] == "revoked"
 

@@ -67,6 +67,7 @@ def test_keys_live_their_whole_life(client: InnoAI, server: Server) -> None:
     assert client.keys.update(made.id, name="SDK 2", rate_limit=600).name == "SDK 2"
     successor = client.keys.rotate(made.id, overlap=0)
     assert successor.rotated_from == made.id
+    assert client.keys.get(made.id).rotated_to == successor.id
     assert successor.key is not None
     with InnoAI(api_key=made.key, base_url=server.base_url) as old, pytest.raises(innoai.InvalidApiKey):
         old.auth.validate()

@@ -22,6 +22,7 @@ API_KEY: dict[str, Any] = {
     "revoked_at": None,
     "last_used_at": None,
     "rotated_from": None,
+    "rotated_to": None,
 }
 NEW_KEY = {**API_KEY, "key": "sk-inno-shown-once"}
 CUSTOMER: dict[str, Any] = {

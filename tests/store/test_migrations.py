@@ -204,6 +204,34 @@ async def test_what_was_said_is_known_by_whom_it_concerns_and_back(empty: Databa
         assert [tuple(row) for row in found] == rows
 
 
+ROTATED_BEFORE = """
+INSERT INTO accounts (id, name, tier, disabled, created_at) VALUES ('acc_1', 'First', 'free', false, 1);
+INSERT INTO api_keys
+(id, rotated_from, digest, account_id, name, pepper, last4, scopes, allowed_ips, created_at)
+VALUES
+('key_1', NULL, '1', 'acc_1', 'One', '1', 'abcd', '[]', '[]', 1),
+('key_2', 'key_1', '2', 'acc_1', 'One', '1', 'abcd', '[]', '[]', 1),
+('key_3', NULL, '3', 'acc_1', 'One', '1', 'abcd', '[]', '[]', 1),
+('key_4', 'key_2', '4', 'acc_1', 'One', '1', 'abcd', '[]', '[]', 1)
+"""
+
+
+async def test_keys_that_were_rotated_before_know_their_successors(empty: Database) -> None:
+    async with empty.write() as connection:
+        await connection.run_sync(lambda sync: command.upgrade(migrations(sync), "0013"))
+        for statement in ROTATED_BEFORE.split(";"):
+            await connection.execute(text(statement))
+    await empty.migrate()
+    async with empty.read() as connection:
+        found = (await connection.execute(text("SELECT id, rotated_to FROM api_keys ORDER BY id"))).all()
+    assert [tuple(row) for row in found] == [
+        ("key_1", "key_2"),
+        ("key_2", "key_4"),
+        ("key_3", None),
+        ("key_4", None),
+    ]
+
+
 ANA_OF_BEFORE = """
 INSERT INTO accounts (id, name, tier, disabled, created_at) VALUES ('acc_1', 'First', 'free', false, 1);
 INSERT INTO members (id, account_id, email, role, password_hash, joined_at, created_at)

@@ -292,17 +292,14 @@ async def rotate_key(key_id: str, request: JsonRequest, services: Inside, caller
         old = await own_key(connection, key_id, caller)
         if old.status(now) != "active":
             raise InnoError("conflict", f"The key is {old.status(now)}. Create a new key instead.")
-        rotated_to = await api_keys.successor_of(connection, account.id, key_id)
-        if rotated_to is not None:
-            raise InnoError(
-                "conflict", f"The key has been rotated already. Rotate its successor, {rotated_to}, instead."
-            )
+        if old.rotated_to is not None:
+            message = f"The key has been rotated already. Rotate its successor, {old.rotated_to}, instead."
+            raise InnoError("conflict", message)
         ends = now + wanted.overlap
         expires_at = ends if old.expires_at is None else min(ends, old.expires_at)
         if wanted.overlap:
             await _check_room(connection, account.id, tier, now, times=WITH_OVERLAP)
         before = await key_now(connection, old, tier, now)
-        await api_keys.change(connection, key_id, {"expires_at": expires_at}, now)
         successor = replace(
             old,
             id=fresh_id("key"),
@@ -313,7 +310,10 @@ async def rotate_key(key_id: str, request: JsonRequest, services: Inside, caller
             by_owner=old.by_owner and caller.principal.key.by_owner,
         )
         made = await _issue(services, connection, successor, tier, await _inherited(connection, key_id))
-        after = await key_now(connection, replace(old, expires_at=expires_at), tier, now)
+        left = replace(old, expires_at=expires_at, rotated_to=successor.id)
+        changed = {"expires_at": left.expires_at, "rotated_to": left.rotated_to}
+        await api_keys.change(connection, key_id, changed, now)
+        after = await key_now(connection, left, tier, now)
         await journal.record(
             connection,
             account.id,

@@ -49,6 +49,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     revoked_at: Instant | None
     last_used_at: Instant | None
     rotated_from: str | None
+    rotated_to: str | None
 
 
 class Customer(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +89,7 @@ def show_key(record: KeyRecord, own: Budgets, tier: Tier, now: float) -> Key:
         revoked_at=instant(record.revoked_at),
         last_used_at=instant(record.last_used_at),
         rotated_from=record.rotated_from,
+        rotated_to=record.rotated_to,
     )
 
 

@@ -378,6 +378,7 @@ def _fields(key: dict[str, Any]) -> dict[str, Any]:
         "revoked_at",
         "last_used_at",
         "rotated_from",
+        "rotated_to",
     )
     return {name: key.get(name) for name in names}
 

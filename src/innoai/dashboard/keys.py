@@ -18,7 +18,6 @@ from innoai.errors import InnoError, Refusal
 LIST = "/settings/api-keys"
 PER_PAGE = 25
 CUSTOMERS_OFFERED = 100
-KEYS_SEARCHED, PAGES_SEARCHED = 100, 10
 _FIELDS = ("scopes", "expires_at", *key_forms.empty_values())
 """What the form has a field for: what is refused about these is said beside it."""
 
@@ -68,16 +67,12 @@ async def create(here: Here) -> Response[bytes]:
 async def show_key(key_id: str, here: Here) -> Response[bytes]:
     """Show a key."""
     key = await here.get("/v1/keys/{key_id}", key_id=key_id)
-    predecessor = None
-    if key["rotated_from"]:
-        predecessor = await here.get("/v1/keys/{key_id}", key_id=key["rotated_from"])
-    successor = await _successor(here, key) if key["expires_at"] else None
     told = await key_activity.told_of(here, key)
     return here.page(
         "keys/key.html",
         key=key,
-        predecessor=predecessor,
-        successor=successor,
+        predecessor=await _other(here, key["rotated_from"]),
+        successor=await _other(here, key["rotated_to"]),
         scope_texts=SCOPES,
         **told,
     )
@@ -152,19 +147,9 @@ async def revoke(key_id: str, here: Here) -> Response[Any]:
     return here.redirect(LIST, notice="key-revoked")
 
 
-async def _successor(here: Visit, key: dict[str, Any]) -> dict[str, Any] | None:
-    """The key that took the place of a rotated one, which the API tells of the successor alone."""
-    cursor = None
-    for _ in range(PAGES_SEARCHED):
-        page = await here.get("/v1/keys", limit=KEYS_SEARCHED, cursor=cursor)
-        found: dict[str, Any] | None = next(
-            (other for other in page["data"] if other["rotated_from"] == key["id"]), None
-        )
-        cursor = page["next_cursor"]
-        # Newest first: behind the key itself there is none that was made of it.
-        if found or cursor is None or any(other["id"] == key["id"] for other in page["data"]):
-            return found
-    return None
+async def _other(here: Visit, key_id: str | None) -> dict[str, Any] | None:
+    """The key that a rotation made of another, or another of."""
+    return await here.get("/v1/keys/{key_id}", key_id=key_id) if key_id else None
 
 
 def _nothing_to_do(here: Visit, key_id: str) -> Response[None]:

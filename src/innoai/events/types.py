@@ -52,6 +52,7 @@ class KeyData(msgspec.Struct, frozen=True, kw_only=True):
     revoked_at: Instant | None
     last_used_at: Instant | None
     rotated_from: str | None
+    rotated_to: str | None
 
 
 class RotatedKeyData(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,6 +152,7 @@ KEY: Mapping[str, Any] = {
     "revoked_at": None,
     "last_used_at": None,
     "rotated_from": None,
+    "rotated_to": None,
 }
 """A key as the API shows it, for examples."""
 
@@ -185,7 +187,10 @@ EVENT_TYPES: Mapping[str, EventType] = MappingProxyType(
         "key.rotated": EventType(
             "An API key got a successor.",
             RotatedKeyData,
-            {"key": {**KEY, "expires_at": "2026-11-25T22:07:02Z"}, "successor": _SUCCESSOR},
+            {
+                "key": {**KEY, "expires_at": "2026-11-25T22:07:02Z", "rotated_to": _SUCCESSOR["id"]},
+                "successor": _SUCCESSOR,
+            },
         ),
         "key.revoked": EventType(
             "An API key was revoked, with every token minted from it.",

@@ -40,6 +40,7 @@ class KeyRecord:
     revoked_at: float | None = None
     last_used_at: float | None = None
     rotated_from: str | None = None
+    rotated_to: str | None = None
     by_owner: bool = True
 
     def status(self, now: float) -> str:
@@ -89,14 +90,6 @@ async def get(connection: AsyncConnection, key_id: str, account_id: str | None =
         query = query.where(api_keys.c.account_id == account_id)
     row = (await connection.execute(query)).one_or_none()
     return None if row is None else _record(row)
-
-
-async def successor_of(connection: AsyncConnection, account_id: str, key_id: str) -> str | None:
-    """The id of the key that one of the account's keys was rotated to."""
-    query = select(api_keys.c.id).where(
-        api_keys.c.account_id == account_id, api_keys.c.rotated_from == key_id
-    )
-    return (await connection.execute(query.order_by(api_keys.c.id.desc()).limit(1))).scalar()
 
 
 async def page(

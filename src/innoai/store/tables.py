@@ -183,6 +183,7 @@ api_keys = Table(
     Column("revoked_at", Double),
     Column("last_used_at", Double),
     Column("rotated_from", _plain(32)),
+    Column("rotated_to", _plain(32)),
     # Whether an owner made it, the operator, or a key of theirs: only such keys touch owners.
     Column("by_owner", Boolean, nullable=False, server_default=true()),
     Index("api_keys_by_account", "account_id", "id"),

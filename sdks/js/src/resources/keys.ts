@@ -41,6 +41,7 @@ export interface ApiKey {
   revoked_at: string | null;
   last_used_at: string | null;
   rotated_from: string | null;
+  rotated_to?: string | null;
   budgets?: Budgets | null;
   key?: string;
 }

@@ -37,5 +37,6 @@ final class ApiKey extends Model
     public readonly ?DateTimeImmutable $revoked_at;
     public readonly ?DateTimeImmutable $last_used_at;
     public readonly ?string $rotated_from;
+    public readonly ?string $rotated_to;
     public readonly ?Budgets $budgets;
 }

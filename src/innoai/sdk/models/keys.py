@@ -34,6 +34,7 @@ class ApiKey(BaseModel):
     revoked_at: datetime | None
     last_used_at: datetime | None
     rotated_from: str | None
+    rotated_to: str | None = None
     budgets: Budgets | None = None
     key: str | None = Field(default=None, repr=False)
 

@@ -14,7 +14,7 @@ module InnoAI
   # status: `active`, `expired` or `revoked`.
   class ApiKey < Record
     attributes :id, :object, :name, :prefix, :last4, :scopes, :level, :allowed_ips, :rate_limit, :models,
-               :customer_id, :status, :rotated_from
+               :customer_id, :status, :rotated_from, :rotated_to
     attribute :created_at, :time
     attribute :expires_at, :time
     attribute :revoked_at, :time
