@@ -279,9 +279,13 @@ class DashboardSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
 
 class MeteringSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where usage records wait until the store has them."""
+    """Where usage records wait until the store has them, and how long it keeps them."""
 
     spool: Annotated[str, Meta(min_length=1, description="directory of the local spool")] = "innoai-spool"
+    keep_days: Annotated[
+        Annotated[int, Meta(ge=7, le=36_500)] | None,
+        Meta(description="how many days single usage records are kept, at least 7; for good without it"),
+    ] = None
 
 
 class ActivitySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -49,6 +49,7 @@ from innoai.ids import RequestIds
 from innoai.keyring.feed import ChangeFeed
 from innoai.keyring.keyring import Keyring
 from innoai.limiter import open_limiter
+from innoai.metering import retention
 from innoai.metering.budgets import Budgets
 from innoai.metering.holders import Holders
 from innoai.metering.prices import currencies
@@ -233,6 +234,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             _every(EXPIRY_SECONDS, "keys about to expire", partial(_announce_expiry, settings, database)),
             _every(TIDY_SECONDS, "tidying", partial(_tidy, settings, database, secrets)),
             _every(TIDY_SECONDS, "retired signing keys", keyring.reload_signing_keys),
+            _every(TIDY_SECONDS, "old usage records", partial(_remove_old_usage, settings, database)),
         )
     ]
     try:
@@ -371,6 +373,11 @@ def _every(seconds: float, name: str, work: Callable[[], Awaitable[object]]) -> 
 
 async def _announce_expiry(settings: Settings, database: Database) -> None:
     await expiring.announce(database, settings.tiers, time.time())
+
+
+async def _remove_old_usage(settings: Settings, database: Database) -> None:
+    if settings.metering.keep_days is not None:
+        await retention.remove_old(database, settings.metering.keep_days, time.time())
 
 
 async def _tidy(settings: Settings, database: Database, secrets: store_secrets.Secrets) -> None:

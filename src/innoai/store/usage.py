@@ -15,9 +15,10 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
+from sqlalchemy import delete, exists, select
 
 from innoai.access.budgets import month_of
-from innoai.store.tables import spending, usage_hours, usage_records, usage_totals
+from innoai.store.tables import accounts, spending, usage_hours, usage_records, usage_totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -146,6 +147,28 @@ def _noted(records: Iterable[UsageRecord], taken: list[UsageRecord]) -> Iterator
     for record in records:
         taken.append(record)
         yield record
+
+
+async def accounts_before(connection: AsyncConnection, instant: float) -> list[str]:
+    """The accounts that have records of requests which began before it."""
+    old = (usage_records.c.account_id == accounts.c.id) & (usage_records.c.started_at < instant)
+    return list((await connection.execute(select(accounts.c.id).where(exists().where(old)))).scalars())
+
+
+async def remove_before(connection: AsyncConnection, account_id: str, instant: float, limit: int) -> int:
+    """Remove at most `limit` of the account's oldest records of before that instant; how many they were.
+
+    The sums that they are counted in stay. On Postgres, what another is just removing is left to it.
+    """
+    old = (
+        select(usage_records.c.request_id)
+        .where(usage_records.c.account_id == account_id, usage_records.c.started_at < instant)
+        .order_by(usage_records.c.started_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    removal = delete(usage_records).where(usage_records.c.request_id.in_(old.scalar_subquery()))
+    return (await connection.execute(removal)).rowcount
 
 
 async def add(connection: AsyncConnection, records: Iterable[UsageRecord]) -> list[UsageRecord]:
