@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from innoai.access.activity import (
@@ -79,26 +79,29 @@ class Cell:
 
 @dataclass(slots=True)
 class _Met:
-    """What a key was met with in the present hour."""
+    """What a key was met with in the present hour: mostly one of each, which in a set takes 216 bytes."""
 
-    addresses: set[int] = field(default_factory=set)
-    networks: set[Network] = field(default_factory=set)
-    models: set[str] = field(default_factory=set)
+    addresses: tuple[int, ...] = ()
+    networks: tuple[Network, ...] = ()
+    models: tuple[str, ...] = ()
 
     def place(self, address: int | None) -> str:
         """What is kept of an address."""
         if address is None or address == _NO_PLACE:
             return "" if address is None else OTHER
-        if _has_room(self.addresses, address, MOST_PLACES):
+        self.addresses = _with(self.addresses, address, MOST_PLACES)
+        if address in self.addresses:
             return format_address(address)
         network = network_of(address)
-        return place_text(network if _has_room(self.networks, network, MOST_PLACES) else EVERYWHERE)
+        self.networks = _with(self.networks, network, MOST_PLACES)
+        return place_text(network if network in self.networks else EVERYWHERE)
 
     def model(self, name: str | None) -> str:
         """What is kept of a model's name."""
         if name is None:
             return ""
-        return name if _has_room(self.models, name, MOST_MODELS) else OTHER
+        self.models = _with(self.models, name, MOST_MODELS)
+        return name if name in self.models else OTHER
 
 
 class Counts:
@@ -240,11 +243,6 @@ class Counts:
             self._minutes[minute] = self._minutes.get(minute, 0) + requests
 
 
-def _has_room(known: set[K], one: K, most: int) -> bool:
-    """Whether it is known, or may be from now on."""
-    if one in known:
-        return True
-    if len(known) >= most:
-        return False
-    known.add(one)
-    return True
+def _with(known: tuple[K, ...], one: K, most: int) -> tuple[K, ...]:
+    """What is known, and this one with it if there is room."""
+    return known if one in known or len(known) >= most else (*known, one)
