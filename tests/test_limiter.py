@@ -88,7 +88,7 @@ def test_full_buckets_are_let_go_and_others_kept(monkeypatch: pytest.MonkeyPatch
         limiter.take_now(f"old {number}", 60)
     clock.now += 2 * PERIOD_NS
     limiter.take_now("new", 1)
-    assert list(limiter._arrivals) == ["new"]
+    assert list(limiter._states) == ["new"]
     assert not limiter.take_now("new", 1).allowed
 
 
@@ -100,7 +100,7 @@ def test_full_buckets_are_let_go_where_customers_have_limits_too(monkeypatch: py
         limiter.take_now(f"old key {number}", 60, Bucket(f"old customer {number}", 60))
     clock.now += 2 * PERIOD_NS
     limiter.take_now("new key", 1, Bucket("new customer", 60))
-    assert set(limiter._arrivals) == {"new key", "new customer"}
+    assert set(limiter._states) == {"new key", "new customer"}
 
 
 def test_buckets_that_all_still_count_are_not_swept_again_at_each_take(
@@ -118,7 +118,7 @@ def test_buckets_that_all_still_count_are_not_swept_again_at_each_take(
     monkeypatch.setattr(limiter, "_sweep", counted)
     for number in range(100):
         limiter.take_now(str(number), 1)
-    assert len(limiter._arrivals) == 100
+    assert len(limiter._states) == 100
     assert len(sweeps) == 4
 
 
@@ -145,14 +145,15 @@ async def test_redis_says_what_the_rule_says(redis: Redis, shared: RedisLimiter)
         return (int(seconds) * 1_000_000 + int(microseconds)) * 1000
 
     async def arrival(bucket: str) -> int:
-        return int(await redis.get(f"innoai:limit:{bucket}") or 0) * 1000
+        state = await redis.get(f"innoai:limit:{bucket}")
+        return int((state or b"0").split()[0]) * 1000
 
     async def check(steps: list[tuple[str, int, str]], limit: int) -> None:
         await redis.flushall()
         for bucket, passed, action in steps:
             # Time passes by moving what the bucket remembers into the past.
             before = max(await arrival(bucket) - passed // 1000 * 1000, 0)
-            await redis.set(f"innoai:limit:{bucket}", before // 1000)
+            await redis.set(f"innoai:limit:{bucket}", f"{before // 1000} {-(-60_000_000 // limit)}")
             begun = await now()
             ask = shared.take if action == "take" else shared.peek
             found = await ask(bucket, limit)
@@ -187,6 +188,38 @@ async def test_of_200_parallel_requests_at_two_replicas_exactly_20_pass(
     outcomes = await asyncio.gather(*(limiters[number % 2].take("burst", 20) for number in range(200)))
     assert sum(outcome.allowed for outcome in outcomes) == 20
     await other.close()
+
+
+@pytest.fixture(params=["memory", "redis"])
+def either(request: pytest.FixtureRequest) -> Limiter:
+    if request.param == "memory":
+        return MemoryLimiter(Clock())
+    limiter: RedisLimiter = request.getfixturevalue("shared")
+    return limiter
+
+
+@pytest.mark.parametrize("outer", [None, Bucket("the customer's", 10_000)])
+async def test_of_a_limit_that_is_raised_the_rest_is_free_at_once(
+    either: Limiter, outer: Bucket | None
+) -> None:
+    assert [(await either.take("mine", 5, outer)).allowed for _ in range(6)] == [True] * 5 + [False]
+    assert (await either.peek("mine", 600, outer)).remaining == 594
+    assert (await either.take("mine", 600, outer)).remaining == 594
+    assert (await either.take("mine", 600, outer)).remaining == 593
+
+
+async def test_who_has_used_more_than_a_lowered_limit_waits_for_the_next(either: Limiter) -> None:
+    for _ in range(20):
+        await either.take("mine", 600)
+    refused = await either.take("mine", 5)
+    assert (refused.allowed, refused.retry_after) == (False, 12)
+
+
+async def test_a_customers_limit_that_is_raised_counts_at_once_too(either: Limiter) -> None:
+    for _ in range(6):
+        last = await either.take("mine", 1000, Bucket("the customer's", 5))
+    assert not last.allowed
+    assert (await either.take("mine", 1000, Bucket("the customer's", 600))).remaining == 594
 
 
 async def test_a_bucket_in_redis_counts_down_and_then_says_when_to_come_back(shared: RedisLimiter) -> None:

@@ -10,7 +10,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as LostConnectionError
 from redis.exceptions import RedisError
 
-from innoai.access.limits import PERIOD_NS, RateOutcome, take
+from innoai.access.limits import PERIOD_NS, RateOutcome, rescaled, take
 from innoai.errors import InnoError
 
 if TYPE_CHECKING:
@@ -23,29 +23,36 @@ CONNECTIONS = 32
 PATIENCE = 5.0
 """Seconds to wait for a connection, and for each answer, before the limits count as out of reach."""
 
+_LIMIT_BITS = 32
+_LIMIT_MASK = (1 << _LIMIT_BITS) - 1
+
 _TAKE_SCRIPT = """
 local now = redis.call('TIME')
 local now_us = now[1] * 1000000 + now[2]
 local allowed, used = 1, {}
 for number, key in ipairs(KEYS) do
   local interval, burst = tonumber(ARGV[2 * number]), tonumber(ARGV[2 * number + 1])
-  used[number] = math.max(tonumber(redis.call('GET', key) or now_us) - now_us, 0)
+  local ends, per = string.match(redis.call('GET', key) or '', '^(%d+) (%d+)$')
+  used[number] = math.max(tonumber(ends or now_us) - now_us, 0)
+  if used[number] > 0 and tonumber(per) ~= interval then
+    used[number] = math.min(math.ceil(used[number] * interval / tonumber(per)), burst)
+  end
   if used[number] + interval > burst then allowed = 0 end
 end
 if allowed == 1 then
   for number, key in ipairs(KEYS) do
     used[number] = used[number] + tonumber(ARGV[2 * number])
     if ARGV[1] == 'take' then
-      local ends = string.format('%.0f', now_us + used[number])
+      local ends = string.format('%.0f %s', now_us + used[number], ARGV[2 * number])
       redis.call('SET', key, ends, 'PX', math.ceil(used[number] / 1000) + 1)
     end
   end
 end
 return {allowed, unpack(used)}
 """
-"""access.limits.take in microseconds, on the server's clock, so that replicas' clocks do not matter.
+"""access.limits.take and rescaled in microseconds, on the server's clock: replicas' clocks do not matter.
 
-Of several buckets it takes from all or from none.
+Of several buckets it takes from all or from none. A bucket is when it is full again, and what one took of it.
 """
 
 
@@ -80,31 +87,32 @@ class MemoryLimiter:
 
     def __init__(self, clock_ns: Callable[[], int]) -> None:
         self._clock_ns = clock_ns
-        self._arrivals: dict[str, int] = {}
+        # The theoretical arrival time, and in the low bits the limit that it was made with: one of many.
+        self._states: dict[str, int] = {}
         self._sweep_at = SWEEP_SIZE
 
     def take_now(self, bucket: str, limit: int, outer: Bucket | None = None) -> RateOutcome:
         """Take one request; never waits."""
         now = self._clock_ns()
-        outcome = tighter = take(self._arrivals.get(bucket, 0), now, limit)
+        outcome = tighter = take(self._tat(bucket, now, limit), now, limit)
         if outer is not None:
-            beside = take(self._arrivals.get(outer.name, 0), now, outer.limit)
+            beside = take(self._tat(outer.name, now, outer.limit), now, outer.limit)
             tighter = _tighter(outcome, beside)
             if tighter.allowed:
-                self._arrivals[outer.name] = beside.tat
+                self._states[outer.name] = beside.tat << _LIMIT_BITS | outer.limit
         if tighter.allowed:
-            self._arrivals[bucket] = outcome.tat
-            if len(self._arrivals) > self._sweep_at:
+            self._states[bucket] = outcome.tat << _LIMIT_BITS | limit
+            if len(self._states) > self._sweep_at:
                 self._sweep(now)
         return tighter
 
     def peek_now(self, bucket: str, limit: int, outer: Bucket | None = None) -> RateOutcome:
         """What take_now would say, without taking."""
         now = self._clock_ns()
-        outcome = take(self._arrivals.get(bucket, 0), now, limit)
+        outcome = take(self._tat(bucket, now, limit), now, limit)
         if outer is None:
             return outcome
-        return _tighter(outcome, take(self._arrivals.get(outer.name, 0), now, outer.limit))
+        return _tighter(outcome, take(self._tat(outer.name, now, outer.limit), now, outer.limit))
 
     async def take(self, bucket: str, limit: int, outer: Bucket | None = None) -> RateOutcome:
         """Take one request."""
@@ -117,10 +125,16 @@ class MemoryLimiter:
     async def close(self) -> None:
         """Nothing is held."""
 
+    def _tat(self, bucket: str, now: int, limit: int) -> int:
+        state = self._states.get(bucket, limit)
+        before = state & _LIMIT_MASK
+        tat = state >> _LIMIT_BITS
+        return tat if before == limit else rescaled(tat, now, before, limit)
+
     def _sweep(self, now: int) -> None:
         """Let full buckets go. The next time is when as many again have come, so that a take stays cheap."""
-        self._arrivals = {name: tat for name, tat in self._arrivals.items() if tat > now}
-        self._sweep_at = max(SWEEP_SIZE, 2 * len(self._arrivals))
+        self._states = {name: state for name, state in self._states.items() if state >> _LIMIT_BITS > now}
+        self._sweep_at = max(SWEEP_SIZE, 2 * len(self._states))
 
 
 class RedisLimiter:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from innoai.access.limits import NANOSECONDS, PERIOD_NS, RateOutcome, as_duration, take
+from innoai.access.limits import NANOSECONDS, PERIOD_NS, RateOutcome, as_duration, rescaled, take
 
 LIMITS = st.one_of(st.integers(1, 200), st.sampled_from([1000, 59_999, 1_000_000, 100_000_000]))
 MOMENTS = st.integers(0, 2**63)
@@ -200,6 +200,20 @@ def test_a_changed_limit_holds_from_the_next_request(before, after, used, now):
     outcome = take(last.tat, now, after)
     assert outcome.remaining < after
     assert outcome.retry_ns <= interval_of(after) + interval_of(before) * before - PERIOD_NS
+
+
+@given(LIMITS, LIMITS, st.integers(0, 300), MOMENTS)
+def test_a_bucket_whose_limit_changes_has_as_many_used_up_as_before(before, after, asked, now):
+    used, last = pass_at_once(0, now, before, asked + 1)
+    outcome = take(rescaled(last.tat, now, before, after), now, after)
+    assert outcome.allowed == (used < after)
+    assert outcome.remaining == max(after - used - 1, 0)
+    assert outcome.retry_ns <= interval_of(after)
+
+
+@given(LIMITS, LIMITS, MOMENTS)
+def test_a_full_bucket_is_full_whatever_its_limit(before, after, now):
+    assert rescaled(max(now - 1, 0), now, before, after) == now
 
 
 @given(LIMITS, st.integers(0, PERIOD_NS), MOMENTS)

@@ -568,7 +568,7 @@ def weight(thing: object, seen: set[int] | None = None) -> int:
     elif isinstance(thing, Bindings):
         held = (thing._bound,)
     elif isinstance(thing, MemoryLimiter):
-        held = (thing._arrivals,)
+        held = (thing._states,)
     return sys.getsizeof(thing) + sum(weight(each, seen) for each in held)
 
 

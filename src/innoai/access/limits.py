@@ -44,6 +44,12 @@ def take(tat: int, now_ns: int, limit: int) -> RateOutcome:
     return RateOutcome(True, limit, (burst - used) // interval, used, 0, now_ns + used)
 
 
+def rescaled(tat: int, now_ns: int, before: int, limit: int) -> int:
+    """The state of a bucket whose limit was `before`: as many requests are used up as were."""
+    used, interval = max(tat - now_ns, 0), -(-PERIOD_NS // limit)
+    return now_ns + min(-(-used * interval // -(-PERIOD_NS // before)), interval * limit)
+
+
 def as_duration(nanoseconds: int) -> str:
     """A duration as OpenAI's x-ratelimit-reset-* headers write it: `12ms`, `1.5s`, `6m0s`."""
     milliseconds = -(-nanoseconds // 1_000_000)
