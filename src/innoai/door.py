@@ -239,7 +239,7 @@ class Door:
         return decision.rated(rate)
 
     async def _explained_budgets(self, decision: Decision, principal: Principal) -> Decision:
-        if not principal.budgets or self._budgets is None:
+        if _quote(decision, principal) is None or self._budgets is None:
             return decision
         left = await self._budgets.look(principal, self._clock())
         spent = next((budget for budget, amount in left if amount <= 0), None)

@@ -199,6 +199,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         door=door,
         mint=mint,
         tiers=settings.tiers,
+        tariffs=models.tariffs,
         started_at=int(time.time()),
         trusted_proxies=proxies,
         registry=open_registry(door, feed, models.connections),

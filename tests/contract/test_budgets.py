@@ -268,6 +268,33 @@ def test_an_explanation_says_what_is_left(admin: httpx.Client) -> None:
     assert check()["outcome"] == "refused"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "model"),
+    [
+        ("GET", "/v1/models", None),
+        ("GET", "/v1/auth/validate", None),
+        ("POST", "/v1/chat/completions", FREE),
+        ("POST", "/v1/chat/completions", FLAT),
+        ("POST", "/v1/chat/completions", BY_TOKEN),
+    ],
+)
+def test_a_used_up_budget_is_explained_as_it_is_applied(
+    own: Server, admin: httpx.Client, method: str, path: str, model: str | None
+) -> None:
+    key = create_key(admin, budgets={"monthly": "0"}, scopes=["inference:read", "inference:write"])
+    asked = {"key": key["id"], "method": method, "path": path, **({"model": model} if model else {})}
+    said = admin.post("/auth/explain", json=asked).json()
+    answer = httpx.request(
+        method,
+        f"{own.base_url.removesuffix('/v1')}{path}",
+        json=asking(model) if model else None,
+        headers=bearer(key["key"]),
+    )
+    code = None if answer.is_success else answer.json()["error"]["code"]
+    assert (said["allowed"], said["code"]) == (answer.is_success, code)
+    assert code == ("insufficient_quota" if model in (FLAT, BY_TOKEN) else None)
+
+
 def test_a_customers_own_limit_holds_over_all_its_credentials(admin: httpx.Client) -> None:
     customer_id = f"customer-{next(customers)}"
     created = admin.post("/customers", json={"customer_id": customer_id, "rate_limit": 3})

@@ -9,11 +9,12 @@ import msgspec
 from litestar import Response, post
 from msgspec import Meta
 
+from innoai.access.budgets import Quote
 from innoai.access.decide import STANDING, TENANCY
 from innoai.access.decide import Request as AccessRequest
 from innoai.access.networks import ADDRESS_PATTERN, parse_address
 from innoai.access.principal import Principal, Unauthenticated
-from innoai.access.routes import match, route_for
+from innoai.access.routes import INFERENCE_POSTS, match, route_for
 from innoai.access.scopes import in_order
 from innoai.access.tokens import TokenUse
 from innoai.api import revocations, rotation
@@ -34,8 +35,11 @@ from innoai.events import journal
 from innoai.store import accounts, api_keys, tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from innoai.access.routes import Route
     from innoai.events.journal import Actor
 
 Address = Annotated[
@@ -153,7 +157,10 @@ async def explain(request: JsonRequest, services: Inside, caller: Caller) -> Res
     target = asked.path.rsplit("/", 1)[-1] if route.own_key else None
     served = asked.model is None or asked.model in services.settings.models
     decision = await services.door.explain(
-        principal, AccessRequest(route, _address(asked.ip), asked.model, served, target)
+        principal,
+        AccessRequest(
+            route, _address(asked.ip), asked.model, served, target, quote=_least(services, route, asked.model)
+        ),
     )
     return answer(
         Explanation(
@@ -163,6 +170,22 @@ async def explain(request: JsonRequest, services: Inside, caller: Caller) -> Res
             checks=[ExplainedCheck(*check) for check in decision.checks],
         )
     )
+
+
+def _least(services: Services, route: Route, model: str | None) -> Callable[[Principal], Quote | None]:
+    """What the smallest of such requests costs; without a model's name, something."""
+
+    def quote(principal: Principal) -> Quote | None:
+        if route.path not in INFERENCE_POSTS:
+            return None
+        if model is None:
+            return Quote(1, 1)
+        tariff = services.tariffs.get(model)
+        price = None if tariff is None else tariff.prices.get(principal.account.currency)
+        cost = 0 if price is None else price.cost(1, 0, 1)
+        return Quote(cost, cost) if cost else None
+
+    return quote
 
 
 async def _named(services: Services, caller: Principal, key: str) -> Principal | Unauthenticated:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from innoai.door import Door
     from innoai.keyring.feed import ChangeFeed
     from innoai.keyring.keyring import Keyring
+    from innoai.metering.prices import Tariff
     from innoai.store.database import Database
     from innoai.store.secrets import Secrets
 
@@ -36,6 +37,7 @@ class Services:
     door: Door
     mint: Mint
     tiers: Mapping[str, Tier]
+    tariffs: Mapping[str, Tariff]
     started_at: int
     trusted_proxies: Networks
     registry: CollectorRegistry
