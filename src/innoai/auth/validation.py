@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Validation(msgspec.Struct, frozen=True):
-    """What a live credential stands for; `rate_limit` in requests a minute."""
+    """What a live credential stands for; `rate_limit` is its key's, in requests a minute."""
 
     valid: bool
     key_id: str
