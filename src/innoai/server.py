@@ -53,7 +53,8 @@ from innoai.metering import retention
 from innoai.metering.budgets import Budgets
 from innoai.metering.holders import Holders
 from innoai.metering.prices import currencies
-from innoai.metering.spool import Shipper, Spool
+from innoai.metering.shipping import Shipper
+from innoai.metering.spool import Spool
 from innoai.store import (
     accounts,
     activity,

@@ -10,7 +10,8 @@ from sqlalchemy import select
 from innoai.fresh_ids import fresh_id
 from innoai.metering.budgets import Budgets
 from innoai.metering.holders import Holders
-from innoai.metering.spool import SUFFIX, Shipper, records_in
+from innoai.metering.shipping import Shipper
+from innoai.metering.spool import SUFFIX, records_in
 from innoai.store.tables import usage_records
 from innoai.store.usage import UsageRecord
 from tests.support.stores import NOW

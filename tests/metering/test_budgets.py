@@ -24,10 +24,11 @@ from innoai.errors import InnoError
 from innoai.events import journal
 from innoai.fresh_ids import fresh_id
 from innoai.metering import budgets as budgets_module
-from innoai.metering import spool as spool_module
+from innoai.metering import shipping as shipping_module
 from innoai.metering.budgets import Budgets
 from innoai.metering.holders import Holders
-from innoai.metering.spool import Shipper, Spool
+from innoai.metering.shipping import Shipper
+from innoai.metering.spool import Spool
 from innoai.store import accounts
 from innoai.store import budgets as stored_budgets
 from innoai.store.tables import budget_holds, events, spending
@@ -613,7 +614,7 @@ async def test_who_changes_a_budget_and_who_tells_of_thresholds_do_not_wait_for_
 async def test_shipping_goes_on_after_something_unforeseen(
     database: Database, process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spool_module, "SHIP_SECONDS", 0.01)
+    monkeypatch.setattr(shipping_module, "SHIP_SECONDS", 0.01)
     await budget(database, COST)
     process.spool.append(msgspec.structs.replace(costing(COST), account_id="acc_unknown"))
     shipping = asyncio.create_task(process.shipper.run())

@@ -19,19 +19,22 @@ import pytest
 from structlog.testing import capture_logs
 
 from innoai.errors import InnoError
+from innoai.metering import shipping
 from innoai.metering import spool as spool_module
 from innoai.metering.owned_files import Found
-from innoai.metering.spool import (
-    DAMAGED,
+from innoai.metering.shipping import (
     LARGEST_BATCH,
     LONGEST_PAUSE,
     LONGEST_REST,
-    MOST_FULL,
-    SEGMENT_BYTES,
     SMALLEST_BATCH,
     SPREAD_SECONDS,
-    SUFFIX,
     Pace,
+)
+from innoai.metering.spool import (
+    DAMAGED,
+    MOST_FULL,
+    SEGMENT_BYTES,
+    SUFFIX,
     Spool,
     is_empty,
     records_in,
@@ -350,7 +353,7 @@ async def test_while_the_store_is_down_more_segments_than_stay_open_wait_on_disk
 async def test_more_records_than_a_batch_all_arrive(
     spool: Spool, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spool_module, "SMALLEST_BATCH", 3)
+    monkeypatch.setattr(shipping, "SMALLEST_BATCH", 3)
     for number in range(10):
         put(spool, record(number))
     await new_shipper(spool, database).ship()
@@ -497,7 +500,7 @@ async def test_shippers_on_one_directory_ship_everything_once(directory: Path, d
 async def test_shipping_goes_on_by_itself_after_an_outage_and_after_an_unreadable_segment(
     spool: Spool, directory: Path, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spool_module, "SHIP_SECONDS", 0.001)
+    monkeypatch.setattr(shipping, "SHIP_SECONDS", 0.001)
     store = Store(database)
     unreadable = directory / f"use_0{SUFFIX}"
     unreadable.mkdir()
