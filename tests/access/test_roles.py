@@ -12,6 +12,7 @@ from innoai.access.roles import (
     OWNER,
     ROLES,
     VIEWER,
+    is_owners_key,
     may_appoint,
     member_principal,
 )
@@ -86,6 +87,13 @@ def test_a_key_touches_owners_if_an_owner_has_made_it(by_owner):
     caller = Principal(ACCOUNT, structs.replace(KEY, by_owner=by_owner), None)
     assert may_appoint(caller, ADMIN, VIEWER)
     assert may_appoint(caller, OWNER, VIEWER) == by_owner
+
+
+@pytest.mark.parametrize("role", [OWNER, ADMIN])
+@pytest.mark.parametrize("before", [True, False])
+def test_a_key_is_an_owners_while_nobody_else_has_had_a_hand_in_it(role, before):
+    assert is_owners_key(principal(role), before=before) == (role == OWNER and before)
+    assert is_owners_key(principal(role)) == (role == OWNER)
 
 
 def test_an_admin_who_would_make_an_owner_of_a_viewer_is_refused():

@@ -131,3 +131,39 @@ def test_an_admins_keys_are_no_way_to_become_an_owner(house: Server, owner: Pers
             refused(api.post("/members", json=invited, headers=key), "insufficient_permissions")
         change = api.patch(f"/members/{member}", json={"role": "owner"}, headers=bearer(ours["key"]))
         assert change.json()["role"] == "owner"
+
+
+def test_an_owners_key_that_an_admin_changes_is_no_owners_any_more(house: Server, owner: Person) -> None:
+    """From the answer on, whatever was changed of it, and the log says so; an owner makes it none again."""
+    assert owner.session is not None
+    admin = member_of(house, "admin", "abel@example.com", name="Abel")
+    puppet = {"email": "puppet@example.com", "role": "owner"}
+    with httpx.Client(base_url=house.base_url, headers=bearer(house.admin_key)) as api:
+        abels = made_key(admin.post("/settings/api-keys", {"name": "Abel's", "level": "admin"}))
+        ours = [create_key(api, scopes=["inference:write"]) for _ in range(2)]
+        widened = {"scopes": ["admin:full"]}, {"budgets": {"total": 5}}
+        for key, change in zip(ours, widened, strict=True):
+            presented = bearer(key["key"])
+            assert api.post("/members", json=puppet, headers=presented).status_code == 403
+            assert api.patch(f"/keys/{key['id']}", json=change, headers=abels).status_code == 200
+            assert api.patch(f"/keys/{key['id']}", json=widened[0]).status_code == 200
+            assert api.get("/members", headers=presented).status_code == 200
+            refused(api.post("/members", json=puppet, headers=presented), "insufficient_permissions")
+            logged = api.get("/audit", params={"target_id": key["id"], "action": "key.updated"}).json()[
+                "data"
+            ]
+            ranks = [(entry["before"].get("by_owner"), entry["after"].get("by_owner")) for entry in logged]
+            assert ranks[-1] == (True, False)
+            assert set(ranks[:-1]) <= {(None, None)}
+
+
+def test_a_change_that_changes_nothing_leaves_an_owners_key_one(house: Server, owner: Person) -> None:
+    assert owner.session is not None
+    admin = member_of(house, "admin", "anna@example.com", name="Anna")
+    with httpx.Client(base_url=house.base_url, headers=bearer(house.admin_key)) as api:
+        annas = made_key(admin.post("/settings/api-keys", {"name": "Anna's", "level": "admin"}))
+        ours = create_key(api, name="Ours", level="admin", budgets={"total": 5})
+        same = {"name": "Ours", "budgets": {"total": 5}}
+        assert api.patch(f"/keys/{ours['id']}", json=same, headers=annas).status_code == 200
+        invited = {"email": "second@example.com", "role": "owner"}
+        assert api.post("/members", json=invited, headers=bearer(ours["key"])).status_code == 201

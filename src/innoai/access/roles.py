@@ -63,3 +63,12 @@ def may_appoint(caller: Principal, *roles: str) -> bool:
     these are to be no way around that.
     """
     return caller.key.by_owner or OWNER not in roles
+
+
+def is_owners_key(caller: Principal, *, before: bool = True) -> bool:
+    """Whether a key is an owner's (`ApiKey.by_owner`) once this caller has made, changed or rotated it.
+
+    Only if it was so `before` and the caller is an owner, or a key of one: whoever is not would else lend
+    an owner's key the scopes that make owners.
+    """
+    return before and caller.key.by_owner

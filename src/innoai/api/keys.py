@@ -12,13 +12,14 @@ from msgspec import UNSET, Meta, UnsetType
 
 from innoai.access.budgets import month_of
 from innoai.access.networks import NETWORK_PATTERN, parse_networks
+from innoai.access.roles import is_owners_key
 from innoai.access.scopes import ADMIN_FULL, DEFAULT_SCOPES, LEVELS, in_order, scope_set
 from innoai.api import rates, revocations
 from innoai.api.actors import actor_of
 from innoai.api.admission import Caller, Inside
 from innoai.api.customers import customer_or_create
 from innoai.api.idempotency import create_once
-from innoai.api.money import SetBudgets, budgets_by_subject, budgets_of, set_budgets
+from innoai.api.money import SetBudgets, budgets_by_subject, budgets_of, changed_budgets, set_budgets
 from innoai.api.objects import Key, Level, Scope, Status, key_now, show_key
 from innoai.api.rates import RateLimit
 from innoai.api.services import Services
@@ -169,7 +170,7 @@ async def create_key(request: JsonRequest, services: Inside, caller: Caller) -> 
         models=None if wanted.models is None else tuple(wanted.models),
         created_at=services.clock(),
         expires_at=_future(wanted.expires_at, services.clock()),
-        by_owner=caller.principal.key.by_owner,
+        by_owner=is_owners_key(caller.principal),
     )
 
     async def create(connection: AsyncConnection) -> bytes:
@@ -256,12 +257,16 @@ async def change_key(key_id: str, request: JsonRequest, services: Inside, caller
             await _check_room(connection, record.account_id, tier, now, besides=key_id)
         before = await key_now(connection, record, tier, now)
         values = {name: value for name, value in values.items() if value != getattr(record, name)}
+        amounts = wanted.budgets or SetBudgets()
+        changes = bool(values or await changed_budgets(connection, key_id, amounts))
+        if changes and is_owners_key(caller.principal, before=record.by_owner) != record.by_owner:
+            values["by_owner"] = False
         if values:
             await api_keys.change(connection, key_id, values, now)
-        if wanted.budgets is not UNSET:
-            await set_budgets(connection, account.id, key_id, wanted.budgets, now)
-        after = await key_now(connection, await own_key(connection, key_id, caller), tier, now)
-        if values or after.budgets != before.budgets:
+        await set_budgets(connection, account.id, key_id, amounts, now)
+        changed = await own_key(connection, key_id, caller)
+        after = await key_now(connection, changed, tier, now)
+        if changes:
             await journal.record(
                 connection,
                 account.id,
@@ -269,8 +274,9 @@ async def change_key(key_id: str, request: JsonRequest, services: Inside, caller
                 actor=actor_of(request, caller),
                 now=now,
                 target_id=key_id,
-                before=as_shown(before),
-                after=as_shown(after),
+                before=_on_record(before, record, values),
+                after=_on_record(after, changed, values),
+                event=as_shown(after),
             )
     await services.heed_changes()
     return answer(after)
@@ -307,7 +313,7 @@ async def rotate_key(key_id: str, request: JsonRequest, services: Inside, caller
             created_at=now,
             last_used_at=None,
             rotated_from=old.id,
-            by_owner=old.by_owner and caller.principal.key.by_owner,
+            by_owner=is_owners_key(caller.principal, before=old.by_owner),
         )
         made = await _issue(services, connection, successor, tier, await _inherited(connection, key_id))
         left = replace(old, expires_at=expires_at, rotated_to=successor.id)
@@ -368,6 +374,12 @@ def _lately(services: Services, record: KeyRecord) -> KeyRecord:
 
 def _used(key: Key, requests: Mapping[str, int]) -> UsedKey:
     return UsedKey(**msgspec.structs.asdict(key), requests_this_month=requests.get(key.id, 0))
+
+
+def _on_record(shown: Key, record: KeyRecord, changed: Collection[str]) -> dict[str, Any]:
+    """The key as the audit log has it: where it changed, with `by_owner`, which no answer shows."""
+    rank = {"by_owner": record.by_owner} if "by_owner" in changed else {}
+    return {**as_shown(shown), **rank}
 
 
 def _without_secret(made: NewKey) -> Key:

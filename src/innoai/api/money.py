@@ -88,11 +88,21 @@ async def set_budgets(
 
     One that stays as it is is left alone, and so are its alerts.
     """
+    for period, nanos in (await changed_budgets(connection, subject, wanted)).items():
+        await budgets.set_amount(connection, account_id, subject, period, nanos, now)
+
+
+async def changed_budgets(
+    connection: AsyncConnection, subject: str, wanted: SetBudgets
+) -> dict[str, int | None]:
+    """The budgets that the request would not leave as they are: period to billionths, None to remove it."""
     present = await budgets.of(connection, subject)
+    changed: dict[str, int | None] = {}
     for period in SetBudgets.__struct_fields__:
         amount: int | str | UnsetType | None = getattr(wanted, period)
         if amount is UNSET:
             continue
         nanos = None if amount is None else amount_of(amount)
         if nanos != present.get(period):
-            await budgets.set_amount(connection, account_id, subject, period, nanos, now)
+            changed[period] = nanos
+    return changed
