@@ -120,7 +120,7 @@ async def add_customer(request: JsonRequest, services: Inside, caller: Caller) -
         return msgspec.json.encode(await create_customer(services, connection, account, wanted, actor))
 
     try:
-        created = await create_once(services, request, account.id, content, create)
+        created = await create_once(services, request, caller, content, create)
     except IntegrityError:
         raise InnoError(
             "conflict",

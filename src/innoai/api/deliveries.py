@@ -170,7 +170,7 @@ async def send_test(
         new = outbox.new_delivery(endpoint_id, event.id)
         return await _deliver(connection, request, caller, new, "webhook.tested", {}, now)
 
-    return answer(await create_once(services, request, account_id, b"", create), 202)
+    return answer(await create_once(services, request, caller, b"", create), 202)
 
 
 @post("/v1/webhooks/{endpoint_id:str}/replay", status_code=202)
@@ -200,7 +200,7 @@ async def replay_failed(
         )
         return msgspec.json.encode(Replayed(count=len(new)))
 
-    return answer(await create_once(services, request, account_id, content, create), 202)
+    return answer(await create_once(services, request, caller, content, create), 202)
 
 
 @post("/v1/webhooks/deliveries/{delivery_id:str}/replay", status_code=202)
@@ -218,7 +218,7 @@ async def replay_delivery(
         replayed = {"replayed": delivery_id}
         return await _deliver(connection, request, caller, new, "webhook.replayed", replayed, now)
 
-    return answer(await create_once(services, request, account_id, b"", create), 202)
+    return answer(await create_once(services, request, caller, b"", create), 202)
 
 
 async def _deliver(

@@ -1,7 +1,12 @@
-"""Creates that may be sent twice: with an Idempotency-Key the second gets the first one's answer."""
+"""Creates that may be sent twice: with an Idempotency-Key the second gets the first one's answer.
+
+The key is its caller's own. The answer may hold a secret, or have been made with more rights than another
+caller has, so what somebody else sends under the same key is another create.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING
 
@@ -15,8 +20,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from innoai.access.principal import Principal
     from innoai.api.services import Services
     from innoai.api.wire import JsonRequest
+    from innoai.door import Admission
 
 HEADER = "idempotency-key"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
@@ -25,7 +32,7 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 async def create_once(
     services: Services,
     request: JsonRequest,
-    account_id: str,
+    caller: Admission,
     content: bytes,
     create: Callable[[AsyncConnection], Awaitable[bytes]],
 ) -> bytes:
@@ -44,12 +51,25 @@ async def create_once(
             "invalid_request",
             "Idempotency-Key: send one, of 1 to 255 printable ASCII characters without spaces.",
         )
+    account_id, own = caller.principal.account.id, _own(caller.principal, key)
     fingerprint = f"{request.method} {request.url.path}\n".encode() + content
     try:
-        return await _once(services, account_id, key, fingerprint, create)
+        return await _once(services, account_id, own, fingerprint, create)
     except IntegrityError:
         # A twin with the same key may have committed first; if it did, its answer is found now.
-        return await _once(services, account_id, key, fingerprint, create)
+        return await _once(services, account_id, own, fingerprint, create)
+
+
+def _own(caller: Principal, key: str) -> str:
+    """What the store knows the caller's key by, which no other caller's is.
+
+    That is an API key, or the member of a session. All tokens of one API key and one customer are one caller,
+    since a retry may come with a newer token.
+    """
+    kind = "member" if caller.member is not None else "key" if caller.token is None else "token"
+    customer = "" if caller.customer is None else caller.customer.id
+    # A digest, since the column is as long as the longest key. None of the parts has a space in it.
+    return hashlib.sha256(f"{kind} {caller.key.id} {customer} {key}".encode()).hexdigest()
 
 
 async def _once(

@@ -191,7 +191,7 @@ async def create_key(request: JsonRequest, services: Inside, caller: Caller) -> 
         )
         return msgspec.json.encode(made)
 
-    created = await create_once(services, request, account.id, content, create)
+    created = await create_once(services, request, caller, content, create)
     await services.heed_changes()
     return answer(created, 201)
 
@@ -332,7 +332,7 @@ async def rotate_key(key_id: str, request: JsonRequest, services: Inside, caller
         )
         return msgspec.json.encode(made)
 
-    created = await create_once(services, request, account.id, content, create)
+    created = await create_once(services, request, caller, content, create)
     await services.heed_changes()
     return answer(created, 201)
 

@@ -129,7 +129,7 @@ async def invite_member(request: JsonRequest, services: Inside, caller: Caller) 
         return msgspec.json.encode(NewMember(**shown, invite_url=url))
 
     try:
-        created = await create_once(services, request, record.account_id, content, create)
+        created = await create_once(services, request, caller, content, create)
     except IntegrityError:
         raise InnoError(
             "conflict", "That email is a member's already. Choose another one.", param="email"

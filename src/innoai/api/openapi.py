@@ -96,7 +96,7 @@ _HEADERS: dict[str, dict[str, Any]] = {
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "any text of the caller's; for a day, the same key and request get the same answer",
+    "description": "any text; for a day, the same key and request of one credential get the same answer",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
 _ROUTES = {(route.method, route.path): route for route in ROUTES}

@@ -214,7 +214,7 @@ async def create_endpoint(request: JsonRequest, services: Inside, caller: Caller
         )
         return _with_secret(shown, secret)
 
-    return answer(await create_once(services, request, account.id, content, create), 201)
+    return answer(await create_once(services, request, caller, content, create), 201)
 
 
 @get("/v1/webhooks")
@@ -335,7 +335,7 @@ async def rotate_secret(
         )
         return _with_secret(shown, secret)
 
-    return answer(await create_once(services, request, account_id, content, create))
+    return answer(await create_once(services, request, caller, content, create))
 
 
 def found_endpoint(record: EndpointRecord | None) -> EndpointRecord:
