@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tests.support.server import Server
 
 FORM = "/settings/api-keys/new"
+TWINS = 6
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
@@ -68,3 +70,18 @@ def test_a_form_that_another_member_sends_too_makes_a_key_for_each(own: Server) 
     found = re.search(r'name="once" value="([^"]+)"', ada.get(FORM).text)
     assert found is not None
     assert made(ada, found[1]) == made(ada, found[1]) != made(abe, found[1])
+
+
+def test_retries_at_once_get_the_first_answer(admin: httpx.Client) -> None:
+    """Not that the key has been rotated already, which it was by their twin."""
+
+    def rotate(key_id: str) -> tuple[int, dict[str, Any]]:
+        headers = {"idempotency-key": f"rotate-{key_id}"}
+        answer = admin.post(f"/keys/{key_id}/rotate", json={"overlap": 3_600}, headers=headers)
+        return answer.status_code, answer.json()
+
+    with ThreadPoolExecutor(TWINS) as pool:
+        for _ in range(5):
+            answers = list(pool.map(rotate, [create_key(admin)["id"]] * TWINS))
+            assert answers[0][0] == 201, answers[0]
+            assert answers == [answers[0]] * TWINS

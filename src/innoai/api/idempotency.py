@@ -10,10 +10,8 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import IntegrityError
-
 from innoai.errors import InnoError
-from innoai.store import idempotency
+from innoai.store import accounts, idempotency
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -53,11 +51,7 @@ async def create_once(
         )
     account_id, own = caller.principal.account.id, _own(caller.principal, key)
     fingerprint = f"{request.method} {request.url.path}\n".encode() + content
-    try:
-        return await _once(services, account_id, own, fingerprint, create)
-    except IntegrityError:
-        # A twin with the same key may have committed first; if it did, its answer is found now.
-        return await _once(services, account_id, own, fingerprint, create)
+    return await _once(services, account_id, own, fingerprint, create)
 
 
 def _own(caller: Principal, key: str) -> str:
@@ -80,6 +74,8 @@ async def _once(
     create: Callable[[AsyncConnection], Awaitable[bytes]],
 ) -> bytes:
     async with services.database.write() as connection:
+        # First, so that a twin that comes meanwhile waits for the answer instead of meeting what was done.
+        await accounts.lock(connection, account_id)
         known = await idempotency.recall(connection, services.secrets, account_id, key, fingerprint)
         if known is not None:
             return known
