@@ -295,7 +295,7 @@ async def rotate_key(key_id: str, request: JsonRequest, services: Inside, caller
     async def create(connection: AsyncConnection) -> bytes:
         # First, so that of two rotations at once the second sees what the first has left of the old key.
         await accounts.lock(connection, account.id)
-        old = await own_key(connection, key_id, caller)
+        old = await _held_key(connection, key_id, caller)
         if old.status(now) != "active":
             raise InnoError("conflict", f"The key is {old.status(now)}. Create a new key instead.")
         if old.rotated_to is not None:
@@ -392,6 +392,12 @@ async def own_key(connection: AsyncConnection, key_id: str, caller: Admission) -
     if record is None:
         raise InnoError("not_found", "No key has that id. GET /v1/keys lists the keys.")
     return record
+
+
+async def _held_key(connection: AsyncConnection, key_id: str, caller: Admission) -> KeyRecord:
+    """The same, for whoever tells the feed of something else before changing it: see api_keys.hold."""
+    await api_keys.hold(connection, caller.principal.account.id, [key_id])
+    return await own_key(connection, key_id, caller)
 
 
 async def _check_room(

@@ -50,7 +50,7 @@ async def record(
     after: Mapping[str, Any] | None = None,
     event: Mapping[str, Any] | None = None,
 ) -> None:
-    """Record an action in the transaction that does it, after the change feed was told.
+    """Record an action in the transaction that does it, after the change feed was told (`innoai.store`).
 
     `before` and `after` are the object as the API shows it, without secrets. An action that is an event
     type is published too, with `event` as its data, else `after`.

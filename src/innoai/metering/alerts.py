@@ -57,7 +57,7 @@ async def thresholds(
         own = [record for record in costing if budget.subject in _subjects(record)]
         for pot in sorted({pot_of(budget, record.started_at) for record in own}, key=_name):
             reached += await _newly_reached(connection, budget, pot, own[-1], currency, now)
-    # After all names, since the audit log's rows are locked last, and in one order.
+    # After all names, since the audit log's rows are locked last (innoai.store), and in one order.
     for each in sorted(reached, key=lambda each: each.account_id):
         await journal.record(
             connection,

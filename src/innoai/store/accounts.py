@@ -91,7 +91,10 @@ async def change(connection: AsyncConnection, account_id: str, values: Mapping[s
 
 
 async def lock(connection: AsyncConnection, account_id: str) -> None:
-    """Let nobody else change anything within the account until this transaction ends."""
+    """Let nobody else change anything within the account until this transaction ends.
+
+    The first of the locks: `innoai.store` has their order.
+    """
     # Not the whole row: whoever adds a row that refers to the account, as the audit log does, goes on.
     row = select(accounts.c.id).where(accounts.c.id == account_id).with_for_update(key_share=True)
     await connection.execute(row)

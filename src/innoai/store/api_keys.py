@@ -13,7 +13,7 @@ from innoai.store import changes
 from innoai.store.tables import api_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -90,6 +90,17 @@ async def get(connection: AsyncConnection, key_id: str, account_id: str | None =
         query = query.where(api_keys.c.account_id == account_id)
     row = (await connection.execute(query)).one_or_none()
     return None if row is None else _record(row)
+
+
+async def hold(connection: AsyncConnection, account_id: str, key_ids: Collection[str]) -> list[KeyRecord]:
+    """The account's keys of these ids, in their order; nobody else changes them until the transaction ends.
+
+    Whoever changes a key after telling the feed of something else, or several keys, holds them first:
+    `innoai.store` has the order of locks.
+    """
+    query = select(*_COLUMNS).where(api_keys.c.account_id == account_id, api_keys.c.id.in_(key_ids))
+    held = query.order_by(api_keys.c.id).with_for_update(key_share=True)
+    return [_record(row) for row in (await connection.execute(held)).all()]
 
 
 async def page(
@@ -183,8 +194,7 @@ async def revoke(connection: AsyncConnection, key_id: str, now: float) -> bool:
 async def revoke_of_customer(connection: AsyncConnection, customer_pk: str, now: float) -> list[KeyRecord]:
     """Revoke every key that is bound to a customer; gives them as they were before."""
     query = select(*_COLUMNS).where(api_keys.c.customer_pk == customer_pk, api_keys.c.revoked_at.is_(None))
-    # All at once and in the order of note_use: else who holds one key's row while it waits for the feed's
-    # would be waited for by this, which holds the feed's.
+    # All at once, before the feed is told of the first: innoai.store has the order of locks.
     locked = query.order_by(api_keys.c.id).with_for_update()
     live = [_record(row) for row in (await connection.execute(locked)).all()]
     for key in live:
@@ -199,7 +209,7 @@ async def note_use(connection: AsyncConnection, used: Mapping[str, float]) -> No
         .where(api_keys.c.id == bindparam("used_id"))
         .values(last_used_at=bindparam("used_at"))
     )
-    # In one order everywhere, so that two replicas never wait for each other's rows.
+    # In the order in which whoever holds several keys has locked them: innoai.store.
     rows = [{"used_id": key_id, "used_at": at} for key_id, at in sorted(used.items())]
     await connection.execute(statement, rows)
 

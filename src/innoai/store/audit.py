@@ -66,8 +66,8 @@ async def append(connection: AsyncConnection, account_id: str, entry: Mapping[st
     """Add an entry at the end of the account's chain.
 
     `entry` is what the log shows, without sequence and hashes: `id`, `at`, `actor`, `action`, `target_id`
-    and whatever else is to be kept, as JSON values. It comes last in a transaction, after the change feed
-    was told, so that writers wait for one another in one order.
+    and whatever else is to be kept, as JSON values. It comes last in a transaction: `innoai.store` has
+    the order of locks.
     """
     head = {"account_id": account_id, "sequence": 0, "hash": BEGINNING}
     await connection.execute(insert_into(connection, audit_heads).values(**head).on_conflict_do_nothing())

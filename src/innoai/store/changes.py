@@ -35,7 +35,10 @@ class Change:
 
 
 async def announce(connection: AsyncConnection, kind: str, subject: str, now: float) -> None:
-    """Write a change into the mutation's own transaction."""
+    """Write a change into the mutation's own transaction.
+
+    It comes after the rows that the transaction changes: `innoai.store` has the order of locks.
+    """
     advanced = update(feed_head).values(sequence=feed_head.c.sequence + 1).returning(feed_head.c.sequence)
     sequence = (await connection.execute(advanced)).scalar_one()
     await connection.execute(insert(changes).values(sequence=sequence, kind=kind, subject=subject, at=now))
