@@ -43,6 +43,20 @@ def test_the_report_of_a_revoked_key_says_so_and_revokes_nothing(admin: httpx.Cl
     assert len(log) == 1
 
 
+def test_keys_are_shown_in_the_order_of_the_text_and_each_leak_stands_before_its_end(
+    admin: httpx.Client,
+) -> None:
+    made = [create_key(admin) for _ in range(3)]
+    text = " ".join(key["key"] for key in reversed(made))
+    report = admin.post("/keys/leaks", json={"text": text, "revoke": True}).json()
+    assert [key["id"] for key in report["keys"]] == [key["id"] for key in reversed(made)]
+    assert {key["status"] for key in report["keys"]} == {"revoked"}
+    for key in made:
+        log = admin.get("/audit", params={"target_id": key["id"]}).json()["data"]
+        actions = [entry["action"] for entry in reversed(log)]
+        assert actions == ["key.created", "key.leak_reported", "key.revoked"]
+
+
 def test_another_accounts_key_is_neither_shown_nor_touched(server: Server, admin: httpx.Client) -> None:
     ended = server.cli("accounts", "create", "--name", "Neighbour", "--json")
     theirs = json.loads(ended.stdout)["api_key"]

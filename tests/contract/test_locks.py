@@ -101,3 +101,22 @@ async def test_a_rotation_that_waits_for_its_key_keeps_nobody_from_the_feed(
     key = await create_key(admin)
     async with kept_waiting(database, row_of(key), admin.post(f"/keys/{key['id']}/rotate")) as take:
         await take(FEED)
+
+
+async def test_a_leak_that_waits_for_the_feed_keeps_nobody_from_the_audit_log(
+    database: Database, admin: httpx.AsyncClient
+) -> None:
+    """Who holds the feed's row, as a refresh token's replay does, writes the log next."""
+    leak = {"text": (await create_key(admin))["key"], "revoke": True}
+    async with kept_waiting(database, FEED, admin.post("/keys/leaks", json=leak)) as take:
+        await take(AUDIT)
+
+
+async def test_a_leak_of_several_keys_that_waits_for_one_keeps_nobody_from_the_feed(
+    database: Database, admin: httpx.AsyncClient
+) -> None:
+    keys = [await create_key(admin) for _ in range(3)]
+    leak = {"text": " ".join(key["key"] for key in keys), "revoke": True}
+    async with kept_waiting(database, row_of(keys[1]), admin.post("/keys/leaks", json=leak)) as take:
+        await take(FEED)
+        await take(AUDIT)

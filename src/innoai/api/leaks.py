@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from innoai.access.tiers import Tier
     from innoai.events.journal import Actor
-    from innoai.store.api_keys import KeyRecord
 
 MAX_TEXT = 256 * 1024
 MAX_KEYS = 100
@@ -65,30 +64,43 @@ async def report_leak(request: JsonRequest, services: Inside, caller: Caller) ->
     account = caller.principal.account
     found = key_format.find(wanted.text)[:MAX_KEYS]
     actor, tier = actor_of(request, caller), services.tiers[account.tier]
-    own: list[Key] = []
     async with services.database.write() as connection:
         await accounts.lock(connection, account.id)
-        for secret in found:
-            record = await api_keys.find_by_digest(connection, services.secrets.digests(secret))
-            if record is not None and record.account_id == account.id:
-                own.append(await _put_on_record(connection, record, wanted, tier, actor, services.clock()))
+        records = [
+            await api_keys.find_by_digest(connection, services.secrets.digests(secret)) for secret in found
+        ]
+        own = [record.id for record in records if record is not None and record.account_id == account.id]
+        shown = await _put_on_record(connection, account.id, own, wanted, tier, actor, services.clock())
     await services.heed_changes()
-    return answer(LeakReport(keys=own, others=len(found) - len(own)))
+    return answer(LeakReport(keys=[shown[key_id] for key_id in own], others=len(found) - len(own)))
 
 
 async def _put_on_record(
-    connection: AsyncConnection, key: KeyRecord, wanted: ReportLeak, tier: Tier, actor: Actor, now: float
-) -> Key:
-    await journal.record(
-        connection,
-        key.account_id,
-        "key.leak_reported",
-        actor=actor,
-        now=now,
-        target_id=key.id,
-        after={"source": wanted.source, "revoke": wanted.revoke},
-    )
-    if wanted.revoke and key.revoked_at is None:
-        await revocations.revoke(connection, key, tier, actor, now)
-        key = replace(key, revoked_at=now)
-    return await key_now(connection, key, tier, now)
+    connection: AsyncConnection,
+    account_id: str,
+    key_ids: list[str],
+    wanted: ReportLeak,
+    tier: Tier,
+    actor: Actor,
+    now: float,
+) -> dict[str, Key]:
+    """Record the leak of each of these keys, and its end if that is wanted; gives them as they are then."""
+    held = await api_keys.hold(connection, account_id, key_ids)
+    # All before the first entry of the audit log: innoai.store has the order of locks.
+    ended = {key.id for key in held if wanted.revoke and await api_keys.revoke(connection, key.id, now)}
+    shown: dict[str, Key] = {}
+    for key in held:
+        await journal.record(
+            connection,
+            account_id,
+            "key.leak_reported",
+            actor=actor,
+            now=now,
+            target_id=key.id,
+            after={"source": wanted.source, "revoke": wanted.revoke},
+        )
+        if key.id in ended:
+            await revocations.record(connection, key, tier, actor, now)
+        left = replace(key, revoked_at=now) if key.id in ended else key
+        shown[key.id] = await key_now(connection, left, tier, now)
+    return shown

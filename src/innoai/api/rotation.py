@@ -60,7 +60,11 @@ async def successor(services: Services, presented: Claims, account_id: str, acto
 async def _advance(
     connection: AsyncConnection, presented: Claims, account_id: str, actor: Actor, now: float
 ) -> Family | None:
-    """The family as it stands after this use; None when the use was a replay and ended it."""
+    """The family as it stands after this use; None when the use was a replay and ended it.
+
+    The family's row is lock enough, the account's is not taken: what it bounds is not asked here, and all
+    families of an account would wait for each other. The order is that of `innoai.store`.
+    """
     if await tokens.is_revoked(connection, presented.sid):
         raise InnoError("invalid_api_key", "The refresh token has been revoked. Mint a new token.")
     family = await tokens.family(connection, presented.sid)
