@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from innoai.dashboard import cookies
 from innoai.dashboard.app import _origin_of
 from innoai.dashboard.control import _target
-from innoai.dashboard.visit import local_path
+from innoai.dashboard.visit import is_host, local_path
 from innoai.errors import InnoError
 
 
@@ -35,6 +35,20 @@ def test_a_local_path_is_one_to_go_back_to(path: str) -> None:
 def test_anything_else_leads_home(path: str) -> None:
     assert local_path(path) == "/"
     assert local_path(path, "/settings/profile") == "/settings/profile"
+
+
+@pytest.mark.parametrize(
+    "stated", ["gateway.example.com", "localhost:8080", "127.0.0.1:80", "[::1]:8080", "[::1]"]
+)
+def test_an_address_is_made_of_a_host_that_is_one(stated: str) -> None:
+    assert is_host(stated)
+
+
+@pytest.mark.parametrize(
+    "stated", ["", "[", "]", "a:b:c", "x:99999", "x:0", ":80", "[::1]x", "[:::::]", "a b", "a/b", "a@b"]
+)
+def test_no_address_is_made_of_any_other_host(stated: str) -> None:
+    assert not is_host(stated)
 
 
 @given(st.text())

@@ -6,6 +6,7 @@ No handler is reached by a POST that does not come from one of our own pages: th
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, urlsplit
 
@@ -180,7 +181,8 @@ class Dashboard:
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": body, "more_body": False})
             return
-        visit = await self._visit(scope)
+        # Somebody unknown, until the store has said who: it may not answer, and a page has to say that, too.
+        visit = self._somebody(scope)
 
         async def send_with_headers(message: dict[str, Any]) -> None:
             if message["type"] == "http.response.start":
@@ -193,7 +195,11 @@ class Dashboard:
                 message = {**message, "headers": headers}
             await send(message)
 
-        answer = await self._answer_before_any_page(visit, receive)
+        try:
+            visit = await self._visit(scope)
+            answer = await self._answer_before_any_page(visit, receive)
+        except Exception as error:  # noqa: BLE001 - raised further, it would be an answer of the server's, not ours
+            answer = _answer_to_failure(visit, error)
         if answer is not None:
             await _send(send_with_headers, answer)
             return
@@ -215,8 +221,12 @@ class Dashboard:
             return visit.redirect(quote(shorter))
         return _error_page(visit, InnoError("not_found"))
 
+    def _somebody(self, scope: Scope) -> Visit:
+        """Who is here, as long as that is not known."""
+        return Visit(scope, self._inside, cookie=None, session=None, principal=None, has_ended=False)
+
     async def _visit(self, scope: Scope) -> Visit:
-        """Who is here."""
+        """Who is here. InnoError when the store does not say whose session it is."""
         is_https = self._inside.is_https
         token = cookies.read_token(scope["headers"], cookies.session_cookie(is_https=is_https))
         session, principal = await read_session(self._inside, token)
@@ -258,9 +268,11 @@ class Dashboard:
         return origin is not None and origin == (self._origin or f"http://{headers.get(b'host', '')}")
 
     async def _note_seen(self, visit: Visit) -> None:
+        """Write down that the session is in use; a page is no worse where that cannot be written now."""
         seen = {"seen_at": self._inside.clock(), "address": visit.address}
-        async with self._inside.database.write() as connection:
-            await sessions.note(connection, visit.member.id, seen)
+        with contextlib.suppress(InnoError):
+            async with self._inside.database.write() as connection:
+                await sessions.note(connection, visit.member.id, seen)
 
 
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
@@ -306,7 +318,7 @@ def _send_to_proof(request: Request[Any, Any, Any], _error: ProofNeededError) ->
     visit = _visit_of(request)
     back = visit.path if request.method == "GET" else profile.PATH
     address = visit.link(proof.PATH, next=back)
-    if visit.form.is_script:
+    if visit.is_script:
         return Response(
             msgspec.json.encode({"proof": address, "message": "Prove who you are first."}), status_code=403
         )
@@ -316,7 +328,7 @@ def _send_to_proof(request: Request[Any, Any, Any], _error: ProofNeededError) ->
 def _answer_to_stale_form(visit: Visit) -> Response[Any]:
     """Nothing is done with it; what its sender wanted of the sign-in pages has happened, or leads there."""
     if visit.session is None and visit.path not in _OPEN_PATHS:
-        if visit.form.is_script:
+        if visit.is_script:
             return _told_to_script(401, NOTICES["session-ended"])
         return visit.redirect("/login", next=visit.came_from, notice="session-ended")
     if visit.session is None and visit.path == "/logout":
@@ -342,8 +354,15 @@ def _refuse_http(request: Request[Any, Any, Any], error: HTTPException) -> Respo
 
 
 def _refuse_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    log.error("unexpected", path=request.url.path, exc_info=error)
-    return _error_page(_visit_of(request), InnoError("internal_error"))
+    return _answer_to_failure(_visit_of(request), error)
+
+
+def _answer_to_failure(visit: Visit, error: Exception) -> Response[bytes]:
+    """The page about what ended a visit; what nobody foresaw goes to the log."""
+    if isinstance(error, InnoError):
+        return _error_page(visit, error)
+    log.error("unexpected", path=visit.path, exc_info=error)
+    return _error_page(visit, InnoError("internal_error"))
 
 
 def _told_to_script(status: int, message: str) -> Response[bytes]:
@@ -357,7 +376,7 @@ def _error_page(
     """What was refused, and where to go on; `again`: the page from which it can be tried once more."""
     refusal = for_people(error.refusal)
     status = refusal.kind.status
-    if visit.form.is_script:
+    if visit.is_script:
         return _told_to_script(status, refusal.message)
     answer = visit.page(
         "error.html",

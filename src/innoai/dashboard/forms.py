@@ -33,8 +33,6 @@ class Form:
         self, fields: list[tuple[str, str]] | None = None, script: dict[str, Any] | None = None
     ) -> None:
         self._fields = fields or []
-        self.is_script = script is not None
-        """Whether a script sent it, which takes its answer as JSON."""
         self.script = script or {}
         """What a script sent as JSON, instead of a form."""
 
@@ -105,7 +103,7 @@ async def read_form(
         InnoError: payload_too_large, unsupported_media_type, or invalid_request for what is neither.
     """
     content = await _body(receive, max_bytes)
-    kind = media_type.partition(";")[0].strip().lower()
+    kind = kind_of(media_type)
     if kind == JSON:
         return Form(script=_json(content))
     if kind not in (FORM, "") or (kind == "" and content):
@@ -123,6 +121,11 @@ async def read_form(
         raise InnoError("invalid_request", "There is a NUL character in the form. Leave it out.")
     # A browser ends the lines of a text area with CR LF.
     return Form([(name, value.replace("\r\n", "\n")) for name, value in fields])
+
+
+def kind_of(media_type: str) -> str:
+    """A media type without its parameters."""
+    return media_type.partition(";")[0].strip().lower()
 
 
 async def _body(receive: Callable[[], Awaitable[dict[str, Any]]], max_bytes: int) -> bytes:

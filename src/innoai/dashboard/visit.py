@@ -22,7 +22,7 @@ from innoai.access.principal import Member, Unauthenticated
 from innoai.access.scopes import grants
 from innoai.dashboard import cookies
 from innoai.dashboard.control import Asked, ask, stream
-from innoai.dashboard.forms import Form
+from innoai.dashboard.forms import JSON, Form, kind_of
 from innoai.dashboard.notices import NOTICES
 from innoai.dashboard.pages import PAGES, current
 from innoai.errors import InnoError, refusal
@@ -39,7 +39,9 @@ SAME_VISIT_SECONDS = 1.0
 stream does, reads it again."""
 
 _HTML = "text/html; charset=utf-8"
-_is_host = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}", re.ASCII).fullmatch
+_looks_like_host = re.compile(
+    r"(?:[A-Za-z0-9.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?", re.ASCII
+).fullmatch
 _is_safe_path = re.compile(r"/(?:[!-\[\]-~]*)?", re.ASCII).fullmatch
 
 
@@ -133,6 +135,11 @@ class Visit:
         is_stream = "text/event-stream" in (self.header(b"accept") or "")
         return is_stream or self.header(b"x-by-itself") is not None
 
+    @property
+    def is_script(self) -> bool:
+        """Whether a script sends it, as JSON, and takes the answer so, even to what was not read."""
+        return kind_of(self.header(b"content-type") or "") == JSON
+
     def query(self, name: str, default: str = "") -> str:
         """A value of the query string."""
         return str(Request(cast("Any", self.scope)).query_params.get(name, default)).strip()
@@ -140,7 +147,10 @@ class Visit:
     @property
     def came_from(self) -> str:
         """The page of this server that the request was sent from; the overview where the browser hides it."""
-        parts = urlsplit(self.header(b"referer") or "")
+        try:
+            parts = urlsplit(self.header(b"referer") or "")
+        except ValueError:
+            return local_path("")
         query = f"?{parts.query}" if parts.query else ""
         return local_path(f"{parts.path}{query}")
 
@@ -150,7 +160,7 @@ class Visit:
     def origin(self) -> str:
         """The address by which the visitor reaches this server, unless the operator says what it is."""
         host = self.header(b"host") or ""
-        if self.inside.settings.server.public_url is not None or _is_host(host) is None:
+        if self.inside.settings.server.public_url is not None or not is_host(host):
             return self.inside.settings.server.url
         return f"http://{host}"
 
@@ -340,6 +350,18 @@ async def read_session(inside: Inside, token: str | None) -> tuple[SessionRecord
             connection, session.account_id, member, session.ends_at(idle)
         )
     return (None, None) if principal.account.disabled else (session, principal)
+
+
+def is_host(stated: str) -> bool:
+    """Whether a Host header names a host, perhaps with a port, so that an address can be made of it."""
+    if _looks_like_host(stated) is None:
+        return False
+    try:
+        parts = urlsplit(f"http://{stated}")
+        # Asked for a port that there cannot be, it raises, too.
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def local_path(wanted: str, default: str = "/") -> str:
