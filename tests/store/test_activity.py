@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+from typing import Any
 
 from innoai.store import activity
 from innoai.store.activity import Row, What
+from innoai.store.database import Database
 from tests.support.stores import ACCOUNT
-
-if TYPE_CHECKING:
-    from innoai.store.database import Database
 
 HOUR = 498_000
 CHAT = What(
@@ -15,6 +14,9 @@ CHAT = What(
 )
 MANY = 600
 """More rows than one statement takes."""
+
+ROUNDS = 4
+"""In each of which two servers that wait for each other do so nearly always."""
 
 
 async def add(
@@ -99,6 +101,36 @@ async def test_a_minute_that_comes_late_does_not_begin_the_running_one_anew(data
     for at, requests in ((5, 6), (4, 1), (5, 3)):
         await add(database, {}, {(ACCOUNT.id, "key_1", minute + at): requests})
     assert await read(database, activity.peaks) == [9]
+
+
+async def test_minutes_of_an_outage_count_as_if_each_had_been_brought_in_its_time(database: Database) -> None:
+    minute = HOUR * 60
+    await add(database, {}, {(ACCOUNT.id, "key_1", minute): 5, (ACCOUNT.id, "key_2", minute + 1): 2})
+    late = {
+        (ACCOUNT.id, "key_1", minute + at): requests for at, requests in ((0, 4), (1, 1), (2, 7), (60, 3))
+    }
+    await add(database, {}, {**late, (ACCOUNT.id, "key_2", minute): 1, (ACCOUNT.id, "key_2", minute + 1): 4})
+    assert await read(database, activity.peaks, until=HOUR + 2) == [9, 3]
+    assert await read(database, activity.peaks, key_id="key_2") == [6]
+    await add(database, {}, {(ACCOUNT.id, "key_1", minute + 2): 4})
+    assert await read(database, activity.peaks) == [11]
+
+
+async def test_servers_that_bring_several_minutes_do_not_wait_for_each_other(url: str) -> None:
+    minute = HOUR * 60
+    first, second = range(200), range(200, 400)
+    brought = [
+        {(ACCOUNT.id, f"key_{number}", minute + at): 1 for at, keys in enumerate(both) for number in keys}
+        for both in ((second, first), (first, second))
+    ]
+    servers = [Database(url), Database(url)]
+    try:
+        for _ in range(ROUNDS):
+            await asyncio.gather(
+                *(add(server, {}, minutes) for server, minutes in zip(servers, brought, strict=True))
+            )
+    finally:
+        await asyncio.gather(*(server.close() for server in servers))
 
 
 async def test_what_is_old_is_forgotten_and_the_rest_stays(database: Database) -> None:

@@ -5,6 +5,7 @@ Beside them the busiest minute of each hour and key, added up over all processes
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
@@ -66,15 +67,9 @@ async def add(
         batch = rows[start : start + ROWS_PER_STATEMENT]
         statement = _add_hours(len(batch), connection.dialect.paramstyle)
         await connection.exec_driver_sql(statement, tuple(chain.from_iterable(batch)))
-    peaks = [
-        (account_id, key_id, minute // MINUTES_PER_HOUR, minute, requests, requests)
-        for (account_id, key_id, minute), requests in sorted(minutes.items())
-    ]
-    # One that is there twice in a statement would be changed twice by it, which Postgres does not do.
-    for minute in sorted({peak[3] for peak in peaks}):
-        of_minute = [peak for peak in peaks if peak[3] == minute]
-        for start in range(0, len(of_minute), ROWS_PER_STATEMENT):
-            some = of_minute[start : start + ROWS_PER_STATEMENT]
+    for peaks in _in_rounds(minutes):
+        for start in range(0, len(peaks), ROWS_PER_STATEMENT):
+            some = peaks[start : start + ROWS_PER_STATEMENT]
             statement = _add_minutes(len(some), connection.dialect.paramstyle)
             await connection.exec_driver_sql(statement, tuple(chain.from_iterable(some)))
 
@@ -122,6 +117,26 @@ async def peaks(
         .order_by(minutes.hour)
     )
     return list((await connection.execute(query)).scalars())
+
+
+def _in_rounds(
+    minutes: Mapping[tuple[str, str, int], int],
+) -> list[list[tuple[str, str, int, int, int, int]]]:
+    """The rows to add: first the earliest minute of each key's hour, then the next of those that have more.
+
+    A round has each row of the table once, since Postgres changes none twice in a statement. The first takes
+    hold of all of them in one order, so that two servers with several minutes to add do not wait for each
+    other: what later rounds change is held already.
+    """
+    rounds: list[list[tuple[str, str, int, int, int, int]]] = []
+    of_hour: Counter[tuple[str, str, int]] = Counter()
+    for (account_id, key_id, minute), requests in sorted(minutes.items()):
+        row = account_id, key_id, minute // MINUTES_PER_HOUR
+        if of_hour[row] == len(rounds):
+            rounds.append([])
+        rounds[of_hour[row]].append((*row, minute, requests, requests))
+        of_hour[row] += 1
+    return rounds
 
 
 async def prune(connection: AsyncConnection, now: float, keep_days: int) -> None:
