@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -205,6 +205,48 @@ def test_what_members_do_to_their_sign_in_is_on_record_without_any_secret(
     text = str(log)
     for hidden in (PASSWORD, NEXT, codes[0], cora.session or "", secret.hex()):
         assert hidden not in text
+
+
+def on_record(house: Server, person: Person, action: str) -> list[dict[str, Any]]:
+    """What the person has done of that action, the first first."""
+    with httpx.Client(base_url=house.base_url, headers=bearer(house.admin_key)) as admin:
+        ids = {one["email"]: one["id"] for one in admin.get("/members", params={"limit": 100}).json()["data"]}
+        found = admin.get("/audit", params={"action": action, "actor_id": ids[person.email]}).json()["data"]
+    return list(reversed(found))
+
+
+def test_what_a_member_gives_wrongly_inside_is_on_record(cora: Person, house: Server, owner: Person) -> None:
+    cora.post(f"{PROFILE}/authenticator/new", page=PROFILE)
+    cora.post(f"{PROFILE}/authenticator", {"code": "000000"})
+    cora.post(f"{PROFILE}/password", {"current": "not it at all", "password": NEXT})
+    forget_proof(house, cora)
+    cora.post(f"{PROFILE}/proof", {"password": "a guess of somebody"})
+    found = on_record(house, cora, "member.sign_in_failed")
+    assert [entry["after"] for entry in found] == [
+        {"wrong": "code", "at": "authenticator"},
+        {"wrong": "password", "at": "password_change"},
+        {"wrong": "password", "at": "proof"},
+    ]
+    assert {(entry["actor"]["kind"], entry["address"]) for entry in found} == {("member", "127.0.0.1")}
+    assert "a guess" not in str(found)
+    assert "A failed sign-in" in owner.get("/security").text
+
+
+def test_what_is_right_or_was_not_compared_is_no_failure(cora: Person, house: Server) -> None:
+    set_up_app(cora)
+    cora.post(f"{PROFILE}/password", {"current": PASSWORD, "password": "short"})
+    forget_proof(house, cora)
+    cora.post(f"{PROFILE}/proof", {"password": PASSWORD})
+    assert on_record(house, cora, "member.sign_in_failed") == []
+
+
+def test_signing_out_is_on_record_once(cora: Person, house: Server) -> None:
+    begun = on_record(house, cora, "member.signed_in")[-1]["after"]["id"]
+    token = {"form_token": cora.form_token(PROFILE)}
+    for _ in range(2):
+        cora.client.post("/logout", data=token, headers={"origin": cora.origin})
+    (entry,) = on_record(house, cora, "member.signed_out")
+    assert entry["after"] == {"id": begun}
 
 
 def test_the_app_is_added_in_the_browser_by_what_the_page_shows(

@@ -11,7 +11,7 @@ from innoai.dashboard import passwords, recovery_codes, second_factor
 from innoai.dashboard.passkeys import relying_party
 from innoai.dashboard.proof import is_proved, require_proof
 from innoai.dashboard.sign_in import code_buckets
-from innoai.dashboard.signing_in import record
+from innoai.dashboard.signing_in import record, record_wrong
 from innoai.dashboard.visit import Here, Visit
 from innoai.errors import InnoError
 from innoai.store import accounts, authenticators, ceremonies, identities, members, passkeys, sessions
@@ -92,6 +92,7 @@ async def change_password(here: Here) -> Response[Any]:
         else:
             inside.throttle.attempt(*buckets)
             if not await inside.passwords.verify(here.form.raw("current"), kept):
+                await record_wrong(here, "password", "password_change")
                 raise InnoError("invalid_request", "That is not your password.", param="current")
             inside.throttle.give_back(*buckets)
         chosen = here.form.raw("password")
@@ -142,6 +143,7 @@ async def confirm_app(here: Here) -> Response[Any]:
         now = inside.clock()
         step = second_factor.step_of(secret, here.form.text("code"), now)
         if step is None:
+            await record_wrong(here, "code", "authenticator")
             raise InnoError("invalid_request", "That code is not the present one.", param="code")
         async with inside.database.write() as connection:
             await accounts.lock(connection, member.account_id)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from litestar import Response, get, post
 
 from innoai.dashboard.sign_in import code_buckets
+from innoai.dashboard.signing_in import record_wrong
 from innoai.dashboard.visit import Here, Visit, local_path
 from innoai.errors import InnoError
 from innoai.store import identities, members, passkeys, sessions
@@ -55,6 +56,7 @@ async def prove(here: Here) -> Response[Any]:
         async with inside.database.read() as connection:
             kept = await members.password_hash(connection, member.member_id)
         if not await inside.passwords.verify(here.form.raw("password"), kept):
+            await record_wrong(here, "password", "proof")
             raise InnoError("invalid_request", "That is not your password.", param="password")
         async with inside.database.write() as connection:
             await sessions.note(connection, member.id, {"proved_at": inside.clock()})

@@ -18,7 +18,7 @@ from litestar.background_tasks import BackgroundTask
 
 from innoai.access.networks import site_of
 from innoai.dashboard import second_factor
-from innoai.dashboard.signing_in import begin_session
+from innoai.dashboard.signing_in import begin_session, record
 from innoai.dashboard.throttle import Bucket
 from innoai.dashboard.visit import Visit, Visitor, local_path
 from innoai.envelope import REQUEST_ID_KEY
@@ -112,9 +112,15 @@ async def choose_account(visitor: Visitor) -> Response[Any]:
 @post("/logout", opt=FOR_ANYBODY)
 async def sign_out(visitor: Visitor) -> Response[None]:
     """End the session, here and in the store."""
-    if visitor.session is not None:
+    member = visitor.session
+    if member is not None:
         async with visitor.inside.database.write() as connection:
-            await sessions.end(connection, visitor.session.member_id, visitor.session.id)
+            # Of two at once, one ends it.
+            if await sessions.end(connection, member.member_id, member.id):
+                after: dict[str, object] = {"id": member.id}
+                await record(
+                    visitor, connection, member.account_id, member.member_id, "member.signed_out", after=after
+                )
         visitor.forget_session()
     return visitor.redirect("/login", notice="signed-out")
 

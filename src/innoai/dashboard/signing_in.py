@@ -85,3 +85,18 @@ async def record(
         target_id=member_id,
         after=after,
     )
+
+
+async def record_wrong(visit: Visit, wrong: str, at: str) -> None:
+    """Put on record that a member who is signed in gave something wrong: it may be somebody at their browser.
+
+    Args:
+        wrong: what it was, `password` or `code`.
+        at: what it was asked for, such as `proof`.
+    """
+    member = visit.member
+    async with visit.inside.database.write() as connection:
+        after: dict[str, object] = {"wrong": wrong, "at": at}
+        await record(
+            visit, connection, member.account_id, member.member_id, "member.sign_in_failed", after=after
+        )

@@ -32,6 +32,7 @@ ACTIONS: Mapping[str, str] = MappingProxyType(
         "member.joined": "An invitation was taken up.",
         "member.signed_in": "A member signed in to the dashboard.",
         "member.sign_in_failed": "A password or a code at the dashboard was wrong.",
+        "member.signed_out": "A member signed out of the dashboard.",
         "member.session_ended": "A member ended sessions of their own.",
         "member.password_changed": "A member chose another password.",
         "member.factor_added": "A member added a passkey or an app for codes, or connected the provider.",
