@@ -184,6 +184,36 @@ def test_no_page_can_be_framed_or_load_or_run_anything_from_elsewhere(owner: Per
     assert re.findall(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=|javascript:", answer.text) == []
 
 
+@pytest.mark.parametrize("path", ["/", "/login?next=%2F", KEYS, PROFILE, "/settings/nothing", "/login//"])
+def test_a_page_says_once_what_it_is(owner: Person, stranger: Person, path: str) -> None:
+    for answer in (owner.client.get(path), stranger.client.get(path, follow_redirects=True)):
+        if not answer.is_redirect:
+            assert answer.headers.get_list("content-type") == ["text/html; charset=utf-8"]
+
+
+def test_a_refused_form_is_a_page_like_any_other(stranger: Person) -> None:
+    answer = stranger.client.post("/login", data={}, headers={"origin": "https://evil.example"})
+    assert answer.headers.get_list("content-type") == ["text/html; charset=utf-8"]
+    assert answer.headers["content-length"] == str(len(answer.content))
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/usage/export", "text/csv; charset=utf-8"), ("/audit/export", "application/jsonl")]
+)
+def test_a_file_says_once_what_it_is(owner: Person, path: str, kind: str) -> None:
+    assert owner.get(path).headers.get_list("content-type") == [kind]
+
+
+@pytest.mark.parametrize("path", ["/login", f"{KEYS}/", "/logout"])
+def test_a_redirect_has_nothing_to_read(owner: Person, stranger: Person, path: str) -> None:
+    led_on = [answer for answer in (owner.get(path), stranger.get(path)) if answer.is_redirect]
+    assert led_on
+    for answer in led_on:
+        assert answer.content == b""
+        assert answer.headers["content-length"] == "0"
+        assert "json" not in answer.headers["content-type"]
+
+
 def test_the_policy_lets_in_nothing_but_this_servers_own() -> None:
     directives = dict(part.strip().split(" ", 1) for part in POLICY.split(";"))
     assert directives["default-src"] == directives["frame-ancestors"] == directives["base-uri"] == "'none'"

@@ -201,7 +201,8 @@ class Dashboard:
         except Exception as error:  # noqa: BLE001 - raised further, it would be an answer of the server's, not ours
             answer = _answer_to_failure(visit, error)
         if answer is not None:
-            await _send(send_with_headers, answer)
+            ready = answer.to_asgi_response(None, Request(cast("Any", scope)))
+            await ready(scope, receive, send_with_headers)  # type: ignore[arg-type]
             return
         scope[VISIT_KEY] = visit
         await self._app(scope, _after_the_body(scope, receive), send_with_headers)  # type: ignore[arg-type]
@@ -389,18 +390,6 @@ def _error_page(
     if "retry_after" in refusal.details:
         answer.headers["retry-after"] = str(refusal.details["retry_after"])
     return answer
-
-
-async def _send(send: Send, answer: Response[Any]) -> None:
-    """An answer that no handler made."""
-    body: bytes = answer.content or b""
-    headers = [
-        *([(b"content-type", str(answer.media_type).encode())] if body else []),
-        (b"content-length", b"%d" % len(body)),
-        *((name.encode(), str(value).encode()) for name, value in answer.headers.items()),
-    ]
-    await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def _after_the_body(scope: Scope, receive: Receive) -> Receive:

@@ -17,7 +17,7 @@ from innoai.dashboard import proof, provider_joining
 from innoai.dashboard.provider import Identity, Journey
 from innoai.dashboard.sign_in import FOR_ANYBODY, address_bucket, form
 from innoai.dashboard.signing_in import begin_session, record
-from innoai.dashboard.visit import Here, Visit, Visitor, local_path
+from innoai.dashboard.visit import Here, Visit, Visitor, go_to, local_path
 from innoai.errors import InnoError
 from innoai.store import accounts, ceremonies, identities, members, sessions
 
@@ -85,7 +85,7 @@ async def _set_out(visit: Visit, back: str, *, again: bool, connects: bool) -> R
         content = msgspec.json.encode(journey)
         ends = inside.clock() + JOURNEY_SECONDS
         await ceremonies.begin(connection, inside.secrets, visit.holder, JOURNEY, content, expires_at=ends)
-    return Response(None, status_code=303, headers={"location": address})
+    return go_to(address)
 
 
 async def _journey(visit: Visit) -> Journey:

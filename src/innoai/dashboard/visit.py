@@ -38,7 +38,9 @@ SAME_VISIT_SECONDS = 1.0
 """For how long a visit relies on the session as it was when the visit began; what goes on for longer, as a
 stream does, reads it again."""
 
-_HTML = "text/html; charset=utf-8"
+_HTML = "text/html"
+"""Litestar adds the charset of a text."""
+
 _looks_like_host = re.compile(
     r"(?:[A-Za-z0-9.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?", re.ASCII
 ).fullmatch
@@ -278,12 +280,10 @@ class Visit:
         inside = self.inside
         asked = Asked("GET", path, values, headers=tuple(headers))
         answer = await stream(inside.control_plane, self.scope, self.present, asked)
-        media_type = answer.headers.pop("content-type", "application/octet-stream")
         if file is not None:
             answer.headers["content-disposition"] = f'attachment; filename="{file}"'
-        return Stream(
-            answer.content, status_code=answer.status, headers=answer.headers, media_type=media_type
-        )
+        answer.headers.setdefault("content-type", "application/octet-stream")
+        return Stream(answer.content, status_code=answer.status, headers=answer.headers)
 
     async def present(self) -> Principal | Unauthenticated:
         """Who the member is now; a session that has ended, or a member who was removed, is nobody."""
@@ -318,7 +318,7 @@ class Visit:
     def redirect(self, path: str, *, notice: str | None = None, **query: str) -> Response[None]:
         """Go on to a local path (303); `notice` is a row of NOTICES that is shown there."""
         values = {**query, **({"notice": notice} if notice else {})}
-        return Response(None, status_code=303, headers={"location": self.link(path, **values)})
+        return go_to(self.link(path, **values))
 
     def _form_field(self) -> Markup:
         """The hidden field that every form has."""
@@ -350,6 +350,11 @@ async def read_session(inside: Inside, token: str | None) -> tuple[SessionRecord
             connection, session.account_id, member, session.ends_at(idle)
         )
     return (None, None) if principal.account.disabled else (session, principal)
+
+
+def go_to(address: str) -> Response[None]:
+    """Go on to an address, wherever it is (303), with nothing to read on the way."""
+    return Response(None, status_code=303, headers={"location": address}, media_type=_HTML)
 
 
 def is_host(stated: str) -> bool:
