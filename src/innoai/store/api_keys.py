@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, bindparam, func, insert, or_, select, update
 
 from innoai.access import keys as key_format
-from innoai.store import changes
+from innoai.store import changes, searching
 from innoai.store.tables import api_keys
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ async def page(
     if search is not None:
         query = query.where(
             or_(
-                api_keys.c.name.icontains(search, autoescape=True),
+                searching.holds(connection, api_keys.c.name, search),
                 api_keys.c.last4 == search,
                 api_keys.c.id == search,
                 api_keys.c.customer_id == search,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, insert, or_, select, update
 
-from innoai.store import api_keys, budgets, changes
+from innoai.store import api_keys, budgets, changes, searching
 from innoai.store.tables import customers
 
 if TYPE_CHECKING:
@@ -78,8 +78,8 @@ async def page(
     if search is not None:
         query = query.where(
             or_(
-                customers.c.customer_id.icontains(search, autoescape=True),
-                customers.c.name.icontains(search, autoescape=True),
+                searching.holds(connection, customers.c.customer_id, search),
+                searching.holds(connection, customers.c.name, search),
             )
         )
     rows = (await connection.execute(query.order_by(customers.c.id.desc()).limit(limit))).all()
