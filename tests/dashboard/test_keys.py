@@ -368,7 +368,9 @@ def test_a_number_is_read_as_people_write_it(text: str) -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["1e3", "\u0661\u0660", "1.5", "0x10", "9999999999"])
+@pytest.mark.parametrize(
+    "text", ["1e3", "\u0661\u0660", "1.5", "0x10", "9999999999", "1,5", "1 0", "10,00", ",100", "1,,000"]
+)
 def test_what_is_no_number_is_refused(text: str) -> None:
     form = Form([("name", "x"), ("level", "read"), ("rate_limit", text)])
     with pytest.raises(InnoError) as caught:

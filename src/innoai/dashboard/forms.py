@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -21,6 +22,7 @@ MAX_STRANGERS_BYTES = 128 * 1024
 
 MAX_FIELDS = 2_000
 MAX_DIGITS = 9
+_is_grouped = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,3}(?: [0-9]{3})+").fullmatch
 TOKEN_FIELD = "form_token"
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -70,12 +72,18 @@ class Form:
 
 def whole_number(form: Form, name: str, unit: str) -> int | None:
     """What a field says, or None where it is empty. InnoError invalid_request for what is no whole number."""
-    text = form.text(name).replace(",", "").replace(" ", "")
-    if not text:
+    written = form.text(name)
+    if not written:
         return None
+    text = _without_groups(written)
     if not text.isascii() or not text.isdecimal() or len(text) > MAX_DIGITS:
         raise InnoError("invalid_request", f"Write a whole number of {unit}.", param=name)
     return int(text)
+
+
+def _without_groups(written: str) -> str:
+    """A number whose thousands are set apart, without what does so; a comma elsewhere may be for decimals."""
+    return re.sub("[, ]", "", written) if _is_grouped(written) else written
 
 
 def whole_numbers(form: Form, name: str, unit: str) -> list[int]:
