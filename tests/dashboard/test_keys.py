@@ -357,6 +357,17 @@ def test_the_form_works_by_the_keyboard_alone(owners_page: Page, api: httpx.Clie
     assert key_of(api, "By keyboard")["level"] is None
 
 
+def test_the_page_of_a_key_that_ends_says_what_helps(owner: Person, api: httpx.Client) -> None:
+    ends = (datetime.now(UTC) + timedelta(days=3)).isoformat()
+    key = create_key(api, name="Ends soon", expires_at=ends)
+    shown = owner.get(f"{KEYS}/{key['id']}").text
+    assert f'<a href="{KEYS}/{key["id"]}/edit">give it a later end</a>' in shown
+    assert "A key that it is rotated to ends then, too." in shown
+    assert "So does the new one" in owner.get(f"{KEYS}/{key['id']}/rotate").text
+    made = api.post(f"/keys/{key['id']}/rotate", json={}).json()
+    assert made["expires_at"] == key["expires_at"]
+
+
 # Without a server.
 
 
