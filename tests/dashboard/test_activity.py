@@ -208,6 +208,19 @@ def test_what_comes_during_a_pause_is_shown_after_it(
     owners_page.locator("[data-tail-rows]").get_by_text("GET /v1/billing/summary").wait_for()
 
 
+def test_live_requests_go_on_after_an_answer_that_is_no_stream(
+    owners_page: Page, house: Server, key: dict[str, Any]
+) -> None:
+    owners_page.route(
+        "**/requests/stream", lambda route: route.fulfill(status=502, body="bad gateway"), times=1
+    )
+    owners_page.goto("/requests")
+    owners_page.get_by_text("The connection was refused; trying again").wait_for()
+    owners_page.get_by_text("Connected. Requests show here").wait_for()
+    httpx.get(f"{house.base_url}/billing/usage", headers=bearer(key["key"]))
+    owners_page.locator("[data-tail-rows] tr").get_by_text("GET /v1/billing/usage").first.wait_for()
+
+
 def test_what_a_request_cost_has_its_currency(owners_page: Page) -> None:
     decided = {"at": "2026-01-01T00:00:00Z", "allowed": True, "code": None, "method": "POST", "path": "/p"}
     decided |= {"model": None, "key_id": "key_1", "address": None, "message": None, "checks": []}

@@ -3,6 +3,7 @@
 
 const MOST_ROWS = 200;
 const MOST_WAITING = 2 * MOST_ROWS;
+const RECONNECT_MS = 3000;
 
 function cell(label, ...parts) {
   const made = document.createElement("td");
@@ -71,7 +72,8 @@ function watch(room) {
   let isPaused = false;
   let waiting = [];
   let lost = 0;
-  const source = new EventSource(room.dataset.tail);
+  let source = null;
+  let reconnecting = 0;
   const say = (text) => {
     state.textContent = lost ? `${text} ${lost} came faster than they were read.` : text;
   };
@@ -95,14 +97,24 @@ function watch(room) {
     waiting = waiting.slice(-MOST_WAITING);
     return sayConnected();
   };
-  source.addEventListener("open", sayConnected);
-  source.addEventListener("error", () => say("The connection is lost; trying again …"));
-  source.addEventListener("lost", (event) => {
-    lost += JSON.parse(event.data).count;
-    sayConnected();
-  });
-  source.addEventListener("decided", take(showDecided));
-  source.addEventListener("finished", take(showFinished));
+  const sayLost = () => {
+    if (source.readyState !== EventSource.CLOSED) return say("The connection is lost; trying again …");
+    /* By itself a browser asks no more after an answer that is no stream: a proxy's, or the sign-in page. */
+    reconnecting = setTimeout(connect, RECONNECT_MS);
+    return say("The connection was refused; trying again … If it stays so, reload the page to sign in.");
+  };
+  const connect = () => {
+    source = new EventSource(room.dataset.tail);
+    source.addEventListener("open", sayConnected);
+    source.addEventListener("error", sayLost);
+    source.addEventListener("lost", (event) => {
+      lost += JSON.parse(event.data).count;
+      sayConnected();
+    });
+    source.addEventListener("decided", take(showDecided));
+    source.addEventListener("finished", take(showFinished));
+  };
+  connect();
   say("Waiting for the first request …");
   pause.addEventListener("click", () => {
     isPaused = !isPaused;
@@ -111,7 +123,10 @@ function watch(room) {
     for (const [show, told] of isPaused ? [] : waiting.splice(0)) show(told);
     sayConnected();
   });
-  window.addEventListener("pagehide", () => source.close());
+  window.addEventListener("pagehide", () => {
+    clearTimeout(reconnecting);
+    source.close();
+  });
 }
 
 document.querySelectorAll("[data-tail]").forEach(watch);
