@@ -129,6 +129,10 @@ def test_the_log_is_filtered_by_days_and_exported(owner: Person) -> None:
 # Access control.
 
 
+def test_the_log_says_whose_days_it_is_filtered_by(owner: Person) -> None:
+    assert owner.get("/audit").text.count("In days of UTC.") == 2
+
+
 def test_the_matrix_shows_every_scope_and_route(viewer: Person) -> None:
     shown = viewer.get("/access-control").text
     for scope in SCOPES:
