@@ -77,6 +77,7 @@ def test_a_new_secret_is_shown_once_and_the_old_one_lives_on_for_a_while(
 def test_headers_are_kept_unless_new_ones_are_typed(owner: Person, receiver: Receiver) -> None:
     page, _ = add(owner, receiver.url("/headers"), headers="X-Team: payments\nX-Key: secret")
     assert "payments" not in owner.get(page).text
+    assert "What you write takes the place of all present ones." in owner.get(f"{page}/edit").text
     kept = {"url": receiver.url("/headers"), "which": "chosen", "event_types": "key.created", "headers": ""}
     assert owner.post(page, kept, page=f"{page}/edit").status_code == 303
     assert "X-Team" in owner.get(page).text
