@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from innoai.sdk.errors import RateLimitExceeded as RateLimitExceeded
     from innoai.sdk.errors import ServiceUnavailable as ServiceUnavailable
     from innoai.sdk.errors import TokenExpired as TokenExpired
+    from innoai.sdk.errors import UnreadableAnswer as UnreadableAnswer
     from innoai.sdk.errors import UnsupportedMediaType as UnsupportedMediaType
     from innoai.sdk.errors import UpstreamError as UpstreamError
     from innoai.sdk.errors import UpstreamTimeout as UpstreamTimeout
@@ -56,6 +57,7 @@ _ERRORS = (
     "RateLimitExceeded",
     "ServiceUnavailable",
     "TokenExpired",
+    "UnreadableAnswer",
     "UnsupportedMediaType",
     "UpstreamError",
     "UpstreamTimeout",

@@ -140,3 +140,63 @@ async def test_a_server_that_hangs_up_is_openais_connection_error(either: Either
     peer.on(VALIDATE, Answer(hang_up=True))
     with pytest.raises(openai.APIConnectionError):
         await either.done(either.client.with_options(max_retries=0).auth.validate())
+
+
+PAGE = Answer(raw=b"<h1>Sign in</h1>", headers={"content-type": "text/html; charset=utf-8"})
+ANSWERED: list[tuple[str, str, Any]] = [
+    ("validate", VALIDATE, lambda c: c.auth.validate()),
+    ("one", "GET /v1/customers/x", lambda c: c.customers.get("x")),
+    ("many", "GET /v1/customers", lambda c: c.customers.list()),
+    ("summary", "GET /v1/billing/summary", lambda c: c.billing.summary()),
+    ("revoke", "DELETE /v1/keys/key_1", lambda c: c.keys.revoke("key_1")),
+    ("revoke by secret", "POST /v1/auth/revoke", lambda c: c.auth.revoke("a-secret")),
+    ("export", "GET /v1/audit", lambda c: c.audit.export_jsonl()),
+    ("models", "GET /v1/models", lambda c: c.models.list()),
+    (
+        "stream",
+        "POST /v1/chat/completions",
+        lambda c: c.chat.completions.create(model="m", messages=[], stream=True),
+    ),
+]
+CALLED = [call[1:] for call in ANSWERED]
+NAMES = [call[0] for call in ANSWERED]
+
+
+async def unread(either: Either, call: Any) -> innoai.UnreadableAnswer:
+    with pytest.raises(innoai.UnreadableAnswer) as caught:
+        await either.done(call(either.client))
+    return caught.value
+
+
+@pytest.mark.parametrize(("route", "call"), CALLED, ids=NAMES)
+async def test_a_page_in_place_of_an_answer_is_an_error_that_names_the_base_url(
+    either: Either, peer: Peer, route: str, call: Any
+) -> None:
+    peer.on(route, PAGE)
+    error = await unread(either, call)
+    assert isinstance(error, innoai.InnoAIError)
+    assert "text/html" in str(error)
+    assert "base_url, which names the server and ends in /v1" in str(error)
+    assert len(peer.requests(route)) == 1
+
+
+@pytest.mark.parametrize(("route", "call"), CALLED, ids=NAMES)
+async def test_so_is_a_page_that_it_is_sent_to(either: Either, peer: Peer, route: str, call: Any) -> None:
+    """As the dashboard sends to its sign-in whoever leaves out /v1."""
+    peer.on(route, Answer(status=303, headers={"location": "/login"}))
+    peer.on("GET /login", PAGE)
+    assert "base_url" in str(await unread(either, call))
+
+
+@pytest.mark.parametrize("answer", [Answer({}), Answer([]), Answer("done"), Answer(raw=b"ok")])
+async def test_a_key_counts_as_revoked_only_where_the_server_says_204(
+    either: Either, peer: Peer, answer: Answer
+) -> None:
+    peer.on("DELETE /v1/keys/key_1", answer)
+    assert (await unread(either, lambda client: client.keys.revoke("key_1"))).status_code == 200
+
+
+async def test_whoever_wants_the_raw_answer_gets_a_page_too(either: Either, peer: Peer) -> None:
+    peer.on("GET /v1/models", PAGE)
+    raw = await either.done(either.client.models.with_raw_response.list())
+    assert raw.http_response.text == "<h1>Sign in</h1>"

@@ -12,6 +12,7 @@ from openai._base_client import BaseClient
 from openai._httpx2 import request_exceptions
 from typing_extensions import override
 
+from innoai.sdk.answers import not_innoai, unreadable
 from innoai.sdk.calls import auth, tiers
 from innoai.sdk.errors import InvalidApiKey, MissingApiKey, TokenExpired, typed_error
 from innoai.sdk.methods import send, send_async
@@ -81,6 +82,8 @@ class _InnoAIClient(BaseClient[Any, Any]):
 
     @override
     def _make_status_error(self, err_msg: str, *, body: object, response: httpx2.Response) -> APIStatusError:
+        if response.is_redirect:
+            return not_innoai(response)
         typed = typed_error(err_msg, body=body, response=response)
         return typed or super()._make_status_error(err_msg, body=body, response=response)
 
@@ -238,6 +241,16 @@ class InnoAI(_InnoAIClient, OpenAI):
             raise final from problem
 
     @override
+    def _process_response(
+        self, *, cast_to: Any, response: httpx2.Response, stream: bool, **options: Any
+    ) -> Any:
+        """openai gives what is no JSON as text, and an empty answer whatever came in its place."""
+        if (problem := unreadable(response, cast_to, stream=stream)) is not None:
+            response.close()
+            raise problem
+        return super()._process_response(cast_to=cast_to, response=response, stream=stream, **options)
+
+    @override
     def request(
         self,
         cast_to: type[AnswerT],
@@ -378,6 +391,16 @@ class AsyncInnoAI(_InnoAIClient, AsyncOpenAI):
             if (final := final_error(problem, request)) is None:
                 raise
             raise final from problem
+
+    @override
+    async def _process_response(
+        self, *, cast_to: Any, response: httpx2.Response, stream: bool, **options: Any
+    ) -> Any:
+        """openai gives what is no JSON as text, and an empty answer whatever came in its place."""
+        if (problem := unreadable(response, cast_to, stream=stream)) is not None:
+            await response.aclose()
+            raise problem
+        return await super()._process_response(cast_to=cast_to, response=response, stream=stream, **options)
 
     @override
     async def request(

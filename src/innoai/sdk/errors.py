@@ -45,6 +45,13 @@ class InnoAIError(APIStatusError):
         self.retry_after = _seconds(envelope.get("retry_after", response.headers.get("retry-after")))
 
 
+class UnreadableAnswer(InnoAIError):
+    """What answered is not innoai's API, such as a web page: `base_url` names something else, or lacks `/v1`.
+
+    `status_code` is that of the answer, 2xx or 3xx.
+    """
+
+
 class InvalidApiKey(InnoAIError, AuthenticationError):
     """401: the key or token is malformed, unknown, revoked or disabled."""
 
