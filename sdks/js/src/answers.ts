@@ -44,6 +44,21 @@ export function isJson(response: Response): boolean {
   return type === 'application/json' || type.endsWith('+json');
 }
 
+/** Whether the answer is a web page, which innoai's API has none of. */
+export function isPage(response: Response): boolean {
+  return (response.headers.get('content-type') ?? '').trim().toLowerCase().startsWith('text/html');
+}
+
+/** Whether the body is a JSON object; it is read. */
+export async function isObject(response: Response): Promise<boolean> {
+  try {
+    const body: unknown = await response.json();
+    return typeof body === 'object' && body !== null && !Array.isArray(body);
+  } catch {
+    return false;
+  }
+}
+
 /** The lines of a body, without their ends; what is behind the last end is a line, too, unless it is empty. */
 export async function* lines(response: Response): AsyncGenerator<string, void, undefined> {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

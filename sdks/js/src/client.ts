@@ -4,9 +4,9 @@ import { type ClientOptions, OpenAI } from 'openai';
 import type { APIPromise } from 'openai/core/api-promise';
 import type { APIError } from 'openai/core/error';
 
-import { guarded, isJson, whole } from './answers.js';
+import { guarded, isJson, isObject, isPage, whole } from './answers.js';
 import { variable } from './environment.js';
-import { InvalidApiKey, MissingApiKey, TokenExpired, typedError } from './errors.js';
+import { InvalidApiKey, MissingApiKey, notInnoAI, TokenExpired, typedError } from './errors.js';
 import { mayRepeat, pause, pauseBefore } from './repeats.js';
 import { Audit } from './resources/audit.js';
 import { Auth } from './resources/auth.js';
@@ -21,6 +21,7 @@ import { Webhooks } from './resources/webhooks.js';
 import { ROOT_KEY } from './root-key.js';
 import { DENO_INSPECT, discreet, hide, INSPECT } from './secrecy.js';
 import { type Grant, type KeySource, TokenKeeper } from './tokens.js';
+import { TypedStream } from './typed-stream.js';
 import { VERSION } from './version.js';
 
 /** Where the client looks for a key, and for a server, when it is told none. */
@@ -67,6 +68,7 @@ type MakeRequest = (
 ) => Promise<Made>;
 
 const SENDABLE_KEY = /^[!-~]+$/;
+const CONTROL_PLANE = /^\/(auth|keys|customers|members|billing|webhooks|requests|audit|tiers)(\/|\?|$)/;
 const IDEMPOTENCY_KEY = 'idempotency-key';
 const TWICE_IS_ONCE: readonly string[] = ['get', 'put', 'delete', 'patch', 'head', 'options'];
 
@@ -186,6 +188,7 @@ export class InnoAI extends OpenAI {
     message: string | undefined,
     headers: Headers,
   ): APIError {
+    if (status >= 300 && status < 400) return notInnoAI(status, headers);
     return (
       typedError(status, error, message, headers) ?? super.makeStatusError(status, error, message, headers)
     );
@@ -218,7 +221,8 @@ export class InnoAI extends OpenAI {
       const attempt = { ...options, maxRetries: taken };
       try {
         const made = await makeRequest.call(this, attempt, 0, undefined);
-        return { ...made, options, response: await this.#answer(made, attempt) };
+        const response = await this.#answer(made, attempt);
+        return { ...made, options: { ...options, __streamClass: TypedStream }, response };
       } catch (problem) {
         const headers = this.#sent.get(attempt);
         if (headers === undefined || attempt.__metadata?.hasStreamingBody === true) throw problem;
@@ -236,9 +240,16 @@ export class InnoAI extends OpenAI {
   /** The answer, such that a connection that breaks within it is this client's error. JSON is read whole. */
   async #answer({ response, controller }: Made, options: FinalRequestOptions): Promise<Response> {
     const answer = guarded(response, options.timeout ?? this.timeout, controller);
-    if (options.stream || options.__binaryResponse || !isJson(response)) return answer;
+    const ofPieces = options.stream || options.__binaryResponse;
+    if (isPage(response) || (!ofPieces && !mayAnswer(options, response))) {
+      await answer.body?.cancel();
+      throw notInnoAI(response.status, response.headers);
+    }
+    if (ofPieces || response.status === 204 || !isJson(response)) return answer;
     try {
-      return await whole(answer);
+      const read = await whole(answer);
+      if (!ofControl(options.path) || (await isObject(read.clone()))) return read;
+      throw notInnoAI(read.status, read.headers);
     } catch (problem) {
       if (options.signal?.aborted) throw new OpenAI.APIUserAbortError();
       throw problem;
@@ -279,6 +290,18 @@ function keeperFor(
     { key: source, customerId, scopes, lifetime },
     { mint: () => auth().token(params), refresh: (refreshToken) => auth().refresh(refreshToken) },
   );
+}
+
+/** Whether the route is one of innoai's own, which answer JSON objects, and nothing to a DELETE. */
+function ofControl(path: string): boolean {
+  return CONTROL_PLANE.test(path);
+}
+
+/** Whether the head of an answer fits the route. What OpenAI's routes answer is that client's matter. */
+function mayAnswer({ path, method }: FinalRequestOptions, response: Response): boolean {
+  if (!ofControl(path)) return true;
+  const deletes = method.toLowerCase() === 'delete';
+  return response.status === 204 || (!deletes && isJson(response));
 }
 
 /** Whether sending it twice does what sending it once does. */

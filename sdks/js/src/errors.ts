@@ -89,6 +89,12 @@ export class InnoAIError extends refusal(APIError<number, Headers>) {
   }
 }
 
+/**
+ * What answered is not innoai's API, such as a web page: `baseURL` names something else, or lacks `/v1`. `status` is
+ * that of the answer, 2xx or 3xx.
+ */
+export class UnreadableAnswer extends InnoAIError {}
+
 /** 401: the key or token is malformed, unknown, revoked or disabled. */
 export class InvalidApiKey extends refusal(AuthenticationError) {}
 
@@ -178,6 +184,22 @@ export function typedError(
   const envelope = member(body, 'error');
   const kind = BY_CODE.get(member(envelope, 'code'));
   return kind && new kind(status, envelope as object, message, headers);
+}
+
+/** What an error event within a stream is: openai's error for it, or the server's where it bears one of its codes. */
+export function streamError(problem: unknown, headers: Headers): unknown {
+  if (!(problem instanceof APIError) || problem.status !== undefined) return problem;
+  // The status was sent with the head, before anything failed.
+  const noStatus = undefined as unknown as number;
+  return typedError(noStatus, { error: problem.error }, undefined, headers) ?? problem;
+}
+
+/** The error for an answer, or a redirect, that innoai does not give. */
+export function notInnoAI(status: number, headers: Headers): UnreadableAnswer {
+  const type = headers.get('content-type')?.split(';')[0] || 'no content type';
+  const found = status >= 300 ? 'a redirect' : type;
+  const message = `that is no answer of innoai's (${found}): look at baseURL, which names the server and ends in /v1`;
+  return new UnreadableAnswer(status, { message }, undefined, headers);
 }
 
 function member(value: unknown, name: string): unknown {

@@ -501,3 +501,69 @@ test("a caller's headers stay beside the client's own, in each of openai's forms
     );
   }
 });
+
+const PAGE = { text: '<h1>Sign in</h1>', headers: { 'content-type': 'text/html; charset=utf-8' } };
+const ANSWERED = {
+  'GET /v1/auth/validate': (c) => c.auth.validate(),
+  'GET /v1/customers/x': (c) => c.customers.get('x'),
+  'GET /v1/customers': (c) => c.customers.list(),
+  'GET /v1/billing/summary': (c) => c.billing.summary(),
+  'DELETE /v1/keys/key_1': (c) => c.keys.revoke('key_1'),
+  'POST /v1/auth/revoke': (c) => c.auth.revoke('a-secret'),
+  'GET /v1/audit': (c) => c.audit.verify(),
+  'GET /v1/models': (c) => c.models.list(),
+  'POST /v1/chat/completions': (c) => c.chat.completions.create({ ...HELLO, stream: true }),
+};
+
+for (const [route, call] of Object.entries(ANSWERED)) {
+  test(`a page in place of an answer to ${route} is an error that names the base URL`, async () => {
+    peer.on(route, PAGE);
+    const problem = await rejection(call(client()));
+    assert.ok(problem instanceof innoai.UnreadableAnswer && problem instanceof innoai.InnoAIError);
+    assert.match(problem.message, /text\/html.*baseURL.*\/v1/);
+    assert.equal(peer.received.length, 1);
+  });
+
+  test(`so is a page that ${route} is sent to, as the dashboard does without /v1`, async () => {
+    peer.on(route, { status: 303, headers: { location: '/login' } }).on('GET /login', PAGE);
+    assert.ok((await rejection(call(client()))) instanceof innoai.UnreadableAnswer);
+  });
+}
+
+for (const answer of [
+  { json: {} },
+  { json: [] },
+  { text: 'ok' },
+  { text: 'ok', headers: { 'content-type': 'text/plain' } },
+]) {
+  test(`a key does not count as revoked by 200 with ${JSON.stringify(answer)}`, async () => {
+    peer.on('DELETE /v1/keys/key_1', answer);
+    assert.ok((await rejection(client().keys.revoke('key_1'))) instanceof innoai.UnreadableAnswer);
+  });
+}
+
+for (const answer of [{ json: [] }, { text: '{"valid":' }, { text: '' }]) {
+  test(`JSON that is no object, or broken, is the same error: ${JSON.stringify(answer)}`, async () => {
+    peer.on(VALIDATE, answer);
+    assert.ok((await rejection(client().auth.validate())) instanceof innoai.UnreadableAnswer);
+  });
+}
+
+test('an error in the middle of a stream has the class of its code', async () => {
+  const error = { code: 'upstream_error', message: 'It failed.', type: 'upstream_error' };
+  const text = `data: {"id":"c","choices":[]}\n\nevent: error\ndata: ${JSON.stringify({ error })}\n\n`;
+  peer.on(CHAT, { text, headers: { ...EVENTS, 'x-request-id': 'req_7' } });
+  const came = [];
+  const problem = await rejection(
+    (async () => {
+      for await (const chunk of await client().chat.completions.create({ ...HELLO, stream: true }))
+        came.push(chunk.id);
+    })(),
+  );
+  assert.deepEqual(came, ['c']);
+  assert.ok(problem instanceof innoai.UpstreamError && problem instanceof innoai.InnoAIError);
+  assert.deepEqual(
+    [problem.code, problem.message, problem.requestID],
+    ['upstream_error', 'It failed.', 'req_7'],
+  );
+});
