@@ -200,3 +200,36 @@ async def test_whoever_wants_the_raw_answer_gets_a_page_too(either: Either, peer
     peer.on("GET /v1/models", PAGE)
     raw = await either.done(either.client.models.with_raw_response.list())
     assert raw.http_response.text == "<h1>Sign in</h1>"
+
+
+async def test_an_error_in_the_middle_of_a_stream_has_the_class_of_its_code(
+    either: Either, peer: Peer
+) -> None:
+    event = b'event: error\ndata: {"error": {"code": "upstream_error", "message": "It failed."}}\n\n'
+    head = {"content-type": "text/event-stream", "x-request-id": "req_7"}
+    peer.on("POST /v1/chat/completions", Answer(raw=b'data: {"id": "c"}\n\n' + event, headers=head))
+    came: list[str] = []
+    with pytest.raises(innoai.UpstreamError) as caught:
+        await read_chunks(either, came)
+    assert came == ["c"]
+    assert isinstance(caught.value, innoai.InnoAIError)
+    assert (caught.value.code, caught.value.message) == ("upstream_error", "It failed.")
+    assert (caught.value.request_id, caught.value.status_code) == ("req_7", 200)
+
+
+async def test_one_without_a_code_of_the_servers_is_openais(either: Either, peer: Peer) -> None:
+    event = b'data: {"error": {"code": "of_tomorrow", "message": "New."}}\n\n'
+    peer.on("POST /v1/chat/completions", Answer(raw=event, headers={"content-type": "text/event-stream"}))
+    with pytest.raises(openai.APIError) as caught:
+        await read_chunks(either, [])
+    assert type(caught.value) is openai.APIError
+
+
+async def read_chunks(either: Either, came: list[str]) -> None:
+    completions = either.client.chat.completions
+    stream = await either.done(completions.create(model="m", messages=[], stream=True))
+    if isinstance(stream, openai.Stream):
+        came.extend(chunk.id for chunk in stream)
+    else:
+        async for chunk in stream:
+            came.append(chunk.id)  # noqa: PERF401 (what came before the error counts)

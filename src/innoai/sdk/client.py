@@ -36,6 +36,7 @@ from innoai.sdk.resources import (
     Webhooks,
 )
 from innoai.sdk.tokens import AsyncTokenKeeper, Grant, TokenKeeper
+from innoai.sdk.typed_streams import typed
 
 if TYPE_CHECKING:
     import httpx2
@@ -260,6 +261,7 @@ class InnoAI(_InnoAIClient, OpenAI):
         stream_cls: Any = None,
     ) -> Any:
         """openai's one way out. A token refused with 401 is replaced, and the request sent once more."""
+        stream_cls = typed(stream_cls)
         try:
             return super().request(cast_to, options, stream=stream, stream_cls=stream_cls)
         except (InvalidApiKey, TokenExpired) as refusal:
@@ -412,6 +414,7 @@ class AsyncInnoAI(_InnoAIClient, AsyncOpenAI):
         stream_cls: Any = None,
     ) -> Any:
         """openai's one way out. A token refused with 401 is replaced, and the request sent once more."""
+        stream_cls = typed(stream_cls)
         try:
             return await super().request(cast_to, options, stream=stream, stream_cls=stream_cls)
         except (InvalidApiKey, TokenExpired) as refusal:
