@@ -169,7 +169,8 @@ class TransportTest < Minitest::Test
   def test_what_is_no_json_is_an_error_that_shows_nothing_of_it
     with_peer(->(peer, socket, _) { peer.read(socket) && peer.answer(socket, "sk-inno-secret") }) do |_, client|
       error = problem { client.auth.validate }
-      assert_instance_of InnoAI::APIError, error
+      assert_instance_of InnoAI::UnreadableAnswer, error
+      assert_match(%r{base_url, which ends in /v1}, error.message)
       assert_nil error.cause
       refute_match(/secret/, error.full_message)
     end
@@ -178,13 +179,31 @@ class TransportTest < Minitest::Test
   def test_json_of_another_shape_is_an_error
     ["null", "[]", "7", "\"ok\""].each do |body|
       with_peer(->(peer, socket, _) { peer.answer(socket, body) while peer.read(socket) }) do |_, client|
-        assert_instance_of InnoAI::APIError, problem { client.auth.validate }
-        assert_instance_of InnoAI::APIError, problem { client.keys.list }
-        assert_nil client.auth.revoke("t")
+        assert_instance_of InnoAI::UnreadableAnswer, problem { client.auth.validate }
+        assert_instance_of InnoAI::UnreadableAnswer, problem { client.keys.list }
+        assert_instance_of InnoAI::UnreadableAnswer, problem { client.auth.revoke("t") }
       end
     end
     with_peer(->(peer, socket, _) { peer.answer(socket, "{}") while peer.read(socket) }) do |_, client|
+      assert_nil client.auth.revoke("t")
       assert_instance_of InnoAI::APIError, problem { client.as_customer("c").models.list }
+    end
+  end
+
+  def test_a_key_counts_as_revoked_only_where_the_server_says_no_content
+    ["{}", "<h1>Sign in</h1>", ""].each do |body|
+      with_peer(->(peer, socket, _) { peer.answer(socket, body) while peer.read(socket) }) do |_, client|
+        assert_instance_of InnoAI::UnreadableAnswer, problem { client.keys.revoke("key_1") }
+      end
+    end
+  end
+
+  def test_a_web_page_is_no_export_and_no_stream
+    page = { "content-type" => "text/html; charset=utf-8" }
+    serving = ->(peer, socket, _) { peer.answer(socket, "<h1>Sign in</h1>", headers: page) while peer.read(socket) }
+    with_peer(serving) do |_, client|
+      assert_instance_of InnoAI::UnreadableAnswer, problem { client.audit.export_jsonl.read }
+      assert_instance_of InnoAI::UnreadableAnswer, problem { client.webhooks.stream.first }
     end
   end
 
@@ -194,6 +213,7 @@ class TransportTest < Minitest::Test
     with_peer(serving) do |peer, client|
       error = problem { client.auth.token }
       assert_equal [InnoAI::APIStatusError, 307], [error.class, error.status]
+      assert_match(%r{base_url, which ends in /v1}, error.message)
       assert_equal 1, peer.requests.size
     end
   end

@@ -64,8 +64,8 @@ final class Refusal
     private static function sentence(#[\SensitiveParameter] Response $response): string
     {
         if ($response->status >= 300 && $response->status < 400) {
-            return "The server redirects (HTTP {$response->status}), which this client does not follow: "
-                . 'set base_url to the address that it redirects to.';
+            return "The server redirects (HTTP {$response->status}), which innoai's API does not: "
+                . 'look at base_url, which names the server and ends in /v1.';
         }
         return "The server answered with HTTP {$response->status}.";
     }

@@ -46,20 +46,35 @@ final class Sender
     public function object(Call $call): array
     {
         $text = $this->send($call, static fn (#[\SensitiveParameter] Response $response): string => $response->text());
-        return Json::readObject($text)
-            ?? throw new UnreadableAnswer("{$call->method} {$call->path} brought something else than a JSON object.");
+        return Json::readObject($text) ?? throw self::unreadable($call, 'something else than a JSON object');
     }
 
-    /** Make a call that answers nothing. */
+    /** Make a call that answers nothing: status 204, or `{}` to a revocation by secret. */
     public function run(Call $call): void
     {
-        $this->send($call, static fn (#[\SensitiveParameter] Response $response): string => $response->text());
+        $this->send($call, static function (#[\SensitiveParameter] Response $response) use ($call): bool {
+            $object = Json::readObject($response->text());
+            $done = $response->status === 204 || ($call->method === 'POST' && $object !== null);
+            return $done ?: throw self::unreadable($call, "HTTP {$response->status} with something else than innoai's");
+        });
     }
 
     /** Make a call, and leave its body to be read. */
     public function open(Call $call): Response
     {
-        return $this->send($call, static fn (#[\SensitiveParameter] Response $response): Response => $response);
+        return $this->send($call, static function (#[\SensitiveParameter] Response $response) use ($call): Response {
+            if (str_starts_with(strtolower($response->header('content-type') ?? ''), 'text/html')) {
+                $response->close();
+                throw self::unreadable($call, 'a web page');
+            }
+            return $response;
+        });
+    }
+
+    private static function unreadable(Call $call, string $what): UnreadableAnswer
+    {
+        $asked = "{$call->method} {$call->path}";
+        return new UnreadableAnswer("{$asked} brought {$what}: look at base_url, which ends in /v1.");
     }
 
     /** The error for a connection that failed. */

@@ -95,11 +95,47 @@ final class TransportTest extends ScriptedTestCase
         return [['<html>Log in to the hotel</html>'], ['[1]'], ['"text"'], ['null'], ['{"valid":'], ['']];
     }
 
+    /** @dataProvider unreadable */
+    #[DataProvider('unreadable')]
+    public function testAKeyIsNotRevokedByAGoodStatusWithSomethingElse(string $body): void
+    {
+        $server = new RawServer("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n{$body}");
+        $this->expectException(UnreadableAnswer::class);
+        $this->expectExceptionMessage('base_url, which ends in /v1');
+        self::clientOf($server)->keys->revoke('key_1');
+    }
+
+    /** @dataProvider unreadable */
+    #[DataProvider('unreadable')]
+    public function testNorIsASecret(string $body): void
+    {
+        $server = new RawServer("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n{$body}");
+        $this->expectException(UnreadableAnswer::class);
+        self::clientOf($server)->auth->revoke('a-secret');
+    }
+
+    public function testAnEmptyObjectIsWhatTheServerSaysToARevocationBySecretAlone(): void
+    {
+        $answer = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{}";
+        $server = new RawServer($answer);
+        self::clientOf($server)->auth->revoke('a-secret');
+        $other = new RawServer($answer);
+        $this->expectException(UnreadableAnswer::class);
+        self::clientOf($other)->keys->revoke('key_1');
+    }
+
+    public function testAWebPageIsNoExport(): void
+    {
+        $server = new RawServer("HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<h1>Sign in</h1>");
+        $this->expectException(UnreadableAnswer::class);
+        self::clientOf($server)->audit->export()->read();
+    }
+
     public function testARedirectIsNotFollowedSoThatNoOtherServerGetsTheKey(): void
     {
         $server = new RawServer("HTTP/1.1 308 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n");
         $this->expectException(APIStatusError::class);
-        $this->expectExceptionMessage('base_url');
+        $this->expectExceptionMessage('base_url, which names the server and ends in /v1');
         self::clientOf($server)->auth->validate();
     }
 

@@ -132,7 +132,9 @@ module InnoAI
     # @return [Record, nil] what the call's answer is made into
     def perform(call)
       answer = fetch(call)
-      call.answer&.from(answer.object)
+      return answer.nothing(call.verb) unless call.answer
+
+      call.answer.from(answer.object)
     end
 
     # @api private

@@ -68,6 +68,10 @@ module InnoAI
   # Nothing came for as long as `timeout` or `open_timeout` say.
   class APITimeoutError < APIConnectionError; end
 
+  # An answer that is well by its status, but not one of innoai's, such as a web page: `base_url` names something
+  # else, or lacks `/v1`.
+  class UnreadableAnswer < APIError; end
+
   # An answer that is no success. The subclasses name its status, and theirs the server's code.
   class APIStatusError < APIError
     # @return [Integer, nil] the HTTP status; nil when the error came in the middle of a stream
@@ -208,7 +212,7 @@ module InnoAI
       body = answer.json_or_nil
       envelope = envelope_of(body)
       message = envelope && envelope[:message]
-      message = "the server answered with status #{answer.status}" unless message.is_a?(String)
+      message = sentence(answer.status) unless message.is_a?(String)
       kind = BY_CODE[envelope && envelope[:code]] || for_status(answer.status)
       kind.new(message, status: answer.status, headers: answer.headers, body: body || answer.text,
                         envelope: envelope)
@@ -225,6 +229,12 @@ module InnoAI
       message = "the stream ended with an error" unless message.is_a?(String)
       kind = BY_CODE[envelope && envelope[:code]]
       kind ? kind.new(message, body: event, envelope: envelope) : APIError.new(message, envelope: envelope)
+    end
+
+    def sentence(status)
+      return "the server answered with status #{status}" unless status.between?(300, 399)
+
+      "the server redirects (status #{status}), which innoai's API does not: look at base_url, which ends in /v1"
     end
 
     def envelope_of(body)

@@ -35,21 +35,29 @@ module InnoAI
         headers["x-request-id"]
       end
 
-      # @return [Object] the body as JSON, names as symbols. Raises APIError where it is none.
+      # @return [Object] the body as JSON, names as symbols. Raises UnreadableAnswer where it is none.
       def json
         JSON.parse(text, symbolize_names: true)
       rescue JSON::ParserError, EncodingError
         # The parser's own message shows a part of the body, which may hold a secret.
-        raise APIError.new("the server answered #{status} with what is no JSON", headers: headers), cause: nil
+        raise unreadable("what is no JSON"), cause: nil
       end
 
-      # @return [Hash{Symbol => Object}] the body as JSON. Raises APIError where it is no object.
+      # @return [Hash{Symbol => Object}] the body as JSON. Raises UnreadableAnswer where it is no object.
       def object
         json.tap do |object|
-          unless object.is_a?(Hash)
-            raise APIError.new("the server answered #{status} with JSON that is no object", headers: headers)
-          end
+          raise unreadable("JSON that is no object") unless object.is_a?(Hash)
         end
+      end
+
+      # Raises UnreadableAnswer unless it says that something is done: by 204, or `{}` to a POST.
+      # @return [nil]
+      def nothing(verb)
+        return if status == 204
+        raise unreadable("something else than innoai's") unless verb == "POST"
+
+        object
+        nil
       end
 
       # @return [Object, nil] the body as JSON, nil where it is none
@@ -68,6 +76,13 @@ module InnoAI
         "#<#{self.class} #{status}, #{body.bytesize} bytes>"
       end
       alias to_s inspect
+
+      private
+
+      def unreadable(what)
+        UnreadableAnswer.new("the server answered #{status} with #{what}: look at base_url, which ends in /v1",
+                             headers: headers)
+      end
     end
   end
 end

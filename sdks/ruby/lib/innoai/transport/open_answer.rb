@@ -34,6 +34,15 @@ module InnoAI
         Answer.success?(status)
       end
 
+      # Itself, unless it is a web page: innoai streams none. Raises UnreadableAnswer.
+      def no_page
+        return self unless headers["content-type"].to_s.downcase.start_with?("text/html")
+
+        close
+        raise UnreadableAnswer.new("the server answered #{status} with a web page: look at base_url, which ends in /v1",
+                                   headers: headers)
+      end
+
       # The body in pieces, as they come; once. Raises APIConnectionError where it breaks off.
       def each(&block)
         raise IOError, "this answer has been read already" unless @release

@@ -28,9 +28,10 @@ module InnoAI
       module_function
 
       # @param call [Call]
-      # @param error [APIConnectionError, APIStatusError] what became of it
+      # @param error [APIError] what became of it
       def again?(call, error)
         return call.repeatable? || error.unsent? if error.is_a?(APIConnectionError)
+        return false unless error.is_a?(APIStatusError)
 
         wait = wait_of(error.headers)
         return false if wait && wait > LONGEST_WAIT

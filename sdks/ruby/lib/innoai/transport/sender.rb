@@ -72,7 +72,7 @@ module InnoAI
       # The answer once its head has come, for the caller to read and to close. Raises as {#answer} does.
       # @return [OpenAnswer]
       def open(call, credential)
-        persist(call, credential, &:itself)
+        persist(call, credential, &:no_page)
       end
 
       private
