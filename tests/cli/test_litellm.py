@@ -124,7 +124,7 @@ def test_a_key_that_manages_litellm_gets_no_successor() -> None:
     [
         (["gpt-4o"], ["gpt-4o"]),
         (["gpt-4o", "no-default-models"], ["gpt-4o"]),
-        (["inno/*"], ["inno-ai-boyong-4.5", "inno-ai-small"]),
+        (["inno-ai-*"], ["inno-ai-boyong-4.5", "inno-ai-small"]),
         (["inno-ai-s*", "gpt-4o"], ["inno-ai-small", "gpt-4o"]),
     ],
 )
@@ -149,9 +149,34 @@ def test_a_key_with_the_models_of_an_unknown_team_says_so() -> None:
     assert "import from the server itself" in planned.why
 
 
+@pytest.mark.parametrize(
+    ("pattern", "models"),
+    [
+        ("openai/*", ["openai/gpt-4o"]),
+        ("openai/gpt-*", ["openai/gpt-4o", "gpt-4o-mini"]),
+        ("*", ["openai/gpt-4o", "gpt-4o-mini", "inno-ai-small"]),
+    ],
+)
+def test_a_pattern_stands_for_the_models_here_that_fit_it(pattern: str, models: list[str]) -> None:
+    rules = Rules(NOW, served=("openai/gpt-4o", "gpt-4o-mini", "inno-ai-small"))
+    planned = plan_key(key(models=[pattern]), rules)
+    assert planned.body is not None
+    assert planned.body["models"] == models
+
+
+@pytest.mark.parametrize("pattern", ["openai/*", "nope/*", "a/b/*"])
+def test_a_providers_pattern_that_nothing_here_fits_is_not_every_model(pattern: str) -> None:
+    alone = plan_key(key(models=[pattern]), RULES)
+    assert (alone.body, alone.why) == (None, "none of its models is served here; see --rename-model")
+    beside = plan_key(key(models=[pattern, "inno-ai-small"]), RULES)
+    assert beside.body is not None
+    assert beside.body["models"] == ["inno-ai-small"]
+    assert f"the pattern {pattern}; it may use nothing by it" in beside.lost
+
+
 def test_a_model_that_is_not_served_by_its_name_is_told() -> None:
     planned = plan_key(key(models=["gpt-4o", "inno-ai-small"]), RULES)
-    assert "gpt-4o, which is not served here by that name; see --rename-model" in planned.lost
+    assert "use of gpt-4o: the key names it, but it is not served here so; see --rename-model" in planned.lost
 
 
 def test_a_teams_models_are_its_keys_models() -> None:
@@ -284,6 +309,8 @@ def test_an_export_is_the_table_of_keys_as_csv() -> None:
         '{"keys": {}}',
         '{"keys": [{"token": "short"}]}',
         '{"detail": "Not Found"}',
+        "token,models\nabc,{}\n",
+        f"token,models\n{DIGEST},{{}}\nabc,{{}}\n",
     ],
 )
 def test_what_is_no_export_is_told_apart(text: str) -> None:

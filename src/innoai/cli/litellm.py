@@ -49,6 +49,7 @@ _BILLIONTH = Decimal("0.000000001")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 MAX_NAME = 200
 _TOKEN = re.compile(r"[0-9a-f]{64}")
+NO_DIGEST = "something in it has no `token` of 64 hexadecimal digits"
 
 WITHOUT_COUNTERPART = {
     "tpm_limit": "tokens a minute",
@@ -121,6 +122,8 @@ def read(text: str) -> Export:
         raise _not_understood(
             "it is neither JSON nor CSV with a column `token` (a config.yaml has no keys in it)"
         )
+    if not all(_TOKEN.fullmatch(str(row.get("token", ""))) for row in rows):
+        raise _not_understood(NO_DIGEST)
     return Export(keys=rows)
 
 
@@ -235,15 +238,25 @@ def _models(key: Mapping[str, Any], rules: Rules, lost: list[str]) -> list[str] 
         if model == NO_MODELS:
             continue
         if "*" in model:
-            matching = [name for name in rules.served if fnmatchcase(name, model.rpartition("/")[2])]
+            matching = [name for name in rules.served if _fits(name, model)]
             lost.append(f"the pattern {model}; it may use {', '.join(matching) or 'nothing by it'}")
             found += matching
         else:
             found.append(rules.renamed.get(model, model))
     unserved = [model for model in found if model not in rules.served]
     if rules.served and unserved:
-        lost.append(f"{', '.join(unserved)}, which is not served here by that name; see --rename-model")
+        names = ", ".join(unserved)
+        lost.append(f"use of {names}: the key names it, but it is not served here so; see --rename-model")
     return list(dict.fromkeys(found))
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Whether a model here is of the pattern, with its provider or, as names here have none, without.
+
+    All of a provider's models, `openai/*`, are not all models: those have to name the provider here, too.
+    """
+    bare = pattern.rpartition("/")[2]
+    return fnmatchcase(name, pattern) or (bare != "*" and fnmatchcase(name, bare))
 
 
 def _customer_of(key: Mapping[str, Any], rules: Rules, lost: list[str]) -> str | None:
@@ -352,7 +365,7 @@ def _export(value: Any) -> Export:
         return Export(customers=(value,))
     if "team_id" in value and "token" not in value:
         return Export(teams=(value,))
-    raise _not_understood("something in it has no `token` of 64 hexadecimal digits")
+    raise _not_understood(NO_DIGEST)
 
 
 def _row(row: Mapping[str, str | None]) -> dict[str, Any]:
