@@ -68,3 +68,16 @@ def test_delete_deletes(peer: Peer, innoai: Run) -> None:
     peer.answer("DELETE /customers/customer-123", 204)
     ended = innoai("customers", "delete", "customer-123", "--yes")
     assert (ended.code, ended.out) == (0, "deleted customer-123\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("customers", "update"), "--metadata replaces all"),
+        (("webhooks", "update"), "--event-type and --header replace all that it has"),
+    ],
+)
+def test_help_says_what_an_update_replaces_as_a_whole(
+    innoai: Run, command: tuple[str, str], said: str
+) -> None:
+    assert said in " ".join(innoai(*command, "--help").out.split())

@@ -10,6 +10,8 @@ from tests.cli.answers import KEY, NEW_KEY, SECRET, VALIDATION, page
 from tests.cli.conftest import API_KEY
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.cli.conftest import Run
     from tests.cli.peer import Peer
 
@@ -248,3 +250,28 @@ def test_a_secret_never_becomes_part_of_an_address(peer: Peer, innoai: Run, comm
     ended = innoai("keys", command, SECRET)
     assert (ended.code, peer.asked) == (2, [])
     assert SECRET not in ended.err
+
+
+@pytest.mark.parametrize("rights", [("--level", "admin"), ("--scope", "admin:full")])
+def test_a_customers_key_with_all_rights_is_refused_for_being_both(
+    innoai: Run, rights: tuple[str, str]
+) -> None:
+    ended = innoai("keys", "create", "--name", "n", "--customer", "c", *rights)
+    assert ended.code == 2
+    assert "a customer's key never has admin:full" in ended.err
+
+
+def test_leaked_keys_are_found_among_any_bytes(peer: Peer, innoai: Run, tmp_path: Path) -> None:
+    peer.answer("POST /keys/leaks", 200, {"object": "leak_report", "keys": [], "others": 1})
+    log = tmp_path / "binary.log"
+    log.write_bytes(b"\xff\x00caf\xe9 " + SECRET.encode() + b" \xfe")
+    ended = innoai("keys", "leaked", str(log))
+    assert ended.code == 0, ended.err
+    assert peer.last.body["text"] == SECRET
+
+
+def test_leaked_reads_stdin(peer: Peer, innoai: Run) -> None:
+    peer.answer("POST /keys/leaks", 200, {"object": "leak_report", "keys": [], "others": 1})
+    ended = innoai("keys", "leaked", "-", stdin=f"key: {SECRET}")
+    assert ended.code == 0, ended.err
+    assert (peer.last.body["text"], "source" in peer.last.body) == (SECRET, False)

@@ -93,7 +93,7 @@ def update(
     budget_monthly: BudgetMonthlyOption = None,
     budget_total: BudgetTotalOption = None,
 ) -> None:
-    """Change a customer; what is not given stays. A budget needs billing:write as well."""
+    """Change a customer; what is not given stays, but --metadata replaces all. Budgets: billing:write too."""
     changes = _changes(name, metadata, rate_limit, arguments.budgets(budget_monthly, budget_total))
     if not changes:
         raise typer.BadParameter("nothing to change; give an option", param_hint="--name")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from innoai.access.keys import find, is_well_formed
-from innoai.access.scopes import LEVELS, in_order
+from innoai.access.scopes import ADMIN_FULL, LEVELS, in_order
 from innoai.cli import arguments, output
 from innoai.cli.failures import with_hint
 from innoai.cli.flags import App
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from innoai import InnoAI
 
 _LIST_MODELS = "GET /v1/models"
+
+_STDIN: tuple[str | int, ...] = ("<stdin>", "-", 0)
+"""What Python calls the standard input, where it was opened by its number too."""
 
 app = App(help="Create, list, show, change, rotate and revoke API keys.")
 
@@ -93,6 +96,11 @@ def create(
     """Create an API key. Its secret is printed this once."""
     scopes = arguments.listed(scope)
     _check_either(scopes, level)
+    if customer is not None and ADMIN_FULL in (LEVELS[level.value] if level is not None else scopes or ()):
+        raise typer.BadParameter(
+            f"a customer's key never has {ADMIN_FULL}; leave out --customer, or give it less",
+            param_hint="--customer",
+        )
     wanted = {
         "name": name,
         "scopes": scopes,
@@ -267,7 +275,7 @@ def revoke(
 def leaked(
     session: Session,
     file: Annotated[
-        typer.FileText,
+        typer.FileBinaryRead,
         typer.Argument(metavar="FILE", help="A text in which keys may stand, such as a log; - reads stdin."),
     ],
     source: Annotated[
@@ -277,7 +285,8 @@ def leaked(
     yes: YesOption = False,
 ) -> None:
     """Find the account's keys in a text, and put on record that they leaked. Only keys are sent."""
-    text = "\n".join(find(file.read()))
+    # A log may hold any bytes; a key among them is ASCII.
+    text = "\n".join(find(file.read().decode("utf-8", "replace")))
     if not text:
         session.done("no key stands in it")
         return
@@ -285,7 +294,7 @@ def leaked(
         session.confirm(
             "Revoke the account's keys that stand in it? Requests with them are refused.", yes=yes
         )
-    named = source or (None if file.name == "<stdin>" else file.name)
+    named = source or (None if file.name in _STDIN else file.name)
     session.answer(session.client().keys.report_leak(text, source=named, revoke=revoke), _show_leaks)
 
 

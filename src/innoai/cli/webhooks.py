@@ -107,7 +107,7 @@ def update(
         bool | None, typer.Option("--disable/--enable", help="Send nothing, or again.")
     ] = None,
 ) -> None:
-    """Change an endpoint; what is not given stays. Event types and headers are given whole."""
+    """Change an endpoint; what is not given stays. --event-type and --header replace all that it has."""
     changes = arguments.given(
         {
             "url": url,
