@@ -124,6 +124,51 @@ def test_what_is_done_to_an_endpoint_is_on_record(caller: httpx.Client, receiver
 
 
 @pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "http://example.com/hooks",
+        "https://example.org/hooks",
+        "https://sub.example.com/hooks",
+        "https://example.com:8443/hooks",
+        "https://example.com./hooks",
+    ],
+)
+def test_hidden_headers_never_go_to_another_receiver(
+    caller: httpx.Client, receiver: Receiver, elsewhere: str
+) -> None:
+    made = create_endpoint(caller, "https://example.com/hooks", headers={"authorization": "Bearer ours"})
+    path = f"/webhooks/{made['id']}"
+    error = refused(caller.patch(path, json={"url": elsewhere, "description": "Mine"}), "invalid_request")
+    assert error["param"] == "headers"
+    assert "Give them together with url" in error["message"]
+    assert caller.get(path).json() == {name: made[name] for name in SHOWN}
+
+
+def test_what_is_sent_to_another_receiver_is_what_came_with_it(
+    caller: httpx.Client, receiver: Receiver
+) -> None:
+    for number, headers in enumerate(({}, {"x-new": "theirs"})):
+        made = create_endpoint(caller, "https://example.com/", headers={"authorization": "Bearer ours"})
+        path, place = f"/webhooks/{made['id']}", f"/ok/{number}"
+        caller.patch(path, json={"url": receiver.url(place), "headers": headers}).raise_for_status()
+        caller.post(f"{path}/test")
+        (received,) = receiver.wait_for(place, lambda came: len(came) == 1)
+        assert "authorization" not in received.headers
+        assert received.headers.get("x-new") == headers.get("x-new")
+
+
+@pytest.mark.parametrize(
+    "same", ["https://example.com/new?a=b", "https://EXAMPLE.com/hooks", "https://example.com:443/hooks"]
+)
+def test_another_path_of_the_same_receiver_keeps_the_headers(
+    caller: httpx.Client, receiver: Receiver, same: str
+) -> None:
+    made = create_endpoint(caller, "https://example.com/hooks", headers={"authorization": "Bearer ours"})
+    changed = caller.patch(f"/webhooks/{made['id']}", json={"url": same}).raise_for_status().json()
+    assert (changed["url"], changed["headers"]) == (same, {"authorization": "[hidden]"})
+
+
+@pytest.mark.parametrize(
     ("members", "param"),
     [
         ({"url": "ftp://example.com/"}, "url"),

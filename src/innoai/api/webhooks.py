@@ -108,7 +108,10 @@ class CreateEndpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ChangeEndpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What to change; a member that is left out stays as it is. Enabling forgets earlier failures."""
+    """What to change; a member that is left out stays as it is. Enabling forgets earlier failures.
+
+    Headers are for one receiver: they come along where the url gets another scheme, host or port.
+    """
 
     url: EndpointUrl | UnsetType = UNSET
     event_types: EventPatterns | UnsetType = UNSET
@@ -183,6 +186,7 @@ async def create_endpoint(request: JsonRequest, services: Inside, caller: Caller
     content = await json_body(request)
     wanted = decode_json(content, CreateEndpoint)
     _check_url(services, wanted.url)
+    _check_headers(wanted.headers or {})
     account = caller.principal.account
     now = services.clock()
     endpoint_id, secret = fresh_id("whe"), _new_secret()
@@ -255,15 +259,13 @@ async def change_endpoint(
 ) -> Response[bytes]:
     """Change an endpoint; an attempt that is under way ends as it began."""
     wanted = await read_body(request, ChangeEndpoint)
-    values = _changed(services, endpoint_id, wanted)
+    values = _changed(services, wanted)
     account_id, now = caller.principal.account.id, services.clock()
     async with services.database.write() as connection:
         await accounts.lock(connection, account_id)
         record = await held_endpoint(connection, endpoint_id, caller)
         before = _show(services, record, now)
-        if wanted.headers == _headers(services, record):
-            # Sealed anew, they would look like others.
-            values.pop("sealed_headers")
+        values |= _changed_headers(services, record, wanted)
         values = {name: value for name, value in values.items() if value != getattr(record, name)}
         if values:
             if "disabled" in values:
@@ -369,7 +371,8 @@ async def _check_room(services: Services, connection: AsyncConnection, account: 
         )
 
 
-def _changed(services: Services, endpoint_id: str, wanted: ChangeEndpoint) -> dict[str, Any]:
+def _changed(services: Services, wanted: ChangeEndpoint) -> dict[str, Any]:
+    """What changes whatever the endpoint is like; its headers are looked at, and not in it."""
     values: dict[str, Any] = {}
     if wanted.url is not UNSET:
         _check_url(services, wanted.url)
@@ -379,10 +382,39 @@ def _changed(services: Services, endpoint_id: str, wanted: ChangeEndpoint) -> di
     if wanted.description is not UNSET:
         values["description"] = wanted.description
     if wanted.headers is not UNSET:
-        values["sealed_headers"] = _seal_headers(services, endpoint_id, wanted.headers)
+        _check_headers(wanted.headers)
     if wanted.disabled is not UNSET:
         values["disabled"] = wanted.disabled
     return values
+
+
+def _changed_headers(services: Services, record: EndpointRecord, wanted: ChangeEndpoint) -> dict[str, bytes]:
+    """The headers to seal, if others are wanted.
+
+    Raises:
+        InnoError: invalid_request, when the present ones would go to another receiver. Whoever may name one
+            may not see them, and to drop them unasked would have the new receiver refuse what comes.
+    """
+    present = _headers(services, record)
+    if wanted.headers is UNSET:
+        if present and not _has_same_receiver(record, wanted):
+            raise InnoError(
+                "invalid_request",
+                "headers: they are for the present receiver, and url names another scheme, host or port. "
+                "Give them together with url, or {} to send none.",
+                param="headers",
+            )
+        return {}
+    if wanted.headers == present:
+        # Sealed anew, they would look like others.
+        return {}
+    return {"sealed_headers": _seal_headers(services, record.id, wanted.headers)}
+
+
+def _has_same_receiver(record: EndpointRecord, wanted: ChangeEndpoint) -> bool:
+    if wanted.url is UNSET or wanted.url == record.url:
+        return True
+    return addresses.read_url(wanted.url).receiver == addresses.read_url(record.url).receiver
 
 
 def _check_url(services: Services, text: str) -> None:
@@ -405,12 +437,15 @@ def _patterns(named: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
-def _seal_headers(services: Services, endpoint_id: str, headers: dict[str, str]) -> bytes:
+def _check_headers(headers: dict[str, str]) -> None:
     reserved = next((name for name in headers if _RESERVED.fullmatch(name.lower())), None)
     if reserved is not None:
         raise InnoError(
             "invalid_request", f"headers: {reserved} is set by innoai. Leave it out.", param="headers"
         )
+
+
+def _seal_headers(services: Services, endpoint_id: str, headers: dict[str, str]) -> bytes:
     return services.secrets.seal(json.dumps(headers).encode(), sealed_for("headers", endpoint_id))
 
 

@@ -79,6 +79,11 @@ class Url:
     port: int
     target: str
 
+    @property
+    def receiver(self) -> tuple[str, str, int]:
+        """Who is asked: what two URLs have in common when they differ in path and query alone."""
+        return self.scheme, self.host, self.port
+
 
 def read_url(text: str) -> Url:
     """The URL of an endpoint. ValueError says what is wrong with it."""
