@@ -140,7 +140,7 @@ def test_hidden_headers_never_go_to_another_receiver(
     path = f"/webhooks/{made['id']}"
     error = refused(caller.patch(path, json={"url": elsewhere, "description": "Mine"}), "invalid_request")
     assert error["param"] == "headers"
-    assert "Give them together with url" in error["message"]
+    assert "together with url" in error["message"]
     assert caller.get(path).json() == {name: made[name] for name in SHOWN}
 
 
@@ -155,6 +155,47 @@ def test_what_is_sent_to_another_receiver_is_what_came_with_it(
         (received,) = receiver.wait_for(place, lambda came: len(came) == 1)
         assert "authorization" not in received.headers
         assert received.headers.get("x-new") == headers.get("x-new")
+
+
+def test_what_was_shown_can_be_written_back_and_what_is_hidden_stays(
+    caller: httpx.Client, receiver: Receiver
+) -> None:
+    ours = {"Authorization": "Bearer ours", "X-Old": "old", "X-Gone": "gone"}
+    made = create_endpoint(caller, receiver.url("/ok/first"), headers=ours)
+    path = f"/webhooks/{made['id']}"
+    shown = caller.get(path).json()
+    assert caller.patch(path, json={"headers": shown["headers"]}).raise_for_status().json() == shown
+    written = {"authorization": "[hidden]", "X-Old": "new"}
+    changed = {"url": receiver.url("/ok/second"), "headers": written}
+    answer = caller.patch(path, json=changed).raise_for_status().json()
+    assert answer["headers"] == {"authorization": "[hidden]", "X-Old": "[hidden]"}
+    caller.post(f"{path}/test")
+    (received,) = receiver.wait_for("/ok/second", lambda came: len(came) == 1)
+    assert (received.headers["authorization"], received.headers["x-old"]) == ("Bearer ours", "new")
+    assert "x-gone" not in received.headers
+
+
+def test_what_is_hidden_is_refused_where_there_is_nothing_to_keep(
+    caller: httpx.Client, receiver: Receiver
+) -> None:
+    body: dict[str, Any] = {"url": "https://example.com/", "headers": {"x-new": "[hidden]"}}
+    assert refused(caller.post("/webhooks", json=body), "invalid_request")["param"] == "headers"
+    made = create_endpoint(caller, body["url"], headers={"x-old": "old"})
+    error = refused(
+        caller.patch(f"/webhooks/{made['id']}", json={"headers": {"x-old": "[hidden]", "x-new": "[hidden]"}}),
+        "invalid_request",
+    )
+    assert error["param"] == "headers"
+    assert "x-new" in error["message"]
+
+
+def test_what_is_hidden_is_not_kept_for_another_receiver(caller: httpx.Client, receiver: Receiver) -> None:
+    made = create_endpoint(caller, "https://example.com/", headers={"authorization": "Bearer ours"})
+    headers = {"authorization": "[hidden]", "x-mine": "mine"}
+    path, elsewhere = f"/webhooks/{made['id']}", "https://example.org/"
+    error = refused(caller.patch(path, json={"url": elsewhere, "headers": headers}), "invalid_request")
+    assert (error["param"], "url names another" in error["message"]) == ("headers", True)
+    assert caller.get(path).json() == {name: made[name] for name in SHOWN}
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,11 @@ HeaderValue = Annotated[
 ]
 Headers = Annotated[
     dict[HeaderName, HeaderValue],
-    Meta(max_length=20, description="sent with each delivery, such as a credential; never shown again"),
+    Meta(
+        max_length=20,
+        description="sent with each delivery, such as a credential; never shown again. "
+        f"On a change, {HIDDEN} keeps the value that is there",
+    ),
 ]
 Disabled = Annotated[bool, Meta(description="whether nothing is sent to it")]
 
@@ -186,7 +190,8 @@ async def create_endpoint(request: JsonRequest, services: Inside, caller: Caller
     content = await json_body(request)
     wanted = decode_json(content, CreateEndpoint)
     _check_url(services, wanted.url)
-    _check_headers(wanted.headers or {})
+    headers = _with_kept(wanted.headers or {}, {})
+    _check_headers(headers)
     account = caller.principal.account
     now = services.clock()
     endpoint_id, secret = fresh_id("whe"), _new_secret()
@@ -196,7 +201,7 @@ async def create_endpoint(request: JsonRequest, services: Inside, caller: Caller
         url=wanted.url,
         event_types=_patterns(wanted.event_types or ["*"]),
         description=wanted.description,
-        sealed_headers=_seal_headers(services, endpoint_id, wanted.headers or {}),
+        sealed_headers=_seal_headers(services, endpoint_id, headers),
         sealed_secret=_seal_secret(services, endpoint_id, secret),
         disabled=wanted.disabled,
         created_at=now,
@@ -395,20 +400,40 @@ def _changed_headers(services: Services, record: EndpointRecord, wanted: ChangeE
         InnoError: invalid_request, when the present ones would go to another receiver. Whoever may name one
             may not see them, and to drop them unasked would have the new receiver refuse what comes.
     """
-    present = _headers(services, record)
+    present, is_moved = _headers(services, record), not _has_same_receiver(record, wanted)
+    if is_moved and (bool(present) if wanted.headers is UNSET else HIDDEN in wanted.headers.values()):
+        raise InnoError(
+            "invalid_request",
+            "headers: they are for the present receiver, and url names another scheme, host or port. "
+            "Give them and their values together with url, or {} to send none.",
+            param="headers",
+        )
     if wanted.headers is UNSET:
-        if present and not _has_same_receiver(record, wanted):
-            raise InnoError(
-                "invalid_request",
-                "headers: they are for the present receiver, and url names another scheme, host or port. "
-                "Give them together with url, or {} to send none.",
-                param="headers",
-            )
         return {}
-    if wanted.headers == present:
+    headers = _with_kept(wanted.headers, present)
+    if headers == present:
         # Sealed anew, they would look like others.
         return {}
-    return {"sealed_headers": _seal_headers(services, record.id, wanted.headers)}
+    return {"sealed_headers": _seal_headers(services, record.id, headers)}
+
+
+def _with_kept(wanted: dict[str, str], present: dict[str, str]) -> dict[str, str]:
+    """The headers that are wanted; what is written as GET shows it has the value that it has at present.
+
+    Raises:
+        InnoError: invalid_request, where there is none.
+    """
+    # HTTP does not tell names apart by case (RFC 9110 §5.1), nor do clients that read and write them.
+    values = {name.lower(): value for name, value in present.items()}
+    hidden = [name for name, value in wanted.items() if value == HIDDEN]
+    unknown = next((name for name in hidden if name.lower() not in values), None)
+    if unknown is not None:
+        raise InnoError(
+            "invalid_request",
+            f"headers: {HIDDEN} keeps a value, and there is none of {unknown}. Give the value itself.",
+            param="headers",
+        )
+    return wanted | {name: values[name.lower()] for name in hidden}
 
 
 def _has_same_receiver(record: EndpointRecord, wanted: ChangeEndpoint) -> bool:
