@@ -231,6 +231,7 @@ def test_another_path_of_the_same_receiver_keeps_the_headers(
         ({"headers": {"webhook-id": "mine"}}, "headers"),
         ({"headers": {"x-a": "b\r\nx-c: d"}}, "headers"),
         ({"headers": {"x a": "b"}}, "headers"),
+        ({"headers": {"X-A": "1", "x-a": "2"}}, "headers"),
         ({"headers": {f"x-{number}": "y" for number in range(21)}}, "headers"),
         ({"description": ""}, "description"),
     ],

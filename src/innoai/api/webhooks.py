@@ -468,6 +468,15 @@ def _check_headers(headers: dict[str, str]) -> None:
         raise InnoError(
             "invalid_request", f"headers: {reserved} is set by innoai. Leave it out.", param="headers"
         )
+    spellings = {name.lower(): name for name in headers}
+    double = next((name for name in headers if spellings[name.lower()] != name), None)
+    if double is not None:
+        raise InnoError(
+            "invalid_request",
+            f"headers: {double} and {spellings[double.lower()]} are one header, since case does not count. "
+            "Give it once.",
+            param="headers",
+        )
 
 
 def _seal_headers(services: Services, endpoint_id: str, headers: dict[str, str]) -> bytes:
