@@ -1,7 +1,7 @@
 """The worker: leases deliveries that are due, makes their attempts, and concludes them.
 
 Every replica runs one. Attempts run beside each other, few to one endpoint, and in two lanes: endpoints
-that fail hold up each other and nobody else.
+that fail hold up each other and nobody else. Within a lane accounts take turns.
 """
 
 from __future__ import annotations

@@ -11,17 +11,20 @@ lease back; one that has died does neither, and its lease ends.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import and_, exists, func, insert, or_, select, update
+from sqlalchemy import Double, Integer, and_, bindparam, exists, func, insert, or_, select, update
 
 from innoai.store.tables import deliveries, delivery_attempts, events, webhook_endpoints
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import ColumnElement, FromClause, ScalarSelect, Select
     from sqlalchemy.ext.asyncio import AsyncConnection
+
+    _Instant = float | ColumnElement[float]
 
 State = Literal["pending", "succeeded", "failed"]
 
@@ -226,7 +229,7 @@ async def lease(
     most: int,
     besides: Collection[str] = (),
 ) -> list[Leased]:
-    """Lease at most `most` due deliveries of a lane to a worker, those of who has waited longest first.
+    """Lease at most `most` due deliveries of a lane to a worker; accounts take turns, and so do endpoints.
 
     Rows that another worker is busy with are left to it, so that no worker waits for another. `besides`:
     the deliveries that are under way with this worker, whose leases may have ended while the store was down.
@@ -302,24 +305,73 @@ async def conclude(
 
 
 def _with_work(lane: Lane, now: float) -> Select[Any]:
-    """Endpoints of the lane with a delivery that is due and room for it; who has waited longest first."""
+    """Endpoints of the lane with a delivery that is due and room for it, in no order."""
     own = deliveries.c.endpoint_id == webhook_endpoints.c.id
-    waiting = select(func.min(deliveries.c.next_attempt_at)).where(own, _is_due(now)).scalar_subquery()
     leased = select(func.count()).select_from(deliveries).where(own, _is_leased(now)).scalar_subquery()
-    failing = webhook_endpoints.c.failing_since
-    query = select(webhook_endpoints.c.id).where(
-        webhook_endpoints.c.disabled.is_(False),
-        failing.is_not(None) if lane.failing else failing.is_(None),
-        waiting <= now,
+    return select(webhook_endpoints.c.id).where(
+        *_in_lane(webhook_endpoints, lane),
+        _waiting_since(webhook_endpoints, now) <= now,
         leased < lane.per_endpoint,
     )
-    return query.order_by(waiting)
+
+
+@lru_cache
+def _in_turn(lane: Lane) -> Select[Any]:
+    """The same in the order of their turns, locked, at most `most` of them at `now`.
+
+    Accounts take turns, and in an account endpoints: first comes who has the fewest attempts under way,
+    and of those who has waited longest. So an account with many endpoints and a long backlog takes the
+    places that nobody else wants, and no more. To build this takes longer than to ask it, hence once.
+    """
+    now, most = bindparam("now", type_=Double), bindparam("most", type_=Integer)
+    # By endpoint, as the index of leases has them: by account, SQLite would read all deliveries.
+    busy = (
+        select(deliveries.c.endpoint_id, deliveries.c.account_id, func.count().label("attempts"))
+        .where(_is_leased(now))
+        .group_by(deliveries.c.endpoint_id, deliveries.c.account_id)
+        .cte("busy")
+    )
+    of_account = (
+        select(busy.c.account_id, func.sum(busy.c.attempts).label("attempts"))
+        .group_by(busy.c.account_id)
+        .subquery("of_account")
+    )
+    due = webhook_endpoints.alias("due")
+    waiting = _waiting_since(due, now)
+    under_way = func.coalesce(busy.c.attempts, 0)
+    # What the account has under way once its endpoints before this one have all that they may have.
+    before = func.row_number().over(partition_by=due.c.account_id, order_by=(under_way, waiting, due.c.id))
+    turn = func.coalesce(of_account.c.attempts, 0) + (before - 1) * lane.per_endpoint
+    turns = (
+        select(due.c.id, waiting.label("waiting"), turn.label("turn"))
+        .select_from(
+            due.outerjoin(busy, busy.c.endpoint_id == due.c.id).outerjoin(
+                of_account, of_account.c.account_id == due.c.account_id
+            )
+        )
+        .where(*_in_lane(due, lane), waiting <= now, under_way < lane.per_endpoint)
+        .subquery("turns")
+    )
+    # The lane is looked at once more, in the very rows that are locked.
+    joined = webhook_endpoints.join(turns, turns.c.id == webhook_endpoints.c.id)
+    query = select(webhook_endpoints.c.id).select_from(joined).where(*_in_lane(webhook_endpoints, lane))
+    ordered = query.order_by(turns.c.turn, turns.c.waiting, turns.c.id).limit(most)
+    return ordered.with_for_update(of=webhook_endpoints, key_share=True, skip_locked=True)
+
+
+def _in_lane(endpoints: FromClause, lane: Lane) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    failing = endpoints.c.failing_since
+    return endpoints.c.disabled.is_(False), failing.is_not(None) if lane.failing else failing.is_(None)
+
+
+def _waiting_since(endpoints: FromClause, now: _Instant) -> ScalarSelect[float]:
+    """When the earliest delivery of an endpoint was due that is not under way; null without one."""
+    own = deliveries.c.endpoint_id == endpoints.c.id
+    return select(func.min(deliveries.c.next_attempt_at)).where(own, _is_due(now)).scalar_subquery()
 
 
 async def _lock_with_work(connection: AsyncConnection, lane: Lane, now: float, most: int) -> list[str]:
-    query = _with_work(lane, now).limit(most)
-    locked = query.with_for_update(key_share=True, skip_locked=True)
-    return list((await connection.execute(locked)).scalars())
+    return list((await connection.execute(_in_turn(lane), {"now": now, "most": most})).scalars())
 
 
 async def _leases(connection: AsyncConnection, endpoint_id: str, now: float) -> int:
@@ -338,12 +390,12 @@ async def _due(
     return list((await connection.execute(ordered.with_for_update(skip_locked=True))).scalars())
 
 
-def _is_due(now: float) -> ColumnElement[bool]:
+def _is_due(now: _Instant) -> ColumnElement[bool]:
     free = or_(deliveries.c.leased_by.is_(None), deliveries.c.lease_ends_at <= now)
     return and_(deliveries.c.state == "pending", deliveries.c.next_attempt_at <= now, free)
 
 
-def _is_leased(now: float) -> ColumnElement[bool]:
+def _is_leased(now: _Instant) -> ColumnElement[bool]:
     return and_(deliveries.c.leased_by.is_not(None), deliveries.c.lease_ends_at > now)
 
 
