@@ -38,6 +38,7 @@ from innoai.dashboard.provider import open_provider
 from innoai.dashboard.rendering import Renderer
 from innoai.dashboard.throttle import Throttle
 from innoai.door import Door
+from innoai.events import expiry
 from innoai.events.bursts import Bursts
 from innoai.events.deliver import Worker
 from innoai.fresh_ids import fresh_id
@@ -61,7 +62,6 @@ from innoai.store import (
     announced,
     ceremonies,
     changes,
-    events,
     idempotency,
     sealed,
     sessions,
@@ -236,6 +236,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             _every(EXPIRY_SECONDS, "keys about to expire", partial(_announce_expiry, settings, database)),
             _every(TIDY_SECONDS, "tidying", partial(_tidy, settings, database, secrets)),
             _every(TIDY_SECONDS, "retired signing keys", keyring.reload_signing_keys),
+            _every(TIDY_SECONDS, "old events", partial(_remove_old_events, database)),
             _every(TIDY_SECONDS, "old usage records", partial(_remove_old_usage, settings, database)),
         )
     ]
@@ -377,6 +378,10 @@ async def _announce_expiry(settings: Settings, database: Database) -> None:
     await expiring.announce(database, settings.tiers, time.time())
 
 
+async def _remove_old_events(database: Database) -> None:
+    await expiry.remove_old(database, time.time())
+
+
 async def _remove_old_usage(settings: Settings, database: Database) -> None:
     if settings.metering.keep_days is not None:
         await retention.remove_old(database, settings.metering.keep_days, time.time())
@@ -389,7 +394,6 @@ async def _tidy(settings: Settings, database: Database, secrets: store_secrets.S
         await changes.prune(connection, now)
         await tokens.prune(connection, now)
         await idempotency.prune(connection, now)
-        await events.prune(connection, now)
         await store_budgets.prune(connection, now)
         await announced.prune(connection, now)
         await activity.prune(connection, now, settings.activity.keep_days)

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from innoai import webhooks as sdk
 from innoai.config import WebhookSettings
-from innoai.events import deliver, journal, outbox, signing
+from innoai.events import deliver, expiry, journal, outbox, signing
 from innoai.events.deliver import GIVE_UP_SECONDS, HIDDEN, LEASE_SECONDS, Worker
 from innoai.events.journal import OPERATOR
 from innoai.store import accounts, changes, deliveries, events, webhooks
@@ -555,21 +555,6 @@ async def test_what_failed_is_found_for_replay_once(database: Database) -> None:
     assert {each.event_id for each in await all_deliveries(database)} == {failed, succeeded, pending}
 
 
-async def test_events_are_forgotten_after_thirty_days_with_their_deliveries(database: Database) -> None:
-    await add(database, endpoint(1, "http://127.0.0.1:9/"))
-    old, replayed = await publish(database, now=NOW - 31 * DAY, times=2)
-    (young,) = await publish(database, now=NOW - 29 * DAY)
-    async with database.write() as connection:
-        await deliveries.add(
-            connection, ACCOUNT.id, [NewDelivery("dlv_again", "whe_0001", replayed)], NOW - DAY
-        )
-        await events.prune(connection, NOW)
-        left = await events.after(connection, ACCOUNT.id, (0.0, ""), 10)
-    assert {event.id for event in left} == {replayed, young}
-    assert old not in {event.id for event in left}
-    assert Counter(each.event_id for each in await all_deliveries(database)) == {replayed: 1, young: 1}
-
-
 async def test_deleting_an_endpoint_deletes_its_deliveries_and_their_log(
     database: Database, receiver: Receiver, clock: Clock
 ) -> None:
@@ -668,8 +653,7 @@ async def test_publishing_changing_deleting_pruning_and_delivering_never_wait_in
                 await journal.record(connection, ACCOUNT.id, "webhook.updated", actor=OPERATOR, now=clock.now)
 
     async def prune() -> None:
-        async with database.write() as connection:
-            await events.prune(connection, clock.now + 40 * DAY)
+        await expiry.remove_old(database, clock.now + 40 * DAY)
 
     async def again(work: Callable[[], Awaitable[None]], times: int) -> None:
         for _ in range(times):

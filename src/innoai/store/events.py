@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists, insert, select, tuple_
+from sqlalchemy import delete, exists, insert, or_, select, tuple_
 
 from innoai.store.tables import deliveries, events, webhook_endpoints
 
@@ -14,10 +14,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-RETENTION = 30 * 86_400.0
-"""Seconds for which events and their deliveries are kept."""
-
-MOST_PRUNED = 1000
+START = (0.0, "")
+"""The position of an event, instant and id, before which there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +76,28 @@ async def bodies(connection: AsyncConnection, event_ids: Sequence[str]) -> dict[
     return {row.id: row.body for row in (await connection.execute(query)).all()}
 
 
-async def prune(connection: AsyncConnection, now: float) -> None:
-    """Forget events past their retention with their deliveries; one that was replayed since stays."""
-    ends = now - RETENTION
-    old = select(events.c.id).where(events.c.created_at < ends).order_by(events.c.created_at)
-    # Locked before what refers to them is looked at, so that no replay comes between.
-    locked = old.limit(MOST_PRUNED).with_for_update(skip_locked=True)
-    ids = (await connection.execute(locked)).scalars().all()
+async def remove_before(
+    connection: AsyncConnection, before: float, most: int, behind: tuple[float, str] = START
+) -> tuple[float, str] | None:
+    """Remove at most `most` events that are older, the oldest first, with their deliveries.
+
+    One that was replayed since then stays, and so does one whose delivery is under way. Gives the position
+    behind which there may be more, or None.
+    """
+    young = or_(deliveries.c.created_at >= before, deliveries.c.leased_by.is_not(None))
+    kept = exists().where(deliveries.c.event_id == events.c.id, young)
+    place = tuple_(events.c.created_at, events.c.id)
+    old = select(events.c.id, events.c.created_at).where(events.c.created_at < before, place > behind, ~kept)
+    ordered = old.order_by(events.c.created_at, events.c.id).limit(most)
+    # Locked before what refers to them is looked at once more, so that no replay comes between.
+    rows = (await connection.execute(ordered.with_for_update(skip_locked=True))).all()
+    await _remove(connection, [row.id for row in rows], before)
+    return (rows[-1].created_at, rows[-1].id) if len(rows) == most else None
+
+
+async def _remove(connection: AsyncConnection, ids: Sequence[str], before: float) -> None:
     idle = select(deliveries.c.id).where(
-        deliveries.c.event_id.in_(ids), deliveries.c.created_at < ends, deliveries.c.leased_by.is_(None)
+        deliveries.c.event_id.in_(ids), deliveries.c.created_at < before, deliveries.c.leased_by.is_(None)
     )
     # What another transaction holds waits for the next time, so that neither waits for the other.
     free = idle.with_for_update(skip_locked=True)
