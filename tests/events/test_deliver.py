@@ -590,6 +590,8 @@ async def test_endpoints_are_sealed_anew_after_the_installations_secret_was_repl
     previous = (await the_endpoint(database)).sealed_previous_secret
     assert previous is not None
     assert Secrets(new).open(previous, sealed_for("secret", "whe_0001")).decode() == OLD_SECRET
+    of_lost = (await the_endpoint(database, 2)).sealed_headers
+    assert Secrets(new).open(of_lost, sealed_for("headers", "whe_0002"))
 
 
 async def test_an_endpoint_can_be_changed_while_the_worker_is_about_to_disable_it(

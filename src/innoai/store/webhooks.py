@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import LargeBinary, delete, func, insert, or_, select, update
 
-from innoai.config import ConfigError
 from innoai.store.tables import webhook_endpoints
 
 if TYPE_CHECKING:
@@ -111,13 +109,14 @@ async def reseal(connection: AsyncConnection, secrets: Secrets) -> None:
     outdated = or_(*(func.substr(column, 1, len(current), type_=LargeBinary) != current for column in sealed))
     query = select(webhook_endpoints.c.id, *sealed).where(outdated)
     for row in (await connection.execute(query.with_for_update(key_share=True, skip_locked=True))).all():
-        values: dict[str, bytes] = {}
         # What neither secret opens stays as it is, and the log of deliveries says so.
-        with contextlib.suppress(ConfigError):
-            for name, what in _SEALED.items():
-                value, purpose = getattr(row, name), sealed_for(what, row.id)
-                if value is not None:
-                    values[name] = secrets.seal(secrets.open(value, purpose), purpose)
+        anew = {
+            name: secrets.sealed_anew(value, sealed_for(what, row.id))
+            for name, what in _SEALED.items()
+            if (value := getattr(row, name)) is not None
+        }
+        values = {name: value for name, value in anew.items() if value is not None}
+        if values:
             await change(connection, row.id, values)
 
 
