@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import sys
@@ -14,7 +15,8 @@ from sqlalchemy.exc import IntegrityError
 
 from innoai.errors import InnoError
 from innoai.store import accounts
-from innoai.store.database import ASIDE_NICENESS, POOL_SIZE, Database
+from innoai.store import database as database_module
+from innoai.store.database import ASIDE_NICENESS, GLANCE_SECONDS, POOL_SIZE, REPORTS, Database
 from innoai.store.tables import api_keys
 from tests.support.stores import ACCOUNT, add_key
 
@@ -40,11 +42,15 @@ async def fail() -> None:
     raise RuntimeError
 
 
+def drivers_threads() -> list[threading.Thread]:
+    """Each of SQLite's connections has one."""
+    return [thread for thread in threading.enumerate() if "_connection_worker_thread" in thread.name]
+
+
 async def drivers_threads_end() -> None:
     """Wait for the threads of failed connections, which still want to tell the loop of their end."""
-    for thread in threading.enumerate():
-        if "_connection_worker_thread" in thread.name:
-            await asyncio.to_thread(thread.join)
+    for thread in drivers_threads():
+        await asyncio.to_thread(thread.join)
 
 
 def closed_port() -> int:
@@ -86,7 +92,7 @@ async def test_what_is_said_of_a_store_that_goes_away_is_what_is_known(database:
     assert (code, "changed" in message) == ("service_unavailable", False)
     code, message = await said(database.write(), at_once=True)
     assert (code, "nothing was changed" in message) == ("service_unavailable", True)
-    event.listen(database._engine.sync_engine, "commit", gone)
+    event.listen(database._writes.sync_engine, "commit", gone)
     code, message = await said(database.write(), at_once=False)
     assert (code, "did not say whether" in message) == ("internal_error", True)
     code, message = await said(database.write(repeatable=True), at_once=False)
@@ -145,6 +151,51 @@ async def test_more_readers_than_connections_all_get_their_turn(database: Databa
             return (await accounts.get(connection, ACCOUNT.id)).name
 
     assert await asyncio.gather(*(read() for _ in range(5 * POOL_SIZE))) == [ACCOUNT.name] * 5 * POOL_SIZE
+
+
+async def test_neither_a_glance_nor_a_mutation_waits_for_whoever_reads(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'innoai.db'}")
+    await database.migrate()
+    async with contextlib.AsyncExitStack() as stack, asyncio.timeout(GLANCE_SECONDS):
+        for _ in range(POOL_SIZE):
+            await stack.enter_async_context(database.read())
+        async with database.write() as connection:
+            await accounts.create(connection, ACCOUNT)
+        async with database.glance() as connection:
+            assert await accounts.first(connection) == ACCOUNT
+        assert await database.is_reachable()
+    await database.close()
+
+
+async def test_reports_leave_connections_to_whoever_asks_for_less(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "TURN_SECONDS", 0.1)
+    async with contextlib.AsyncExitStack() as stack, asyncio.timeout(GLANCE_SECONDS):
+        for _ in range(REPORTS):
+            await stack.enter_async_context(database.report())
+        with pytest.raises(InnoError) as refused:
+            await stack.enter_async_context(database.report())
+        assert refused.value.refusal.code == "service_unavailable"
+        async with database.read() as connection, database.write() as writer:
+            assert await accounts.first(connection) == await accounts.first(writer) == ACCOUNT
+    async with database.report() as connection:
+        assert await accounts.first(connection) == ACCOUNT
+
+
+async def test_a_thread_is_begun_when_it_is_needed_and_ends_with_the_store(tmp_path: Path) -> None:
+    before = len(drivers_threads())
+    database = Database(f"sqlite:///{tmp_path / 'innoai.db'}")
+    assert len(drivers_threads()) == before
+    for _ in range(3):
+        async with database.read(), database.glance(), database.write():
+            pass
+        async with database.write(aside=True), database.report():
+            pass
+    assert len(drivers_threads()) <= before + len(("read", "report", "glance", "write", "aside"))
+    await database.close()
+    async with asyncio.timeout(GLANCE_SECONDS):
+        await drivers_threads_end()
 
 
 async def test_a_store_with_its_schema_is_reachable(database: Database) -> None:

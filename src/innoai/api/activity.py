@@ -280,7 +280,7 @@ async def show_activity(
     query = read_query(request, ActivityQuery)
     since, until = _range(query, services.clock())
     await services.door.counts.flush()
-    async with services.database.read() as connection:
+    async with services.database.report() as connection:
         record = await own_key(connection, key_id, caller)
         where = record.account_id, record.id, since, until
         rows = await activity.of_key(connection, *where)
@@ -387,7 +387,7 @@ async def _recorded(
 ) -> tuple[Principal, KeyRecord, tuple[list[Row], list[int]]]:
     """The key, what it did (before and behind each of `ends` apart), and its busiest minutes."""
     await services.door.counts.flush()
-    async with services.database.read() as connection:
+    async with services.database.report() as connection:
         record = await own_key(connection, key_id, caller)
         where = record.account_id, record.id
         marks = sorted({since, until, *(min(max(hour_before(end), since), until) for end in ends)})

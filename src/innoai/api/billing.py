@@ -145,7 +145,7 @@ async def show_summary(request: JsonRequest, services: Inside, caller: Caller) -
     month = query.month or month_of(services.clock())
     account = caller.principal.account
     since, until = bounds_of(month)
-    async with services.database.read() as connection:
+    async with services.database.report() as connection:
         visible = await visible_customers(connection, caller, query.customer_id)
         selection = Selection(account.id, since, until, None, query.key_id, visible)
         by_model = await billing.buckets(connection, selection, ("model",))

@@ -127,7 +127,7 @@ async def get_statement(
         raise InnoError("invalid_request", "month: write a year and a month, such as 2026-11.", param="month")
     account = caller.principal.account
     since, until = bounds_of(month)
-    async with services.database.read() as connection:
+    async with services.database.report() as connection:
         visible = await _known_customers(connection, caller, customer_id)
         selection = Selection(account.id, since, until, customers=visible)
         buckets = await billing.buckets(connection, selection, ("day", "model"))
@@ -155,7 +155,7 @@ async def _read(
     services: Services, query: StatementQuery, caller: Admission, limit: int, after: tuple[str, str] | None
 ) -> list[Statement]:
     own = caller.principal.customer
-    async with services.database.read() as connection:
+    async with services.database.report() as connection:
         found = await billing.statements(
             connection,
             caller.principal.account.id,

@@ -54,7 +54,7 @@ async def show_top(request: JsonRequest, services: Inside, caller: Caller) -> Re
     account = caller.principal.account
     by_key = query.by == "key"
     most = billing.most_of_keys if by_key else billing.most_of_customers
-    async with services.database.read() as connection:
+    async with services.database.report() as connection:
         found = await most(connection, account.id, month, query.limit)
         ids = [one.who for one in found] if by_key else []
         names = await api_keys.names(connection, account.id, ids)

@@ -162,7 +162,7 @@ async def show_usage(request: JsonRequest, services: Inside, caller: Caller) -> 
     query = read_query(request, UsageQuery)
     group_by = _groups(query.group_by)
     since, until = _range(query, services.clock(), whole_hours=bool(group_by))
-    async with services.database.read() as connection:
+    async with services.database.report() as connection:
         selection = Selection(
             caller.principal.account.id,
             since,
@@ -314,7 +314,7 @@ async def _all_records(
 ) -> AsyncIterator[list[UsageRecord]]:
     before = None
     while True:
-        async with services.database.read() as connection:
+        async with services.database.report() as connection:
             found = await billing.records(connection, selection, limit=EXPORT_PAGE, before=before)
         yield [show_record(record, caller) for record in found]
         if len(found) < EXPORT_PAGE:
@@ -328,12 +328,12 @@ async def _all_buckets(
     """Day by day where time is among the groups, so that no page adds up more than it gives."""
     parts = [selection]
     if not {"day", "hour"}.isdisjoint(group_by):
-        async with services.database.read() as connection:
+        async with services.database.report() as connection:
             parts = _days(selection, await billing.hours(connection, selection))
     for part in parts:
         after = None
         while True:
-            async with services.database.read() as connection:
+            async with services.database.report() as connection:
                 found = await billing.buckets(connection, part, group_by, limit=EXPORT_PAGE, after=after)
             if found:
                 yield [_bucket(bucket, group_by) for bucket in found]

@@ -38,6 +38,9 @@ UNHURRIED_MS = 120_000
 
 POOL_SIZE = 8
 
+REPORTS = 4
+"""Of the pool's connections, so many at most are for what may take seconds."""
+
 GLANCE_SECONDS = 3.0
 """How long a glance at the store waits for it."""
 
@@ -88,16 +91,18 @@ _UNKNOWN = "The store did not say whether the change was made. See whether it wa
 
 
 class Database:
-    """One engine. On SQLite the writers of this process queue up here instead of in the file's lock."""
+    """A store's engines. On SQLite the writers of this process queue up here, not in the file's lock."""
 
     def __init__(self, url: str) -> None:
         self.is_sqlite = url.startswith("sqlite:")
         self._shown_url = without_password(url)
         self._engine = (
-            _sqlite_engine(url)
+            _sqlite_engine(url, size=POOL_SIZE)
             if self.is_sqlite
             else _postgres_engine(url, size=POOL_SIZE, answer_seconds=ANSWER_SECONDS)
         )
+        # On SQLite writers take turns, so one connection is enough for them, and nobody who reads has it.
+        self._writes = _sqlite_engine(url) if self.is_sqlite else self._engine
         # SQLite's transactions see one state by themselves.
         self._snapshots = (
             self._engine
@@ -105,13 +110,14 @@ class Database:
             else self._engine.execution_options(isolation_level="REPEATABLE READ")
         )
         self._aside = _sqlite_engine(url, aside=True) if self.is_sqlite else self._engine
-        self._glances = self._engine if self.is_sqlite else _glancing_engine(url)
+        self._glances = _sqlite_engine(url) if self.is_sqlite else _glancing_engine(url)
         self._unhurried = (
             _sqlite_engine(url, busy_ms=UNHURRIED_MS)
             if self.is_sqlite
             else _postgres_engine(url, size=1, answer_seconds=None)
         )
         self._writer = asyncio.Lock()
+        self._reports = asyncio.Semaphore(REPORTS)
         self._watcher: sqlite3.Connection | None = None
 
     async def check_version(self, *, to_be_migrated: bool = False) -> None:
@@ -153,6 +159,24 @@ class Database:
             raise _no_answer() from error
 
     @asynccontextmanager
+    async def report(self) -> AsyncIterator[AsyncConnection]:
+        """A `read` that may take seconds, as one that adds up; others do not wait for it.
+
+        Raises:
+            InnoError: service_unavailable when the store cannot be reached, or others report all the time.
+        """
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                await self._reports.acquire()
+        except TimeoutError as error:
+            raise _no_answer() from error
+        try:
+            async with self.read() as connection:
+                yield connection
+        finally:
+            self._reports.release()
+
+    @asynccontextmanager
     async def glance(self) -> AsyncIterator[AsyncConnection]:
         """A connection for short questions, which no other work can take away; each sees what is committed.
 
@@ -178,7 +202,7 @@ class Database:
                 repeatable is service_unavailable, too. A broken constraint stays SQLAlchemy's
                 IntegrityError, since only the caller knows what it means.
         """
-        engine = self._aside if aside else self._engine
+        engine = self._aside if aside else self._writes
         if self.is_sqlite:
             async with self._writer, _begin(engine, repeatable=repeatable) as connection:
                 yield connection
@@ -239,7 +263,7 @@ class Database:
             self._watcher = None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
-                for engine in {self._engine, self._aside, self._glances, self._unhurried}:
+                for engine in {self._engine, self._writes, self._aside, self._glances, self._unhurried}:
                     await engine.dispose()
 
 
@@ -269,10 +293,13 @@ async def _begin(engine: AsyncEngine, *, repeatable: bool = False) -> AsyncItera
         ) from error
 
 
-def _sqlite_engine(url: str, *, aside: bool = False, busy_ms: int = BUSY_TIMEOUT_MS) -> AsyncEngine:
+def _sqlite_engine(
+    url: str, *, size: int = 1, aside: bool = False, busy_ms: int = BUSY_TIMEOUT_MS
+) -> AsyncEngine:
+    """Connections that are made when they are needed first; each has a thread and a page cache of its own."""
     engine = create_async_engine(
         url.replace("sqlite:", "sqlite+aiosqlite:", 1),
-        pool_size=1 if aside else POOL_SIZE,
+        pool_size=size,
         max_overflow=0,
         connect_args={"timeout": busy_ms / 1000},
         # What a statement carries stays out of exceptions, and so out of the log.
