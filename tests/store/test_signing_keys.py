@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from innoai.access.tokens import MAX_LIFETIME, REFRESH_LIFETIME, Claims, SigningKeys, mint
 from innoai.config import ConfigError
@@ -33,10 +34,18 @@ CLAIMS = Claims(
 )
 
 
-async def rotate(database: Database, kid: str, now: float, algorithm: Algorithm = "HS256") -> None:
+async def rotate(
+    database: Database, kid: str, now: float, algorithm: Algorithm = "HS256", *, ends_former: bool = False
+) -> None:
     async with database.write() as connection:
         await signing_keys.rotate(
-            connection, SECRETS, kid=kid, algorithm=algorithm, secret=kid.encode().ljust(32, b"."), now=now
+            connection,
+            SECRETS,
+            kid=kid,
+            algorithm=algorithm,
+            secret=kid.encode().ljust(32, b"."),
+            now=now,
+            ends_former=ends_former,
         )
 
 
@@ -148,7 +157,8 @@ async def test_what_neither_secret_opens_stays_as_it_is(database: Database) -> N
     assert await load(database, NOW) is not None
 
 
-async def test_ended_keys_verify_nothing(database: Database) -> None:
+@pytest.mark.parametrize("ahead", [-60.0, 0.0, 60.0])
+async def test_ended_keys_verify_nothing_wherever_clocks_differ(database: Database, ahead: float) -> None:
     tokens = []
     for kid in ("sig_1", "sig_2"):
         await rotate(database, kid, NOW)
@@ -157,17 +167,28 @@ async def test_ended_keys_verify_nothing(database: Database) -> None:
         tokens.append(mint(CLAIMS, keys.current))
     before = await load(database, NOW)
     assert all(verified(before, token) for token in tokens)
-    async with database.write() as connection:
-        await signing_keys.rotate(
-            connection,
-            SECRETS,
-            kid="sig_3",
-            algorithm="HS256",
-            secret=b"." * 32,
-            now=NOW,
-            ends_former=True,
-        )
+    await rotate(database, "sig_3", NOW + ahead, ends_former=True)
     keys = await load(database, NOW)
     assert keys is not None
     assert keys.current.kid == "sig_3"
     assert not any(verified(keys, token) for token in tokens)
+
+
+async def test_a_key_signs_at_once_although_the_clock_that_made_it_is_behind(database: Database) -> None:
+    await rotate(database, "sig_1", NOW)
+    before = await load(database, NOW)
+    assert before is not None
+    token = mint(CLAIMS, before.current)
+    await rotate(database, "sig_2", NOW - 60)
+    keys = await load(database, NOW)
+    assert keys is not None
+    assert keys.current.kid == "sig_2"
+    assert verified(keys, token)
+
+
+async def test_of_rotations_at_the_same_time_one_key_signs(database: Database) -> None:
+    await rotate(database, "sig_0", NOW)
+    await asyncio.gather(*(rotate(database, f"sig_{number}", NOW) for number in range(1, 6)))
+    async with database.read() as connection:
+        signing = select(func.count()).select_from(table).where(table.c.retires_at.is_(None))
+        assert (await connection.execute(signing)).scalar_one() == 1

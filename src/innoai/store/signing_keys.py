@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from innoai.access.tokens import MAX_LIFETIME, REFRESH_LIFETIME, SigningKey, SigningKeys
 from innoai.store import changes
@@ -21,14 +21,19 @@ OVERLAP = float(REFRESH_LIFETIME + MAX_LIFETIME)
 
 
 async def load(connection: AsyncConnection, secrets: Secrets, now: float) -> SigningKeys | None:
-    """The keys that count at `now`; None when there is none yet."""
+    """The keys that count at `now`; None when none signs yet."""
     query = select(signing_keys).order_by(signing_keys.c.created_at, signing_keys.c.kid)
-    live = [
-        SigningKey(row.kid, row.algorithm, secrets.open(row.sealed, _purpose(row.kid)))
-        for row in (await connection.execute(query)).all()
-        if row.retires_at is None or row.retires_at > now
-    ]
-    return SigningKeys(live[-1], tuple(live[:-1])) if live else None
+    signing, former = None, []
+    for row in (await connection.execute(query)).all():
+        if row.retires_at is not None and row.retires_at <= now:
+            continue
+        key = SigningKey(row.kid, row.algorithm, secrets.open(row.sealed, _purpose(row.kid)))
+        if row.retires_at is None:
+            # Not the newest by its instant, which may be of a clock that is behind.
+            signing = key
+        else:
+            former.append(key)
+    return None if signing is None else SigningKeys(signing, tuple(former))
 
 
 async def reseal(connection: AsyncConnection, secrets: Secrets) -> None:
@@ -53,18 +58,18 @@ async def rotate(
     ends_former: bool = False,
 ) -> None:
     """Let a new key sign; the former ones verify until what they signed has expired, or no longer."""
+    # First, since it makes rotations take turns: each finds the key of the one before.
+    await changes.announce(connection, changes.SIGNING_KEY, kid, now)
     if ends_former:
-        former = update(signing_keys).values(retires_at=now)
+        # No instant, which would be compared with the clock of each server: they are there no more.
+        await connection.execute(delete(signing_keys))
     else:
-        former = (
-            update(signing_keys).where(signing_keys.c.retires_at.is_(None)).values(retires_at=now + OVERLAP)
-        )
-    await connection.execute(former)
+        signing = update(signing_keys).where(signing_keys.c.retires_at.is_(None))
+        await connection.execute(signing.values(retires_at=now + OVERLAP))
     sealed = secrets.seal(secret, _purpose(kid))
     await connection.execute(
         insert(signing_keys).values(kid=kid, algorithm=algorithm, sealed=sealed, created_at=now)
     )
-    await changes.announce(connection, changes.SIGNING_KEY, kid, now)
 
 
 def _purpose(kid: str) -> str:
