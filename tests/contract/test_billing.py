@@ -23,6 +23,7 @@ from tests.contract.clients import HELLO, bearer, create_key, mint
 from tests.support.envelope import refused
 from tests.support.server import MODEL
 from tests.support.settings import settings
+from tests.support.store import rows_of
 from tests.support.upstream import marked
 
 if TYPE_CHECKING:
@@ -543,6 +544,18 @@ def test_settings_that_make_no_sense_are_refused_by_name(
 def test_an_amount_that_is_no_decimal_text_is_refused_with_what_to_write(bystander: Tenant) -> None:
     answer = bystander.client.patch("/billing/settings", json={"budgets": {"monthly": 12.5}})
     assert "as text" in refused(answer, "invalid_request")["message"]
+
+
+def test_settings_that_are_sent_again_are_no_change(own: Server, tenant: Tenant) -> None:
+    def changes() -> list[tuple[Any, ...]]:
+        return rows_of(own, "SELECT sequence FROM changes WHERE subject = ?", tenant.id)
+
+    wanted = {"currency": "EUR", "alert_thresholds": [90, 50, 90], "budgets": {"monthly": "10"}}
+    first = tenant.client.patch("/billing/settings", json=wanted).json()
+    before = changes()
+    for _ in range(2):
+        assert tenant.client.patch("/billing/settings", json=wanted).json() == first
+    assert changes() == before
 
 
 def test_the_currency_is_final_once_something_was_charged(tenant: Tenant) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -23,7 +24,7 @@ from innoai.keyring.bindings import Bindings
 from innoai.keyring.feed import CURRENT_SECONDS, ChangeFeed
 from innoai.keyring.keyring import Keyring, effective_rate_limit
 from innoai.limiter import MemoryLimiter
-from innoai.store import api_keys, changes, customers, members, sessions, signing_keys
+from innoai.store import accounts, api_keys, changes, customers, members, sessions, signing_keys
 from innoai.store.members import MemberRecord
 from innoai.store.secrets import Secrets
 from innoai.store.tables import accounts as accounts_table
@@ -228,6 +229,25 @@ async def test_a_disabled_account_is_heard_of_by_each_of_its_keys(here: Replica,
     await there.heed()
     for number in (1, 2):
         assert principal(await there.keyring.resolve(new_key(number))).account.disabled
+
+
+async def test_a_changed_account_leaves_the_keys_of_others_in_memory(here: Replica, there: Replica) -> None:
+    other = replace(ACCOUNT, id="acc_2")
+    async with here.database.write() as connection:
+        await accounts.create(connection, other)
+    customer = await here.add_customer(1)
+    await here.add_key(1, customer_pk=customer.id, customer_id=customer.customer_id)
+    await here.add_key(2, account_id=other.id)
+    await there.heed()
+    for number in (1, 2):
+        await there.keyring.resolve(new_key(number))
+    async with here.database.write() as connection:
+        await accounts.change(connection, other.id, {"disabled": True}, NOW)
+    await there.heed()
+    assert principal(there.keyring.cached(new_key(1))).key.id == "key_0001"
+    assert there.keyring.cached(new_key(2)) is None
+    assert principal(await there.keyring.resolve(new_key(2))).account.disabled
+    assert there.keyring._owned.of(ACCOUNT.id) == ("key_0001",)
 
 
 async def test_after_a_gap_nothing_in_memory_is_believed(here: Replica, there: Replica) -> None:
@@ -532,11 +552,12 @@ async def test_memory_holds_no_more_than_its_bounds(here: Replica, monkeypatch: 
         keyring._key_ids,
         keyring._principals,
         keyring._bindings,
+        keyring._owned.of(ACCOUNT.id),
         keyring._customers,
         keyring._customer_pks,
         keyring._claims,
     )
-    assert [len(memory) for memory in memories] == [3] * 6
+    assert [len(memory) for memory in memories] == [3] * 7
     assert keyring.cached(new_key(0)) is None
     assert principal(keyring.cached(new_key(7))).key.id == "key_0007"
     assert principal(await keyring.resolve(new_key(0))).key.id == "key_0000"
@@ -549,7 +570,7 @@ async def test_a_rotated_key_leaves_nothing_behind_with_its_customer(here: Repli
         await here.keyring.resolve(new_key(number))
         await here.revoke_key(record.id)
         await here.heed()
-    assert len(here.keyring._bindings) == 0
+    assert len(here.keyring._bindings) == len(here.keyring._owned) == 0
 
 
 def weight(thing: object, seen: set[int] | None = None) -> int:

@@ -196,7 +196,7 @@ async def _change(
         values["currency"] = _offered(wanted.currency, services)
     if wanted.alert_thresholds is not UNSET:
         thresholds = wanted.alert_thresholds
-        values["alert_thresholds"] = None if thresholds is None else sorted(set(thresholds))
+        values["alert_thresholds"] = None if thresholds is None else tuple(sorted(set(thresholds)))
     async with services.database.write() as connection:
         await accounts.lock(connection, account_id)
         before = await _settings(connection, services, caller)
@@ -204,8 +204,11 @@ async def _change(
             await _keep_currency_once_charged(connection, account_id, before.currency)
         if wanted.budgets is not UNSET:
             await set_budgets(connection, account_id, account_id, wanted.budgets, now)
-        if values:
-            await accounts.change(connection, account_id, values, now)
+        present = await accounts.get(connection, account_id)
+        # Whoever sends the same again changes nothing, and has nobody forget anything.
+        differing = {name: value for name, value in values.items() if value != getattr(present, name)}
+        if differing:
+            await accounts.change(connection, account_id, differing, now)
         after = await _settings(connection, services, caller)
         if after != before:
             await journal.record(

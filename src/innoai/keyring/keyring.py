@@ -90,6 +90,8 @@ class Keyring:
         self._principals: dict[str, Principal] = {}
         # The keys of an account share what is known of it.
         self._accounts: dict[str, Account] = {}
+        # By account, and by the customer whom they are bound to.
+        self._owned = Bindings()
         self._bindings = Bindings()
         self._customers: dict[str, Customer] = {}
         self._customer_pks: dict[tuple[str, str], str] = {}
@@ -113,6 +115,7 @@ class Keyring:
         self._principals.clear()
         self._accounts.clear()
         self._bindings.clear()
+        self._owned.clear()
         self._customers.clear()
         self._customer_pks.clear()
         self._revoked = await tokens.live_revocations(connection, now)
@@ -131,9 +134,9 @@ class Keyring:
                     for key_id in self._bindings.of(change.subject):
                         self._forget(key_id)
                 case changes.ACCOUNT:
-                    self._principals.clear()
-                    self._accounts.clear()
-                    self._bindings.clear()
+                    self._accounts.pop(change.subject, None)
+                    for key_id in self._owned.of(change.subject):
+                        self._forget(key_id)
                 case changes.REVOCATION:
                     self._note_revocation(change.subject)
 
@@ -364,13 +367,17 @@ class Keyring:
             if len(self._principals) >= MAX_KEYS:
                 self._forget(next(iter(self._principals)))
             self._principals[principal.key.id] = principal
+            self._owned.add(principal.account.id, principal.key.id)
             if principal.customer is not None:
                 self._bindings.add(principal.customer.id, principal.key.id)
         return principal
 
     def _forget(self, key_id: str) -> None:
         principal = self._principals.pop(key_id, None)
-        if principal is not None and principal.customer is not None:
+        if principal is None:
+            return
+        self._owned.remove(principal.account.id, key_id)
+        if principal.customer is not None:
             self._bindings.remove(principal.customer.id, key_id)
 
     def _keep_customer(self, record: CustomerRecord, applying: tuple[Budget, ...]) -> Customer:
