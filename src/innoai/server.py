@@ -160,7 +160,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         counts=counts,
     )
     mint = Mint(keyring, settings.tokens, settings.tiers, time.time)
-    shipper = Shipper(spool, database, budgets, settings.billing.currency, time.time)
+    shipper = Shipper(spool, database, budgets, settings.billing, time.time)
     shortcuts = settings.server.shortcuts
     models = open_models(settings.models, time.time, settings.billing, shortcuts=shortcuts)
     proxies = parse_networks(settings.server.trusted_proxies)

@@ -558,6 +558,16 @@ def test_settings_that_are_sent_again_are_no_change(own: Server, tenant: Tenant)
     assert changes() == before
 
 
+def test_what_was_asked_just_before_the_currency_was_chosen_costs_as_much_in_that(tenant: Tenant) -> None:
+    for _ in range(3):
+        tenant.ask()
+    changed = tenant.client.patch("/billing/settings", json={"currency": "EUR"})
+    assert changed.status_code in (200, 409)
+    tenant.ask()
+    costs = {record["cost"] for record in tenant.until_shipped(4)}
+    assert len(costs) == 1
+
+
 def test_the_currency_is_final_once_something_was_charged(tenant: Tenant) -> None:
     tenant.store(tenant.used(1, cost=0))
     assert tenant.client.patch("/billing/settings", json={"currency": "EUR"}).status_code == 200

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from innoai.config import BillingSettings
 from innoai.fresh_ids import fresh_id
 from innoai.metering.budgets import Budgets
 from innoai.metering.holders import Holders
@@ -38,12 +39,12 @@ def record(number: int, *, process: int = 0, status: int = 200) -> UsageRecord:
     )
 
 
-def new_shipper(spool: Spool, database: Database) -> Shipper:
+def new_shipper(spool: Spool, database: Database, billing: BillingSettings | None = None) -> Shipper:
     """What moves the spool's records into the store."""
     budgets = Budgets(
         database, Holders(spool.directory, fresh_id("hld")), clock=lambda: NOW, monotonic=time.monotonic
     )
-    return Shipper(spool, database, budgets, "USD", lambda: NOW)
+    return Shipper(spool, database, budgets, billing or BillingSettings(), lambda: NOW)
 
 
 def segments(directory: Path) -> list[Path]:

@@ -20,6 +20,7 @@ from innoai.access.budgets import Budget, Pot, Quote, Reservation, Shortfall
 from innoai.access.networks import Networks
 from innoai.access.principal import Account, ApiKey, Customer, Principal
 from innoai.access.scopes import DEFAULT_SCOPES, scope_set
+from innoai.config import BillingSettings
 from innoai.errors import InnoError
 from innoai.events import journal
 from innoai.fresh_ids import fresh_id
@@ -90,7 +91,7 @@ class Process:
         self.spool = Spool(self.directory, lambda: fresh_id("use"))
         self.holders = Holders(self.directory, fresh_id("hld"))
         self.budgets = Budgets(self.database, self.holders, clock=lambda: self.now, monotonic=time.monotonic)
-        self.shipper = Shipper(self.spool, self.database, self.budgets, "USD", lambda: self.now)
+        self.shipper = Shipper(self.spool, self.database, self.budgets, BillingSettings(), lambda: self.now)
 
     async def reserve(self, principal: Principal, least: int, most: int | None = None) -> Any:
         quote = Quote(least, least if most is None else most)

@@ -11,13 +11,17 @@ import struct
 import sys
 import zlib
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from msgspec.structs import replace
+from sqlalchemy import select
 from structlog.testing import capture_logs
 
+from innoai.config import BillingSettings
 from innoai.errors import InnoError
 from innoai.metering import shipping
 from innoai.metering import spool as spool_module
@@ -39,14 +43,16 @@ from innoai.metering.spool import (
     is_empty,
     records_in,
 )
-from innoai.store import usage
+from innoai.store import accounts, usage
+from innoai.store.database import Database
+from innoai.store.tables import spending, usage_records
 from tests.keyring.replica import Store
 from tests.metering.records import new_shipper, on_disk, record, segments, stored
+from tests.support.stores import NOW
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
-    from innoai.store.database import Database
     from innoai.store.usage import UsageRecord
 
     Start = Callable[..., Awaitable[Process]]
@@ -292,6 +298,54 @@ async def test_a_process_that_dies_while_a_segment_is_cleared_has_shipped_it(
     await new_shipper(new_spool(directory), database).ship()
     assert len(await stored(database)) == 20
     assert files(directory) == [path.with_suffix(DAMAGED).name]
+
+
+async def test_what_was_priced_before_the_currency_was_chosen_is_shipped_in_that(
+    spool: Spool, database: Database
+) -> None:
+    billing = BillingSettings("USD", {"JPY": Decimal(150), "EUR": Decimal("0.5")})
+    shipper = new_shipper(spool, database, billing)
+    priced = [(1, 7, "USD"), (2, 1050, "JPY"), (3, 7, "USD"), (4, 7, "EUR"), (5, None, None)]
+    for number, cost, currency in priced[:2]:
+        put(spool, replace(record(number), cost=cost, currency=currency))
+    async with database.write() as connection:
+        await accounts.change(connection, "acc_1", {"currency": "JPY"}, NOW)
+    await shipper.ship()
+    for number, cost, currency in priced[2:]:
+        put(spool, replace(record(number), cost=cost, currency=currency))
+    await shipper.ship()
+    async with database.read() as connection:
+        costs = dict(
+            (await connection.execute(select(usage_records.c.request_id, usage_records.c.cost))).all()
+        )
+        total = await connection.execute(select(spending.c.cost).where(spending.c.subject == "acc_1"))
+        assert total.scalar_one() == 1050 + 1050 + 1050 + 2100
+    assert list(map(costs.get, [f"req_0_{number}" for number in range(1, 6)])) == [
+        1050,
+        1050,
+        1050,
+        2100,
+        None,
+    ]
+
+
+async def test_nobody_chooses_a_currency_while_a_first_charge_is_shipped(
+    url: str, database: Database
+) -> None:
+    """SQLite's writers take turns; on Postgres the account's row is what both ask for."""
+    async with database.write() as connection:
+        await accounts.currencies_held(connection, ["acc_1"])
+        other = Database(url)
+        choosing = asyncio.create_task(choose(other))
+        await asyncio.wait((choosing,), timeout=0.3)
+        assert not choosing.done()
+    await choosing
+    await other.close()
+
+
+async def choose(database: Database) -> None:
+    async with database.write() as connection:
+        await accounts.lock(connection, "acc_1")
 
 
 async def test_records_can_be_appended_while_others_are_shipped(spool: Spool, database: Database) -> None:

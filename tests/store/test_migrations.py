@@ -167,7 +167,9 @@ async def test_records_of_before_are_added_up_as_new_ones_are(empty: Database, u
     records = [old_record(number) for number in range(90)]
     async with empty.write() as connection:
         await connection.run_sync(lambda sync: command.upgrade(migrations(sync), "0001"))
-        columns = [name for name in UsageRecord.__struct_fields__ if name not in ("cost", "estimated")]
+        columns = [
+            name for name in UsageRecord.__struct_fields__ if name not in ("cost", "estimated", "currency")
+        ]
         statement = text(
             f"INSERT INTO usage_records ({', '.join(columns)}) VALUES (:{', :'.join(columns)})"  # noqa: S608
         )

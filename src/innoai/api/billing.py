@@ -325,3 +325,9 @@ async def _keep_currency_once_charged(connection: AsyncConnection, account_id: s
             f"The account has been charged in {currency}, and amounts of two currencies cannot be added up.",
             param="currency",
         )
+    if await budgets.is_held(connection, account_id):
+        raise InnoError(
+            "conflict",
+            f"Requests under way have set amounts in {currency} aside. Try again in a few seconds.",
+            param="currency",
+        )

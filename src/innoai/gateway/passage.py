@@ -422,6 +422,7 @@ class Passage:
             None if usage is None else usage.completion_tokens,
             cost,
             estimated,
+            principal.account.currency if cost else None,
         )
         if gateway.spool.append(record):
             # Where an answer follows, it sees to that itself.

@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cache
 from importlib.resources import files
-from math import lcm
+from math import floor, lcm
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, convert
@@ -130,6 +130,14 @@ def _converted(
         rate = _own(billing, currency)
         if rate is not None:
             yield currency, price_of(price, to_own * rate)
+
+
+def convert_cost(cost: int, currency: str, into: str, billing: BillingSettings) -> int:
+    """A cost in another currency, rounded half up, but never to nothing; as it is where there is no rate."""
+    of, to = _own(billing, currency), _own(billing, into)
+    if of is None or to is None:
+        return cost
+    return min(MAX_AMOUNT, max(1, floor(cost * to / of + Fraction(1, 2))))
 
 
 def _own(billing: BillingSettings, currency: str) -> Fraction | None:

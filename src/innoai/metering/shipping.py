@@ -12,11 +12,13 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
+from msgspec.structs import replace
 
 from innoai.background import repeat
 from innoai.metering import alerts
+from innoai.metering.prices import convert_cost
 from innoai.metering.spool import DAMAGED, is_damaged, records_in
-from innoai.store import usage
+from innoai.store import accounts, usage
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from innoai.config import BillingSettings
     from innoai.metering.budgets import Budgets
     from innoai.metering.spool import Spool
     from innoai.store.database import Database
@@ -72,16 +75,23 @@ class Shipper:
     """Moves what segments hold into the store; a store that is down delays and never drops.
 
     With the records goes what was set aside for them, and the word of thresholds that they reach.
-    `currency` is that of accounts which have not chosen another.
+    What was priced before the account chose its currency is converted to that.
     """
 
     def __init__(
-        self, spool: Spool, database: Database, budgets: Budgets, currency: str, clock: Callable[[], float]
+        self,
+        spool: Spool,
+        database: Database,
+        budgets: Budgets,
+        billing: BillingSettings,
+        clock: Callable[[], float],
     ) -> None:
         self._spool = spool
         self._database = database
         self._budgets = budgets
-        self._currency = currency
+        self._billing = billing
+        # Of accounts that were charged, which do not change any more.
+        self._currencies: dict[str, str] = {}
         self._clock = clock
         self._due = 0.0
 
@@ -156,10 +166,34 @@ class Shipper:
             if pace.rest:
                 await asyncio.sleep(pace.rest)
 
-    async def _add(self, add: Callable[[AsyncConnection], Awaitable[list[UsageRecord]]]) -> None:
+    async def _add(self, add: Callable[..., Awaitable[list[UsageRecord]]]) -> None:
+        charged: dict[str, str] = {}
         async with self._database.write(aside=True) as connection:
-            new = await add(connection)
-            await alerts.thresholds(connection, new, self._currency, self._clock())
+            new = await add(connection, settle=partial(self._settle, connection, charged))
+            await alerts.thresholds(connection, new, self._billing.currency, self._clock())
+        self._currencies |= charged
+
+    async def _settle(
+        self, connection: AsyncConnection, charged: dict[str, str], records: list[UsageRecord]
+    ) -> list[UsageRecord]:
+        """The records with costs in their accounts' currencies; `charged` gets those of the transaction."""
+        priced = {record.account_id for record in records if record.currency is not None}
+        unknown = priced - self._currencies.keys() - charged.keys()
+        if unknown:
+            # Held, since somebody who finds nothing charged may be choosing another one.
+            chosen = await accounts.currencies_held(connection, unknown)
+            charged |= {account: currency or self._billing.currency for account, currency in chosen.items()}
+        return [self._converted(record, charged) for record in records]
+
+    def _converted(self, record: UsageRecord, charged: dict[str, str]) -> UsageRecord:
+        if record.currency is None or record.cost is None:
+            return record
+        account = record.account_id
+        own = self._currencies.get(account) or charged.get(account, record.currency)
+        if own == record.currency:
+            return record
+        cost = convert_cost(record.cost, record.currency, own, self._billing)
+        return replace(record, cost=cost, currency=own)
 
 
 def _content(path: Path) -> bytes:

@@ -11,7 +11,7 @@ from innoai.store import changes
 from innoai.store.tables import accounts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -82,6 +82,13 @@ async def currencies_in_use(connection: AsyncConnection) -> set[str]:
     """The currencies that some account has chosen."""
     query = select(accounts.c.currency).where(accounts.c.currency.is_not(None)).distinct()
     return set((await connection.execute(query)).scalars())
+
+
+async def currencies_held(connection: AsyncConnection, account_ids: Collection[str]) -> dict[str, str | None]:
+    """The currency that each account has chosen, and chooses no other before this transaction ends."""
+    query = select(accounts.c.id, accounts.c.currency).where(accounts.c.id.in_(list(account_ids)))
+    rows = await connection.execute(query.order_by(accounts.c.id).with_for_update(read=True))
+    return {row.id: row.currency for row in rows}
 
 
 async def change(connection: AsyncConnection, account_id: str, values: Mapping[str, Any], now: float) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from sqlalchemy import Integer, func, literal, literal_column, select, tuple_
 
 from innoai.store.tables import spending, usage_hours, usage_records, usage_totals
-from innoai.store.usage import HOUR, UsageRecord
+from innoai.store.usage import COLUMNS, HOUR, UsageRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 GroupName = Literal["day", "hour", "model", "key", "customer"]
 HOURS_PER_DAY = 24
 _SUMMED = ("requests", "failures", "prompt_tokens", "cached_tokens", "completion_tokens", "cost")
-_RECORD_COLUMNS = [usage_records.c[name] for name in UsageRecord.__struct_fields__]
+_RECORD_COLUMNS = [usage_records.c[name] for name in COLUMNS]
 # Their constants are no parameters, or Postgres would not see that they group by what they select.
 _GROUPS: dict[GroupName, Callable[[Table], ColumnElement[Any]]] = {
     "day": lambda table: table.c.hour // literal_column(str(HOURS_PER_DAY), Integer),

@@ -110,6 +110,16 @@ def _held(pot: Pot) -> ColumnElement[int]:
     return query.scalar_subquery()
 
 
+async def is_held(connection: AsyncConnection, account_id: str) -> bool:
+    """Whether a process holds something of any budget within the account."""
+    query = (
+        select(budget_holds.c.subject)
+        .join(budgets, budgets.c.subject == budget_holds.c.subject)
+        .where(budgets.c.account_id == account_id)
+    )
+    return (await connection.execute(query.limit(1))).first() is not None
+
+
 async def hold(connection: AsyncConnection, holder: str, amounts: Mapping[Pot, int], now: float) -> None:
     """Set what a process holds, in whole and not as a difference: a lost answer is then no lost count."""
     for pot, amount in sorted(amounts.items(), key=lambda item: (item[0].subject, item[0].period)):

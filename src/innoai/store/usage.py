@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import operator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, islice
@@ -49,6 +50,8 @@ class UsageRecord(msgspec.Struct, frozen=True, array_like=True, omit_defaults=Tr
     `outcome` is `complete`, `cancelled` (the caller went away) or `failed` (the upstream did). Token
     counts are the upstream's own; None where it gave none. `cost` in billionths of the account's currency,
     None where the model has no price; `estimated` when it had to be worked out without the upstream's counts.
+    `currency` is what a cost was worked out in, where there is one: the account may have another one by the
+    time that it is shipped. It is in the spool alone.
     The spool's files have them in this order and without names, so a new one comes last and has a default.
     """
 
@@ -70,11 +73,23 @@ class UsageRecord(msgspec.Struct, frozen=True, array_like=True, omit_defaults=Tr
     completion_tokens: int | None = None
     cost: int | None = None
     estimated: bool = False
+    currency: str | None = None
 
     @property
     def is_failure(self) -> bool:
         """Whether the caller got an error or half an answer. Who goes away by itself met no failure."""
         return self.outcome == "failed" or (self.outcome == "complete" and self.status >= _FIRST_FAILURE)
+
+
+COLUMNS = UsageRecord.__struct_fields__[:-1]
+"""What the store keeps of a record."""
+
+Settle = Callable[[list[UsageRecord]], Awaitable[list[UsageRecord]]]
+"""What is done to records in the transaction that adds them."""
+
+
+async def _as_they_are(records: list[UsageRecord]) -> list[UsageRecord]:
+    return records
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +134,11 @@ class AlreadyThereError(Exception):
 
 
 async def add_new(
-    connection: AsyncConnection, records: Iterable[UsageRecord], *, pause: float = 0.0
+    connection: AsyncConnection,
+    records: Iterable[UsageRecord],
+    settle: Settle = _as_they_are,
+    *,
+    pause: float = 0.0,
 ) -> list[UsageRecord]:
     """Add records that are not there yet, which nearly always is all of them, and count them in the sums.
 
@@ -133,7 +152,8 @@ async def add_new(
     """
     taken: list[UsageRecord] = []
     hours: _Rows = {}
-    for piece in _in_pieces(_noted(records, taken)):
+    for noted in _in_pieces(_noted(records, taken)):
+        piece = await settle(noted)
         if (await connection.exec_driver_sql(*_insertion(connection, piece))).rowcount != len(piece):
             raise AlreadyThereError(taken)
         _count(piece, hours)
@@ -171,7 +191,9 @@ async def remove_before(connection: AsyncConnection, account_id: str, instant: f
     return (await connection.execute(removal)).rowcount
 
 
-async def add(connection: AsyncConnection, records: Iterable[UsageRecord]) -> list[UsageRecord]:
+async def add(
+    connection: AsyncConnection, records: Iterable[UsageRecord], settle: Settle = _as_they_are
+) -> list[UsageRecord]:
     """Add records and count them in the sums; gives those that are new.
 
     One that is there already, by request id, stays as it is and is not counted again. For each row the
@@ -179,7 +201,8 @@ async def add(connection: AsyncConnection, records: Iterable[UsageRecord]) -> li
     """
     added: list[UsageRecord] = []
     hours: _Rows = {}
-    for piece in _in_pieces(iter(records)):
+    for some in _in_pieces(iter(records)):
+        piece = await settle(some)
         statement, values = _insertion(connection, piece)
         answer = await connection.exec_driver_sql(f"{statement} RETURNING request_id", values)
         # Of twins the store has kept the first.
@@ -204,7 +227,7 @@ def _in_pieces(rows: Iterator[T]) -> Iterator[list[T]]:
 
 def _insertion(connection: AsyncConnection, piece: Sequence[UsageRecord]) -> tuple[str, tuple[Any, ...]]:
     """The statement, and what it carries."""
-    values = tuple(chain.from_iterable(map(msgspec.structs.astuple, piece)))
+    values = tuple(chain.from_iterable(msgspec.structs.astuple(record)[:-1] for record in piece))
     return _insert_statement(len(piece), connection.dialect.paramstyle), values
 
 
@@ -285,10 +308,9 @@ async def _add_up(connection: AsyncConnection, sums: _Sums, rows: list[tuple[Any
 
 @lru_cache(maxsize=ROWS_PER_STATEMENT)
 def _insert_statement(rows: int, paramstyle: str) -> str:
-    columns = UsageRecord.__struct_fields__
     return (
-        f"INSERT INTO {usage_records.name} ({', '.join(columns)}) "  # noqa: S608 - names of ours
-        f"VALUES {value_places(rows, len(columns), paramstyle)} "
+        f"INSERT INTO {usage_records.name} ({', '.join(COLUMNS)}) "  # noqa: S608 - names of ours
+        f"VALUES {value_places(rows, len(COLUMNS), paramstyle)} "
         "ON CONFLICT (request_id) DO NOTHING"
     )
 
