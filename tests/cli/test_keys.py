@@ -166,6 +166,24 @@ def test_a_contradictory_update_is_refused_before_anything_is_sent(
 
 
 @pytest.mark.parametrize(
+    "command", [("create", "--name", "n"), ("update", "key_abc123"), ("preview", "key_abc123")]
+)
+@pytest.mark.parametrize("option", ["--allow-ip", "--scope"])
+@pytest.mark.parametrize("value", ["", " ", ",", " , "])
+def test_an_unset_variable_takes_no_restriction_away(
+    peer: Peer, innoai_here: Run, command: tuple[str, ...], option: str, value: str
+) -> None:
+    ended = innoai_here("keys", *command, option, value)
+    assert (ended.code, peer.asked) == (2, [])
+    assert f"Invalid value for {option}: nothing stands in it" in ended.err
+
+
+def test_one_empty_value_among_others_is_refused_as_well(peer: Peer, innoai_here: Run) -> None:
+    ended = innoai_here("keys", "create", "--name", "n", "--allow-ip", "10.0.0.0/8", "--allow-ip", "")
+    assert (ended.code, peer.asked) == (2, [])
+
+
+@pytest.mark.parametrize(
     "command", [("create", "--name", "n", "--model", "nope"), ("update", "key_abc123", "--model", "nope")]
 )
 def test_a_model_that_is_not_served_is_remarked_on(

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.cli.answers import TOKEN
 from tests.cli.conftest import API_KEY
 
@@ -31,6 +33,13 @@ def test_create_without_options_leaves_everything_to_the_server(peer: Peer, inno
     peer.answer("POST /auth/token", 200, TOKEN)
     ended = innoai("tokens", "create", "--json")
     assert (peer.last.body, json.loads(ended.out)) == ({}, TOKEN)
+
+
+@pytest.mark.parametrize("value", ["", " ", ","])
+def test_an_unset_variable_makes_no_token_with_all_scopes(peer: Peer, innoai_here: Run, value: str) -> None:
+    ended = innoai_here("tokens", "create", "--scope", value)
+    assert (ended.code, peer.asked) == (2, [])
+    assert "Invalid value for --scope: nothing stands in it" in ended.err
 
 
 def test_a_refresh_token_that_is_none_points_to_another_pair(peer: Peer, innoai: Run) -> None:

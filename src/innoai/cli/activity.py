@@ -68,9 +68,9 @@ def preview(
     days: DaysOption = None,
 ) -> None:
     """Show what a change to a key would have refused. Nothing is changed."""
-    networks = arguments.unless_any(arguments.listed(allow_ip), "--allow-ip")
+    networks = arguments.unless_any(arguments.listed(allow_ip, "--allow-ip"), "--allow-ip")
     wanted: dict[str, Any] = {
-        "scopes": arguments.listed(scope),
+        "scopes": arguments.listed(scope, "--scope"),
         "level": None if level is None else level.value,
         "rate_limit": rate_limit,
         "expires_at": expires_at,

@@ -144,11 +144,19 @@ def end(text: str) -> str:
     return text if text == NONE else instant(text)
 
 
-def listed(values: list[str] | None) -> list[str] | None:
-    """The members of an option that may be given again and takes several with commas; None if not given."""
+def listed(values: list[str] | None, option: str) -> list[str] | None:
+    """The members of an option that may be given again and takes several with commas; None if not given.
+
+    One without any is refused: of a shell's variable that is not set must not come a key without the bound.
+    """
     if values is None:
         return None
-    return [member.strip() for value in values for member in value.split(",") if member.strip()]
+    lists = [[member.strip() for member in value.split(",") if member.strip()] for value in values]
+    if not all(lists):
+        raise typer.BadParameter(
+            "nothing stands in it; name what you mean, or leave it out", param_hint=option
+        )
+    return [member for members in lists for member in members]
 
 
 def unless_any(values: list[str] | None, option: str) -> list[str] | None:

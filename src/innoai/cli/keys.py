@@ -94,7 +94,7 @@ def create(
     idempotency_key: IdempotencyKeyOption = None,
 ) -> None:
     """Create an API key. Its secret is printed this once."""
-    scopes = arguments.listed(scope)
+    scopes = arguments.listed(scope, "--scope")
     _check_either(scopes, level)
     if customer is not None and ADMIN_FULL in (LEVELS[level.value] if level is not None else scopes or ()):
         raise typer.BadParameter(
@@ -105,7 +105,7 @@ def create(
         "name": name,
         "scopes": scopes,
         "level": None if level is None else level.value,
-        "allowed_ips": arguments.listed(allow_ip),
+        "allowed_ips": arguments.listed(allow_ip, "--allow-ip"),
         "rate_limit": rate_limit,
         "expires_at": _expiry(expires_in, expires_at),
         "models": model,
@@ -192,7 +192,8 @@ def update(
     budget_total: BudgetTotalOption = None,
 ) -> None:
     """Change an API key; what is not given stays. Lists are given whole."""
-    scopes, networks = arguments.listed(scope), arguments.unless_any(arguments.listed(allow_ip), "--allow-ip")
+    scopes = arguments.listed(scope, "--scope")
+    networks = arguments.unless_any(arguments.listed(allow_ip, "--allow-ip"), "--allow-ip")
     models, expiry = arguments.unless_any(model, "--model"), _expiry(expires_in, expires_at)
     _check_either(scopes, level)
     changes = arguments.given(

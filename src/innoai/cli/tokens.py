@@ -41,7 +41,7 @@ def create(
     """Create an access token and a refresh token from the API key."""
     token = session.client().auth.token(
         customer_id=customer,
-        scopes=arguments.listed(scope) or None,
+        scopes=arguments.listed(scope, "--scope"),
         expires_in=expires_in,
         rotate=rotate or None,
     )
