@@ -235,6 +235,10 @@ ODD = {
     ),
     "Envoy's odd target": lambda key: get("/v1/auth/forward/a%7B{}?x=%00|", key),
     "an unknown scope": lambda key: get("/v1/auth/forward?scope=everything", key),
+    "an empty scope": lambda key: get("/v1/auth/forward?scope=", key),
+    "a scope without a value": lambda key: get("/v1/auth/forward?scope", key),
+    "a blank scope": lambda key: get("/v1/auth/forward?scope=%20", key),
+    "a header with an empty scope": lambda key: get("/v1/auth/forward", key, "X-Innoai-Required-Scope:"),
     "two scopes": lambda key: get("/v1/auth/forward?scope=billing:read&scope=billing:write", key),
     "another parameter": lambda key: get("/v1/auth/forward?x=1", key),
     "no JSON": lambda key: mint(key, "{"),
@@ -262,6 +266,13 @@ async def test_an_odd_request_gets_the_control_planes_answer(lanes: Lanes, odd: 
     assert (await told(lanes.quick, get("/v1/auth/validate", lanes.house.key))).status == 200
     for _ in range(3):
         await lanes.agree(ODD[odd](lanes.house.key))
+
+
+@pytest.mark.parametrize("odd", [odd for odd in ODD if "scope" in odd])
+async def test_a_scope_that_is_none_demands_nothing_less(lanes: Lanes, odd: str) -> None:
+    """Else a proxy whose variable is not set would let every live credential in."""
+    answer, _ = await lanes.agree(ODD[odd](lanes.house.key))
+    assert (answer.status, answer.code) == (400, "invalid_request")
 
 
 @pytest.mark.parametrize("line", ["Connection: close", "Connection: keep-alive, close"])

@@ -81,7 +81,8 @@ def asked_about(
             "The headers describe half a request. Send both its method and its URI, or neither.",
         )
     model = _only(values(MODEL_HEADER), MODEL_HEADER)
-    scope = query.scope or _only(values(SCOPE_HEADER), SCOPE_HEADER)
+    # One that is there and empty is a slip of the operator's, whose demand must not vanish with it.
+    scope = _only(values(SCOPE_HEADER), SCOPE_HEADER) if query.scope is None else query.scope
     if scope is not None and scope not in SCOPES:
         raise InnoError(
             "invalid_request", f"scope: there is no such scope; they are {', '.join(SCOPES)}.", param="scope"
