@@ -67,6 +67,9 @@ type MakeRequest = (
   retryOf: string | undefined,
 ) => Promise<Made>;
 
+const OPTION_BY_LETTERS: ReadonlyMap<string, string> = new Map(
+  ['apiKey', 'baseURL', 'customerId', 'scopes', 'tokenLifetime'].map((name) => [letters(name), name]),
+);
 const SENDABLE_KEY = /^[!-~]+$/;
 const CONTROL_PLANE = /^\/(auth|keys|customers|members|billing|webhooks|requests|audit|tiers)(\/|\?|$)/;
 const IDEMPOTENCY_KEY = 'idempotency-key';
@@ -101,6 +104,7 @@ export class InnoAI extends OpenAI {
   readonly #sent = new WeakMap<object, Headers>();
 
   constructor(options: InnoAIOptions = {}) {
+    refuseOtherSpellings(options);
     const { apiKey, customerId, scopes, tokenLifetime, ...rest } = options;
     const key = typeof apiKey === 'function' ? apiKey : usableKey(apiKey);
     const shared = TokenKeeper.behind(key);
@@ -145,8 +149,14 @@ export class InnoAI extends OpenAI {
     return this.get('/tiers', options);
   }
 
-  /** A client that acts for that customer by token. */
-  asCustomer(customerId: string, { scopes, expiresIn }: AsCustomerOptions = {}): this {
+  /** A client that acts for that customer by token. Throws TypeError without a customer's id. */
+  asCustomer(customerId: string, options: AsCustomerOptions = {}): this {
+    if (!customerId) {
+      throw new TypeError("asCustomer needs a customer's id; without one it would act with the whole key");
+    }
+    const { scopes, expiresIn, ...others } = options;
+    const [other] = Object.keys(others);
+    if (other !== undefined) throw new TypeError(`asCustomer takes scopes and expiresIn, and no ${other}`);
     const narrowed = { apiKey: this.#key, customerId, scopes, tokenLifetime: expiresIn };
     return super.withOptions(narrowed as Partial<ClientOptions>);
   }
@@ -279,6 +289,11 @@ function keeperFor(
   auth: () => Auth,
 ): TokenKeeper | undefined {
   if (customerId === undefined && scopes === undefined) return undefined;
+  if (customerId !== undefined && !customerId) {
+    throw new TypeError(
+      "customerId is a customer's id; without one the client would act for the whole account",
+    );
+  }
   if (scopes !== undefined && !Array.isArray(scopes)) throw new TypeError('scopes is a list of texts');
   const source = typeof key === 'function' ? key : () => Promise.resolve(key);
   const params = {
@@ -302,6 +317,24 @@ function mayAnswer({ path, method }: FinalRequestOptions, response: Response): b
   if (!ofControl(path)) return true;
   const deletes = method.toLowerCase() === 'delete';
   return response.status === 204 || (!deletes && isJson(response));
+}
+
+/**
+ * Throw TypeError on an option of ours in other letters, such as the `customer_id` of the other SDKs.
+ *
+ * Nobody would read it, and the client would act with the whole key. openai's options are openai's to know.
+ */
+function refuseOtherSpellings(options: object): void {
+  for (const name of Object.keys(options)) {
+    const meant = OPTION_BY_LETTERS.get(letters(name));
+    if (meant !== undefined && meant !== name) {
+      throw new TypeError(`there is no option ${name}; it is called ${meant}`);
+    }
+  }
+}
+
+function letters(name: string): string {
+  return name.replaceAll('_', '').toLowerCase();
 }
 
 /** Whether sending it twice does what sending it once does. */

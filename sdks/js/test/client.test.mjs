@@ -396,6 +396,41 @@ test('copies of a client share its token, but for another key or server', async 
   assert.equal(JSON.parse(peer.received[5].body).customer_id, 'customer-123');
 });
 
+test('a client of no customer is refused instead of acting with the whole key', () => {
+  for (const nobody of [undefined, null, '']) {
+    assert.throws(() => client().asCustomer(nobody), {
+      name: 'TypeError',
+      message: "asCustomer needs a customer's id; without one it would act with the whole key",
+    });
+    assert.throws(() => tenant().asCustomer(nobody), /needs a customer's id/);
+  }
+  for (const nobody of [null, '']) {
+    assert.throws(() => client({ customerId: nobody }), /customerId is a customer's id/);
+    assert.throws(() => client().withOptions({ customerId: nobody }), /customerId is a customer's id/);
+  }
+});
+
+test("an option in another SDK's spelling is refused by name, and none of openai's", () => {
+  for (const [name, meant] of [
+    ['customer_id', 'customerId'],
+    ['customerID', 'customerId'],
+    ['token_lifetime', 'tokenLifetime'],
+    ['api_key', 'apiKey'],
+    ['base_url', 'baseURL'],
+    ['baseUrl', 'baseURL'],
+  ]) {
+    const message = `there is no option ${name}; it is called ${meant}`;
+    assert.throws(() => client({ [name]: 'x' }), { name: 'TypeError', message });
+    assert.throws(() => client().withOptions({ [name]: 'x' }), { message });
+  }
+  assert.throws(
+    () => client().asCustomer('c', { expires_in: 60 }),
+    /takes scopes and expiresIn, and no expires_in/,
+  );
+  const query = { project: 'p' };
+  assert.ok(client({ defaultQuery: query, dangerouslyAllowBrowser: true, logLevel: 'off' }).withOptions({}));
+});
+
 test('a token that is refused within a stream or with a raw answer is replaced, too', async () => {
   peer
     .on('POST /v1/auth/token', { json: PAIR })
