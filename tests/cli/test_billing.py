@@ -144,6 +144,8 @@ def test_set_sends_what_was_given_and_nothing_else(peer: Peer, innoai: Run) -> N
     assert "monthly=20, total=-" in ended.out
     innoai("billing", "set", "--budget-monthly", "0.000000001")
     assert peer.last.body == {"budgets": {"monthly": "0.000000001"}}
+    innoai("billing", "set", "--alert-threshold", "80,90")
+    assert peer.last.body == {"alert_thresholds": [80, 90]}
     innoai("billing", "set", "--no-alerts")
     assert peer.last.body == {"alert_thresholds": []}
 
@@ -164,6 +166,8 @@ def test_statements_are_listed_and_one_is_shown_with_its_lines(peer: Peer, innoa
         (("billing", "set", "--budget-monthly", "-1"), "amount"),
         (("billing", "set", "--budget-total", "0.0000000001"), "write 20 or 0.50"),
         (("billing", "set", "--alert-threshold", "101"), "--alert-threshold"),
+        (("billing", "set", "--alert-threshold", "80,0"), "write 1 to 100"),
+        (("billing", "set", "--alert-threshold", ""), "--alert-threshold"),
         (("billing", "summary", "--month", "2026-13"), "write 2026-11"),
         (("billing", "statement", "november", "c"), "write 2026-11"),
         (("billing", "statement", "2026-11", ".."), "cannot be a customer's id"),

@@ -123,6 +123,8 @@ def test_show_prints_a_line_for_each_member(peer: Peer, innoai: Run) -> None:
     [
         ("--rate-limit", "none", "rate_limit", None),
         ("--expires-at", "none", "expires_at", None),
+        ("--expires-in", "none", "expires_at", None),
+        ("--model", "one,two", "models", ["one", "two"]),
         ("--allow-ip", "any", "allowed_ips", []),
         ("--model", "any", "models", None),
         ("--rate-limit", "5", "rate_limit", 5),
@@ -136,7 +138,26 @@ def test_update_sets_a_bound_or_takes_it_away(
 ) -> None:
     peer.answer("PATCH /keys/key_abc123", 200, KEY)
     assert innoai_here("keys", "update", "key_abc123", option, value).code == 0
-    assert (peer.last.method, peer.last.body) == ("PATCH", {member: sent})
+    change = peer.asked[0]
+    assert (change.method, change.body) == ("PATCH", {member: sent})
+
+
+@pytest.mark.parametrize(
+    ("option", "word"),
+    [
+        ("--model", "any"),
+        ("--allow-ip", "any"),
+        ("--rate-limit", "none"),
+        ("--expires-in", "none"),
+        ("--expires-at", "none"),
+    ],
+)
+def test_the_words_for_no_bound_make_a_key_without_it(
+    peer: Peer, innoai_here: Run, option: str, word: str
+) -> None:
+    peer.answer("POST /keys", 201, NEW_KEY)
+    assert innoai_here("keys", "create", "--name", "n", option, word).code == 0
+    assert peer.last.body == {"name": "n"}
 
 
 def test_update_takes_a_lifetime_as_create_does(peer: Peer, innoai_here: Run) -> None:
@@ -168,7 +189,7 @@ def test_a_contradictory_update_is_refused_before_anything_is_sent(
 @pytest.mark.parametrize(
     "command", [("create", "--name", "n"), ("update", "key_abc123"), ("preview", "key_abc123")]
 )
-@pytest.mark.parametrize("option", ["--allow-ip", "--scope"])
+@pytest.mark.parametrize("option", ["--allow-ip", "--scope", "--model"])
 @pytest.mark.parametrize("value", ["", " ", ",", " , "])
 def test_an_unset_variable_takes_no_restriction_away(
     peer: Peer, innoai_here: Run, command: tuple[str, ...], option: str, value: str

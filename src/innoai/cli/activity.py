@@ -63,23 +63,27 @@ def preview(
         typer.Option(parser=arguments.instant, metavar="TIME", help="Last instant, like 2027-01-31."),
     ] = None,
     model: Annotated[
-        list[str] | None, typer.Option(metavar="MODEL", help="The only models. May be given again.")
+        list[str] | None,
+        typer.Option(
+            metavar="MODEL", help="The only models; any is all of them. Several with commas, or given again."
+        ),
     ] = None,
     days: DaysOption = None,
 ) -> None:
     """Show what a change to a key would have refused. Nothing is changed."""
-    networks = arguments.unless_any(arguments.listed(allow_ip, "--allow-ip"), "--allow-ip")
+    networks, models = arguments.only(allow_ip, "--allow-ip"), arguments.only(model, "--model")
     wanted: dict[str, Any] = {
         "scopes": arguments.listed(scope, "--scope"),
         "level": None if level is None else level.value,
         "rate_limit": rate_limit,
         "expires_at": expires_at,
-        "models": model,
         "days": days,
     }
     changes = arguments.given(wanted)
     if networks is not None:
         changes["allowed_ips"] = networks
+    if models is not None:
+        changes["models"] = models or None
     if not changes.keys() - {"days"}:
         raise typer.BadParameter("nothing to try; give an option", param_hint="--scope")
     session.answer(session.client().keys.preview(key, **changes), _show_preview)

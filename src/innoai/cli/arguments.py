@@ -24,6 +24,7 @@ _BARE_SECONDS = re.compile(r"\d{1,12}", re.ASCII)
 _KEY_ID = re.compile(r"key_[0-9A-Za-z]+", re.ASCII)
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
 _AMOUNT = re.compile(r"(0|[1-9]\d{0,9})(\.\d{1,9})?", re.ASCII)
+_PERCENTAGE = re.compile(r"[1-9]\d?|100", re.ASCII)
 _HEAD = re.compile(r"(\d{1,18}):([0-9a-f]{64})", re.ASCII)
 _ROUTE = re.compile(r"([A-Za-z]+) +(/\S*)", re.ASCII)
 _VISIBLE_ASCII = re.compile(r"[!-~]+", re.ASCII)
@@ -139,6 +140,16 @@ def rate_limit(text: str) -> str:
     return text
 
 
+def requests_a_minute(limit: str | None) -> int | None:
+    """What `rate_limit` took, for the API, to which no limit is null."""
+    return None if limit in (None, NONE) else int(limit)
+
+
+def lifetime(text: str) -> str:
+    """The seconds of a duration as digits, or NONE."""
+    return text if text == NONE else str(duration(text))
+
+
 def end(text: str) -> str:
     """An instant as `instant` takes it, or NONE."""
     return text if text == NONE else instant(text)
@@ -159,13 +170,23 @@ def listed(values: list[str] | None, option: str) -> list[str] | None:
     return [member for members in lists for member in members]
 
 
-def unless_any(values: list[str] | None, option: str) -> list[str] | None:
-    """The members, none for ANY, which takes a restriction away and stands alone; None if not given."""
-    if values is None or ANY not in values:
-        return values
-    if len(values) > 1:
+def only(values: list[str] | None, option: str) -> list[str] | None:
+    """The only members, none for ANY, which takes a restriction away and stands alone; None if not given."""
+    members = listed(values, option)
+    if members is None or ANY not in members:
+        return members
+    if len(members) > 1:
         raise typer.BadParameter(f"{ANY} takes the restriction away and stands alone", param_hint=option)
     return []
+
+
+def percentages(values: list[str] | None, option: str) -> list[int] | None:
+    """Whole percentages from 1 to 100, several with commas; None if not given."""
+    members = listed(values, option)
+    for member in members or ():
+        if _PERCENTAGE.fullmatch(member) is None:
+            raise typer.BadParameter(f"{member!r} is none; write 1 to 100, such as 80", param_hint=option)
+    return None if members is None else [int(member) for member in members]
 
 
 def head(text: str) -> Head:

@@ -128,12 +128,10 @@ def set_settings(
     budget_monthly: BudgetMonthlyOption = None,
     budget_total: BudgetTotalOption = None,
     alert_threshold: Annotated[
-        list[int] | None,
+        list[str] | None,
         typer.Option(
-            min=1,
-            max=100,
             metavar="PERCENT",
-            help="How much of a budget sends an event. May be given again.",
+            help="How much of a budget sends an event, 1 to 100. Several with commas, or given again.",
         ),
     ] = None,
     no_alerts: Annotated[bool, typer.Option("--no-alerts", help="Send no event about any budget.")] = False,
@@ -145,7 +143,7 @@ def set_settings(
         {
             "currency": currency,
             "budgets": arguments.budgets(budget_monthly, budget_total),
-            "alert_thresholds": alert_threshold,
+            "alert_thresholds": arguments.percentages(alert_threshold, "--alert-threshold"),
         }
     )
     if no_alerts:

@@ -137,7 +137,7 @@ def _changes(
     if metadata:
         changes["metadata"] = arguments.metadata(metadata)
     if rate_limit is not None:
-        changes["rate_limit"] = None if rate_limit == arguments.NONE else int(rate_limit)
+        changes["rate_limit"] = arguments.requests_a_minute(rate_limit)
     if budgets:
         changes["budgets"] = budgets
     return changes

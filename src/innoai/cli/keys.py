@@ -42,20 +42,38 @@ KeyIdArgument = Annotated[
 AllowIpOption = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="CIDR", help="Network the key may be used from; several with commas, or given again."
+        metavar="CIDR", help="The only networks; any is anywhere. Several with commas, or given again."
     ),
 ]
-RateLimitOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Requests a minute.")]
+RateLimitOption = Annotated[
+    str | None,
+    typer.Option(
+        parser=arguments.rate_limit,
+        metavar="N",
+        help="Requests a minute; none: the tier's for keys without.",
+    ),
+]
 ExpiresAtOption = Annotated[
     str | None,
-    typer.Option(parser=arguments.instant, metavar="TIME", help="Last instant, like 2027-01-31T12:00:00Z."),
+    typer.Option(
+        parser=arguments.end,
+        metavar="TIME",
+        help="Last instant, like 2027-01-31T12:00:00Z; none: no end.",
+    ),
 ]
 ExpiresInOption = Annotated[
-    int | None,
-    typer.Option(parser=arguments.duration, metavar="DURATION", help="Lifetime from now, like 90d or 24h."),
+    str | None,
+    typer.Option(
+        parser=arguments.lifetime,
+        metavar="DURATION",
+        help="Lifetime from now, like 90d or 24h; none: no end.",
+    ),
 ]
 ModelOption = Annotated[
-    list[str] | None, typer.Option(metavar="MODEL", help="Model the key may use. May be given again.")
+    list[str] | None,
+    typer.Option(
+        metavar="MODEL", help="The only models; any is all of them. Several with commas, or given again."
+    ),
 ]
 
 
@@ -94,7 +112,8 @@ def create(
     idempotency_key: IdempotencyKeyOption = None,
 ) -> None:
     """Create an API key. Its secret is printed this once."""
-    scopes = arguments.listed(scope, "--scope")
+    scopes, models = arguments.listed(scope, "--scope"), arguments.only(model, "--model")
+    expiry = _expiry(expires_in, expires_at)
     _check_either(scopes, level)
     if customer is not None and ADMIN_FULL in (LEVELS[level.value] if level is not None else scopes or ()):
         raise typer.BadParameter(
@@ -105,10 +124,10 @@ def create(
         "name": name,
         "scopes": scopes,
         "level": None if level is None else level.value,
-        "allowed_ips": arguments.listed(allow_ip, "--allow-ip"),
-        "rate_limit": rate_limit,
-        "expires_at": _expiry(expires_in, expires_at),
-        "models": model,
+        "allowed_ips": arguments.only(allow_ip, "--allow-ip"),
+        "rate_limit": arguments.requests_a_minute(rate_limit),
+        "expires_at": None if expiry == arguments.NONE else expiry,
+        "models": models,
         "customer_id": customer,
         "budgets": arguments.budgets(budget_monthly, budget_total),
         "idempotency_key": idempotency_key,
@@ -116,8 +135,8 @@ def create(
     client = session.client()
     key = client.keys.create(**arguments.given(wanted))
     session.answer(key, _show_new)
-    if model:
-        _tell_unserved(client, model)
+    if models:
+        _tell_unserved(client, models)
 
 
 @app.command("list")
@@ -161,40 +180,18 @@ def update(
         typer.Option(metavar="SCOPE", help="Instead of all it has; several with commas, or given again."),
     ] = None,
     level: Annotated[Level | None, level_option("A preset instead of all scopes it has.")] = None,
-    allow_ip: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CIDR", help="The only networks; any is anywhere. Several with commas, or given again."
-        ),
-    ] = None,
-    rate_limit: Annotated[
-        str | None,
-        typer.Option(
-            parser=arguments.rate_limit,
-            metavar="N",
-            help="Requests a minute; none: the tier's for keys without.",
-        ),
-    ] = None,
+    allow_ip: AllowIpOption = None,
+    rate_limit: RateLimitOption = None,
     expires_in: ExpiresInOption = None,
-    expires_at: Annotated[
-        str | None,
-        typer.Option(
-            parser=arguments.end,
-            metavar="TIME",
-            help="Last instant, like 2027-01-31T12:00:00Z; none: no end.",
-        ),
-    ] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(metavar="MODEL", help="The only models; any is all of them. May be given again."),
-    ] = None,
+    expires_at: ExpiresAtOption = None,
+    model: ModelOption = None,
     budget_monthly: BudgetMonthlyOption = None,
     budget_total: BudgetTotalOption = None,
 ) -> None:
     """Change an API key; what is not given stays. Lists are given whole."""
     scopes = arguments.listed(scope, "--scope")
-    networks = arguments.unless_any(arguments.listed(allow_ip, "--allow-ip"), "--allow-ip")
-    models, expiry = arguments.unless_any(model, "--model"), _expiry(expires_in, expires_at)
+    networks, models = arguments.only(allow_ip, "--allow-ip"), arguments.only(model, "--model")
+    expiry = _expiry(expires_in, expires_at)
     _check_either(scopes, level)
     changes = arguments.given(
         {
@@ -209,7 +206,7 @@ def update(
     if models is not None:
         changes["models"] = models or None
     if rate_limit is not None:
-        changes["rate_limit"] = None if rate_limit == arguments.NONE else int(rate_limit)
+        changes["rate_limit"] = arguments.requests_a_minute(rate_limit)
     if expiry is not None:
         changes["expires_at"] = None if expiry == arguments.NONE else expiry
     if not changes:
@@ -356,10 +353,13 @@ def _check_either(scopes: list[str] | None, level: Level | None) -> None:
         raise typer.BadParameter("give --scope or --level, not both", param_hint="--level")
 
 
-def _expiry(expires_in: int | None, expires_at: str | None) -> str | None:
+def _expiry(expires_in: str | None, expires_at: str | None) -> str | None:
+    """The last instant that was given in either way, or arguments.NONE."""
     if expires_in is not None and expires_at is not None:
         raise typer.BadParameter("give --expires-in or --expires-at, not both", param_hint="--expires-at")
-    return expires_at if expires_in is None else arguments.instant_after(datetime.now(UTC), expires_in)
+    if expires_in is None or expires_in == arguments.NONE:
+        return expires_in or expires_at
+    return arguments.instant_after(datetime.now(UTC), int(expires_in))
 
 
 def _show_new(key: dict[str, Any]) -> None:

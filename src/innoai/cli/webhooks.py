@@ -28,7 +28,7 @@ DeliveryArgument = Annotated[
 ]
 EventTypeOption = Annotated[
     list[str] | None,
-    typer.Option(metavar="TYPE", help="Like key.created or key.*; default: all. May be given again."),
+    typer.Option(metavar="TYPE", help="Like key.created or key.*; default: all. Several with commas."),
 ]
 HeaderOption = Annotated[
     list[str] | None,
@@ -65,7 +65,7 @@ def create(
 ) -> None:
     """Create an endpoint. The secret that signs what is sent is printed this once."""
     wanted = {
-        "event_types": event_type,
+        "event_types": arguments.listed(event_type, "--event-type"),
         "description": description,
         "headers": arguments.headers(header or ()),
         "disabled": disabled or None,
@@ -111,7 +111,7 @@ def update(
     changes = arguments.given(
         {
             "url": url,
-            "event_types": event_type,
+            "event_types": arguments.listed(event_type, "--event-type"),
             "description": description,
             "headers": arguments.headers(header or ()),
             "disabled": disabled,
@@ -253,7 +253,7 @@ def listen(
     event_type: EventTypeOption = None,
 ) -> None:
     """Forward events to a receiver in development as they happen, signed with a secret of this session."""
-    listening.listen(session, forward_to, event_type or None)
+    listening.listen(session, forward_to, arguments.listed(event_type, "--event-type"))
 
 
 def _attempted(client: InnoAI, delivery_id: str, deadline: float) -> Delivery:
