@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from typing import Any
 
 from innoai.access.keys import mint
@@ -41,6 +42,10 @@ CUSTOMER: dict[str, Any] = {
     "updated_at": "2026-11-24T22:07:02Z",
 }
 
+ACCESS_TOKEN = ".".join(
+    urlsafe_b64encode(part).rstrip(b"=").decode()
+    for part in (b'{"alg":"HS256","typ":"JWT"}', b'{"sub":"key_abc123","token_use":"access"}', bytes(32))
+)
 TOKEN = {
     "access_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9." + "a" * 400 + ".signature",
     "token_type": "Bearer",

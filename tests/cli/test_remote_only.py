@@ -15,7 +15,17 @@ import typer
 
 from innoai.api.operations import OPERATIONS
 from innoai.cli.main import app
-from tests.cli.answers import CUSTOMER, EXPLANATION, KEY, MATRIX, NEW_KEY, TOKEN, VALIDATION, page
+from tests.cli.answers import (
+    ACCESS_TOKEN,
+    CUSTOMER,
+    EXPLANATION,
+    KEY,
+    MATRIX,
+    NEW_KEY,
+    TOKEN,
+    VALIDATION,
+    page,
+)
 from tests.cli.peer import Answer
 from tests.support.samples import (
     CSV,
@@ -63,7 +73,7 @@ COMMANDS: list[tuple[str, str, list[Answer]]] = [
     ("tiers", "GET /tiers", [Answer(200, MATRIX)]),
     ("tokens create", "POST /auth/token", [Answer(200, TOKEN)]),
     ("tokens refresh t", "POST /auth/refresh", [Answer(200, TOKEN)]),
-    ("tokens revoke t", "POST /auth/revoke", [Answer(200, {})]),
+    (f"tokens revoke {ACCESS_TOKEN}", "POST /auth/revoke", [Answer(200, {})]),
     ("tokens inspect t", "POST /auth/introspect", [Answer(200, {"active": False})]),
     ("keys create --name n", "POST /keys", [Answer(201, NEW_KEY)]),
     ("keys list", "GET /keys", [Answer(200, page(KEY))]),

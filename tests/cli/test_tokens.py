@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.answers import TOKEN
+from tests.cli.answers import ACCESS_TOKEN, SECRET, TOKEN
 from tests.cli.conftest import API_KEY
 
 if TYPE_CHECKING:
@@ -61,8 +61,36 @@ def test_refresh_needs_the_refresh_token_and_no_key(peer: Peer, innoai: Run) -> 
 
 def test_revoke_needs_the_token_and_no_key(peer: Peer, innoai: Run) -> None:
     peer.answer("POST /auth/revoke", 200, {})
-    ended = innoai("tokens", "revoke", "a.b.c", env={"INNOAI_API_KEY": ""})
-    assert (ended.code, peer.last.body) == (0, {"token": "a.b.c"})
+    ended = innoai("tokens", "revoke", ACCESS_TOKEN, env={"INNOAI_API_KEY": ""})
+    assert (ended.code, peer.last.body) == (0, {"token": ACCESS_TOKEN})
+    assert ended.out == "the server refuses this very token from now on\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "foo",
+        "a.b.c",
+        ACCESS_TOKEN[:-1],
+        ACCESS_TOKEN[1:],
+        f"{ACCESS_TOKEN}.",
+        ACCESS_TOKEN.replace(".", ".x", 1),
+        f"x.{ACCESS_TOKEN}",
+        "W10.W10." + "A" * 43,
+    ],
+)
+def test_a_mistyped_token_is_told_instead_of_seeming_revoked(peer: Peer, innoai_here: Run, text: str) -> None:
+    ended = innoai_here("tokens", "revoke", text)
+    assert (ended.code, ended.out, peer.asked) == (2, "", [])
+    assert "Copy it again" in ended.err
+    assert text not in ended.err
+
+
+def test_a_key_is_no_token_to_revoke(peer: Peer, innoai_here: Run) -> None:
+    ended = innoai_here("tokens", "revoke", SECRET)
+    assert (ended.code, peer.asked) == (2, [])
+    assert "`innoai keys revoke`" in ended.err
+    assert SECRET not in ended.err
 
 
 def test_inspect_shows_the_claims_of_the_answer_alone(peer: Peer, innoai: Run) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
+from base64 import urlsafe_b64decode
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -27,6 +29,8 @@ _AMOUNT = re.compile(r"(0|[1-9]\d{0,9})(\.\d{1,9})?", re.ASCII)
 _PERCENTAGE = re.compile(r"[1-9]\d?|100", re.ASCII)
 _HEAD = re.compile(r"(\d{1,18}):([0-9a-f]{64})", re.ASCII)
 _ROUTE = re.compile(r"([A-Za-z]+) +(/\S*)", re.ASCII)
+# A signature of HS256 has 32 bytes, and one of EdDSA 64.
+_TOKEN = re.compile(r"([\w-]+)\.([\w-]+)\.(?:[\w-]{43}|[\w-]{86})", re.ASCII)
 _VISIBLE_ASCII = re.compile(r"[!-~]+", re.ASCII)
 
 NONE = "none"
@@ -245,6 +249,29 @@ def metadata(pairs: list[str]) -> dict[str, str]:
 def secret(text: str) -> str:
     """A credential as typed, or for `-` the first line of stdin, which no process list shows."""
     return sendable(sys.stdin.readline() if text == "-" else text)
+
+
+def token(text: str) -> str:
+    """A token as `secret` takes it. What has not its shape is told here: RFC 7009 §2.2 does not."""
+    credential = secret(text)
+    if credential.startswith("sk-"):
+        raise typer.BadParameter("that is an API key; `innoai keys revoke` ends it and its tokens")
+    if not _is_token(credential):
+        raise typer.BadParameter(
+            "that is no complete token of innoai's. Copy it again, or end all tokens of its key by "
+            "`innoai keys revoke`"
+        )
+    return credential
+
+
+def _is_token(credential: str) -> bool:
+    """Whether it has the parts of what innoai.access.tokens writes, which needs the server's packages."""
+    match = _TOKEN.fullmatch(credential)
+    try:
+        parts = [json.loads(urlsafe_b64decode(part + "==")) for part in match.groups()] if match else []
+    except ValueError:
+        return False
+    return len(parts) == 2 and all(isinstance(part, dict) for part in parts) and "token_use" in parts[1]
 
 
 def sendable(credential: str) -> str:

@@ -78,7 +78,7 @@ def revoke(
     token: Annotated[
         str,
         typer.Argument(
-            parser=arguments.secret,
+            parser=arguments.token,
             metavar="TOKEN",
             help="An access token or a refresh token; - reads stdin.",
         ),
@@ -86,7 +86,8 @@ def revoke(
 ) -> None:
     """End a token before its time; a refresh token takes its access tokens with it. Needs no API key."""
     session.client_for(token).auth.revoke(token)
-    session.done("revoked: the token is refused from now on")
+    # The server says yes to a token that it never gave, too (RFC 7009 §2.2).
+    session.done("the server refuses this very token from now on")
 
 
 @app.command()
