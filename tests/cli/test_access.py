@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from tests.cli.answers import EXPLANATION, MATRIX, VALIDATION
 
@@ -16,6 +18,14 @@ def test_validate_shows_the_five_members(peer: Peer, innoai: Run) -> None:
     peer.answer("GET /auth/validate", 200, VALIDATION)
     names = [line.split()[0] for line in innoai("validate").out.splitlines()]
     assert names == ["valid", "key_id", "scopes", "rate_limit", "tier"]
+
+
+@pytest.mark.parametrize("body", [{}, {"status": "ok"}, {"valid": "yes"}, {"object": "list", "data": []}])
+def test_another_servers_json_validates_nothing(peer: Peer, innoai_here: Run, body: dict[str, Any]) -> None:
+    peer.answer("GET /auth/validate", 200, body)
+    ended = innoai_here("validate")
+    assert (ended.code, ended.out) == (8, "")
+    assert "not an innoai server's answer" in ended.err
 
 
 def test_explain_marks_each_check_of_the_decision(peer: Peer, innoai: Run) -> None:

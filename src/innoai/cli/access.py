@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from innoai.cli import arguments, output
+from innoai.cli.failures import foreign_answer
 from innoai.cli.session import Session, remote
 
 _PASSED = {"passed": True, "refused": False}
@@ -15,7 +16,11 @@ _PASSED = {"passed": True, "refused": False}
 @remote
 def validate(session: Session) -> None:
     """Check the credential in use, and show what it may do."""
-    session.answer(session.client().auth.validate(), output.write_fields)
+    answer = session.client().auth.validate()
+    # Any server can answer with JSON, and the SDK takes members that are not there for None.
+    if answer.model_dump(warnings=False).get("valid") is not True:
+        raise foreign_answer("it does not say that the credential is valid")
+    session.answer(answer, output.write_fields)
 
 
 @remote
