@@ -81,3 +81,12 @@ def test_help_says_what_an_update_replaces_as_a_whole(
     innoai: Run, command: tuple[str, str], said: str
 ) -> None:
     assert said in " ".join(innoai(*command, "--help").out.split())
+
+
+def test_an_id_that_begins_with_a_hyphen_stands_behind_two(peer: Peer, innoai_here: Run) -> None:
+    peer.answer("GET /customers/-1", 200, CUSTOMER)
+    ended = innoai_here("customers", "show", "-1")
+    assert (ended.code, peer.asked) == (2, [])
+    assert "what begins with - and is no option stands behind --" in ended.err
+    assert innoai_here("customers", "show", "--", "-1").code == 0
+    assert "stands behind" not in innoai_here("customers", "show", "--nope", "c").err

@@ -131,10 +131,14 @@ def foreign_answer(detail: str) -> CommandError:
     )
 
 
-def _wrong_usage(problem: typer.TyperException) -> CommandError:
+def _wrong_usage(problem: Any) -> CommandError:
     context = getattr(problem, "ctx", None)
     command = context.command_path if context is not None else "innoai"
-    return CommandError(ExitCode.USAGE, problem.format_message(), hint=f"see `{command} --help`")
+    hint = f"see `{command} --help`"
+    # typer does not export the class. An id may begin with a hyphen, and nobody knows then what `--` is for.
+    if type(problem).__name__ == "NoSuchOption" and not problem.option_name.startswith("--"):
+        hint += "; what begins with - and is no option stands behind --, at the end"
+    return CommandError(ExitCode.USAGE, problem.format_message(), hint=hint)
 
 
 def _client_failure(problem: Exception) -> CommandError | None:
