@@ -107,6 +107,9 @@ final class Client
      */
     public function asCustomer(string $customerId, array $params = []): self
     {
+        if ($customerId === '') {
+            throw new InvalidArgument("asCustomer needs a customer's id; without one it would be nobody's client.");
+        }
         $unknown = array_diff(array_keys($params), ['scopes', 'expires_in']);
         if ($unknown !== []) {
             $one = current($unknown);

@@ -48,6 +48,13 @@ final class OptionsTest extends ScriptedTestCase
         new Client(['api_key' => '  ']);
     }
 
+    public function testNobodyIsNoCustomerToActFor(): void
+    {
+        $this->expectException(InvalidArgument::class);
+        $this->expectExceptionMessage("needs a customer's id");
+        (new Client(['api_key' => 'k']))->asCustomer('');
+    }
+
     public function testWithoutAnAddressItIsTheServerOfThisMachine(): void
     {
         $shown = (new Client(['api_key' => 'k']))->__debugInfo();
