@@ -379,6 +379,11 @@ def test_only_sqlite_has_a_file(file: Path) -> None:
         ("redis://:pass@cache:6379/0", "redis://cache:6379/0"),
         ("sqlite:///innoai.db", "sqlite:///innoai.db"),
         ("memory:", "memory:"),
+        ("postgresql://h/db?user=u&password=secret", "postgresql://h/db?user=…&password=…"),
+        ("postgresql://u:p@h/db?sslmode=require&secret", "postgresql://h/db?sslmode=…"),
+        ("postgresql://u:p@h/db?password=s@cret", "postgresql://…"),
+        ("postgresql://user:p?ss@h/db", "postgresql://…"),
+        ("redis://cache:6379/0?password=a=b", "redis://cache:6379/0?password=…"),
     ],
 )
 def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:

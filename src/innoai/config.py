@@ -585,9 +585,19 @@ def _check_variable(variable: str, prefix: str, settings: tuple[str, ...]) -> No
 
 
 def without_password(url: str) -> str:
-    """A store's or a limiter's URL as it may be shown and logged."""
+    """A store's or a limiter's URL as it may be shown and logged.
+
+    A driver takes a password from the query, too, so of that the names alone are shown.
+    """
     scheme, separator, rest = url.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else url
+    if not separator:
+        return url
+    place, mark, query = rest.partition("?")
+    if "@" in query:
+        # Either of the two signs stands in a password, and nobody knows which.
+        return f"{scheme}{separator}…"
+    names = [name for name, equals, _ in (pair.partition("=") for pair in query.split("&")) if equals]
+    return f"{scheme}{separator}{place.rpartition('@')[2]}{mark}{'&'.join(f'{name}=…' for name in names)}"
 
 
 def _secret(variable: str, environ: Mapping[str, str]) -> str | None:
