@@ -129,6 +129,12 @@ def model(upstream: str) -> str:
         (model('base_url = "echo:", api_key = "file:/nowhere"'), "api_key", "name a readable file"),
         (model('base_url = "echo:", api_key = "two words"'), "api_key", "printable ASCII without spaces"),
         (model('base_url = "echo:", api_key = ""'), "api_key", "printable ASCII without spaces"),
+        (model('base_url = "http://h/v1?x=1"'), "upstreams[0].base_url", "what stands behind ? as query"),
+        (model('base_url = "http://h/v1#x"'), "upstreams[0].base_url", "ends with its path"),
+        (model('base_url = "http://u:p@h/v1"'), "upstreams[0].base_url", "write the key as api_key"),
+        (model('base_url = "http://h/v1", query = "?a=b"'), "upstreams[0].query", "without the ? in front"),
+        ('[models.""]\nupstreams = [{ base_url = "echo:" }]', 'models.""', "1 to 200 characters"),
+        (f'[models.{"x" * 201}]\nupstreams = [{{ base_url = "echo:" }}]', "models.", "1 to 200 characters"),
         ("[server\n", "not valid TOML", "correct the syntax there"),
         ('[server]\npublic_url = "foo"', "server.public_url", "without a path"),
         ('[server]\npublic_url = "ai.example.com"', "server.public_url", 'like "https://ai.example.com"'),
@@ -270,7 +276,7 @@ upstreams = [{ base_url = "http://127.0.0.1:9000/v1", model = "upstream-model", 
 """
     settings = loaded(file, text, {"UP_KEY": "sk-of-the-operator"})
     upstream = Upstream("http://127.0.0.1:9000/v1", "upstream-model", "sk-of-the-operator")
-    assert settings == Settings(models={"inno-ai-boyong-4.5": Model((upstream,))})
+    assert settings == Settings(models={"inno-ai-boyong-4.5": Model((upstream,))}, file=str(file))
 
 
 @pytest.mark.parametrize(
@@ -390,6 +396,13 @@ def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
     assert without_password(url) == shown
 
 
+def test_what_is_found_out_later_is_told_with_the_place_of_its_setting(file: Path) -> None:
+    settings = loaded(file, '[metering]\nspool = "x"', {"INNOAI_SERVER_BIND": "127.0.0.1:1"})
+    assert settings.where("metering.spool") == f"{file}: metering.spool"
+    assert settings.where("server.bind") == "environment: INNOAI_SERVER_BIND"
+    assert Settings().where("server.bind") == "server.bind"
+
+
 @pytest.mark.parametrize("struct", [*SECTIONS.values(), Upstream, Model, config.TierSettings])
 def test_every_setting_says_what_it_is_for(struct: type[msgspec.Struct]) -> None:
     for field in msgspec.structs.fields(struct):
@@ -400,7 +413,8 @@ def test_every_setting_says_what_it_is_for(struct: type[msgspec.Struct]) -> None
 
 def test_every_section_is_a_setting_of_the_whole() -> None:
     names = {field.name for field in msgspec.structs.fields(Settings)}
-    assert names == {*SECTIONS, *config.NAMED_SECTIONS, "secret", "previous_secret"}
+    sources = {"secret", "previous_secret", "file", "variables"}
+    assert names == {*SECTIONS, *config.NAMED_SECTIONS, *sources}
     assert config.DEFAULT_FILE == "innoai.toml"
 
 

@@ -22,6 +22,7 @@ from innoai.access.networks import parse_networks
 from innoai.access.tiers import DEFAULT_TIERS, FEATURES, MAX_RATE_LIMIT, Tier
 from innoai.access.tokens import MAX_LIFETIME, MIN_LIFETIME
 from innoai.cors import Cors
+from innoai.inference import MAX_MODEL_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -344,6 +345,12 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return
         if not _ADDRESS.match(self.base_url) or not _has_sound_port(self.base_url):
             raise ValueError('base_url: write an address like "https://models.example/v1", or "echo:"')
+        if "?" in self.base_url or "#" in self.base_url:
+            raise ValueError("base_url: it ends with its path; write what stands behind ? as query")
+        if "@" in urlsplit(self.base_url).netloc:
+            raise ValueError("base_url: it holds no user name or password; write the key as api_key")
+        if self.query.startswith("?"):
+            raise ValueError("query: write it without the ? in front, which the gateway puts there")
         if not all(map(_is_header_name, self.headers)):
             raise ValueError("headers: write their names in lower case, such as api-key")
         own = _OWN_HEADERS.intersection(self.headers)
@@ -456,7 +463,8 @@ class Settings(msgspec.Struct, frozen=True):
     """Everything that an operator can set. Without a [models] section the built-in echo model is served.
 
     `secret` is INNOAI_SECRET and `previous_secret` INNOAI_SECRET_PREVIOUS, which come from the
-    environment alone; without them the installation's secret is in `store.secret_file`.
+    environment alone; without them the installation's secret is in `store.secret_file`. `file` was read,
+    and `variables` set what it says otherwise.
     """
 
     server: ServerSettings = ServerSettings()
@@ -474,6 +482,15 @@ class Settings(msgspec.Struct, frozen=True):
     tiers: dict[str, Tier] = msgspec.field(default_factory=lambda: dict(DEFAULT_TIERS))
     secret: str | None = None
     previous_secret: str | None = None
+    file: str | None = None
+    variables: frozenset[str] = frozenset()
+
+    def where(self, setting: str) -> str:
+        """How an error names a setting such as `server.bind`: the variable, or the file and the key."""
+        variable = f"INNOAI_{setting.replace('.', '_')}".upper()
+        if variable in self.variables:
+            return f"environment: {variable}"
+        return setting if self.file is None else f"{self.file}: {setting}"
 
     def __repr__(self) -> str:
         return f"Settings(server={self.server!r}, models={list(self.models)!r})"
@@ -523,8 +540,9 @@ def load(path: str | None, environ: Mapping[str, str]) -> Settings:
     Raises:
         ConfigError: one line that names file, key and remedy.
     """
-    file = file_of(path, environ) or Path(DEFAULT_FILE)
-    document = _read(file) if file_of(path, environ) is not None else {}
+    there = file_of(path, environ)
+    file = there or Path(DEFAULT_FILE)
+    document = {} if there is None else _read(there)
     _check_sections(file, document)
     _check_variables(environ)
     sections = {
@@ -539,6 +557,8 @@ def load(path: str | None, environ: Mapping[str, str]) -> Settings:
         tiers=_tiers(file, document.get("tiers", {})),
         secret=_secret("INNOAI_SECRET", environ),
         previous_secret=_secret("INNOAI_SECRET_PREVIOUS", environ),
+        file=None if there is None else str(there),
+        variables=frozenset(variable for variable in environ if variable.startswith(_PREFIXES)),
     )
 
 
@@ -552,6 +572,9 @@ def _check_sections(file: Path, document: dict[str, Any]) -> None:
     if home is not None and not isinstance(document[unknown], dict):
         raise ConfigError(f"{file}: {unknown} stands in no section; write [{home}] on the line above it")
     raise ConfigError(f"{file}: [{unknown}] is no section; the sections are {', '.join(known)}")
+
+
+_PREFIXES = tuple(f"INNOAI_{name.upper()}_" for name in SECTIONS)
 
 
 def _check_variables(environ: Mapping[str, str]) -> None:
@@ -663,6 +686,10 @@ def _models(file: Path, given: object, environ: Mapping[str, str]) -> dict[str, 
             _with_key(f"{where}.upstreams[{at}]", upstream, environ)
             for at, upstream in enumerate(converted.upstreams)
         )
+        if not 0 < len(name) <= MAX_MODEL_NAME:
+            raise ConfigError(
+                f"{where}: nobody can ask for that name; choose one of 1 to {MAX_MODEL_NAME} characters"
+            )
         models[name] = msgspec.structs.replace(converted, upstreams=upstreams)
     if not models:
         raise ConfigError(f"{file}: models: name at least one model, or leave the section out")

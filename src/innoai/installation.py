@@ -84,15 +84,16 @@ def check_spool(settings: Settings) -> None:
         with tempfile.TemporaryFile(dir=place):
             pass
     except OSError as error:
+        where = settings.where("metering.spool")
         raise ConfigError(
-            f"metering.spool: {directory.absolute()} cannot be written ({error.strerror}); "
+            f"{where}: {directory.absolute()} cannot be written ({error.strerror}); "
             "let this user write there, or name another directory"
         ) from None
 
 
 async def _initialise(settings: Settings) -> Initialised:
     if settings.store.sqlite_file is not None:
-        _make_file(settings.store.sqlite_file)
+        _make_file(settings.store.sqlite_file, settings.where("store.url"))
     async with opened(settings, to_be_migrated=True) as database:
         secrets = store_secrets.load(settings, create=not await database.is_reachable())
         await database.migrate()
@@ -109,14 +110,14 @@ async def _initialise(settings: Settings) -> Initialised:
             return await _first_account(connection, settings, secrets, now)
 
 
-def _make_file(file: Path) -> None:
+def _make_file(file: Path, where: str) -> None:
     """An empty store that its owner alone may read; SQLite makes the files beside it likewise."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         raise ConfigError(
-            f"store.url: {file.absolute()} cannot be opened for writing ({error.strerror}); "
+            f"{where}: {file.absolute()} cannot be opened for writing ({error.strerror}); "
             "let this user write there, or name another file"
         ) from None
 
@@ -136,7 +137,9 @@ async def opened(settings: Settings, *, to_be_migrated: bool = False) -> AsyncIt
     file = settings.store.sqlite_file
     if file is not None and not to_be_migrated and not file.exists():
         # To look at it would make it, empty.
-        raise ConfigError(f"there is no store {settings.store.url}; `innoai init` makes it")
+        raise ConfigError(
+            f"{settings.where('store.url')}: there is no store {settings.store.url}; `innoai init` makes it"
+        )
     database = Database(settings.store.url)
     try:
         await database.check_version(to_be_migrated=to_be_migrated)

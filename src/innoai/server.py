@@ -162,7 +162,9 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
     mint = Mint(keyring, settings.tokens, settings.tiers, time.time)
     shipper = Shipper(spool, database, budgets, settings.billing, time.time)
     shortcuts = settings.server.shortcuts
-    models = open_models(settings.models, time.time, settings.billing, shortcuts=shortcuts)
+    models = open_models(
+        settings.models, time.time, settings.billing, shortcuts=shortcuts, place=settings.where("")
+    )
     proxies = parse_networks(settings.server.trusted_proxies)
     cors = Cors(settings.server.cors_origins)
     new_request_id = RequestIds(int(time.time() * 1000), os.urandom(5)).new
@@ -344,7 +346,7 @@ def open_traces(settings: Settings) -> Traces | None:
         from innoai.traces import Traces
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"telemetry.traces: {error.name} is not installed; run "
+            f"{settings.where('telemetry.traces')}: {error.name} is not installed; run "
             f"{sys.executable} -m pip install opentelemetry-exporter-otlp-proto-http, or set it to false"
         ) from None
     return Traces()
@@ -360,12 +362,12 @@ async def _check_accounts(settings: Settings, database: Database) -> None:
     await database.close()
     if tiers:
         raise ConfigError(
-            f"tiers: accounts are on {', '.join(tiers)}, which the settings do not have; "
+            f"{settings.where('tiers')}: accounts are on {', '.join(tiers)}, which the settings do not have; "
             "put the tier back, or move them by `innoai accounts set-tier`"
         )
     raise ConfigError(
-        f"billing: accounts are billed in {', '.join(unknown)}, which the settings do not have; "
-        "put it back as billing.currency or into billing.rates"
+        f"{settings.where('billing')}: accounts are billed in {', '.join(unknown)}, "
+        "which the settings do not have; put it back as billing.currency or into billing.rates"
     )
 
 
@@ -419,8 +421,9 @@ def listen(settings: Settings) -> socket.socket:
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
+        where = settings.where("server.bind")
         raise ConfigError(
-            f"server.bind: {settings.server.bind} cannot be listened on ({error.strerror}); "
+            f"{where}: {settings.server.bind} cannot be listened on ({error.strerror}); "
             "stop what listens there, or choose another port"
         ) from None
     listener.set_inheritable(True)

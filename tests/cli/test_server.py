@@ -62,8 +62,15 @@ def test_serve_makes_and_shows_nothing_while_its_port_is_taken(innoai: Run, tmp_
         (tmp_path / "gateway.toml").write_text(f'[server]\nbind = "{bind}"\n')
         ended = innoai("serve", "--config", "gateway.toml")
     assert (ended.code, ended.out) == (10, "")
-    assert bind in ended.err
+    assert ended.err.startswith(f"error: gateway.toml: server.bind: {bind} cannot be listened on")
     assert is_well_formed(json.loads(innoai("init", "--json").out)["api_key"])
+
+
+def test_a_spool_that_cannot_be_written_is_named_with_file_and_key(innoai: Run, tmp_path: Path) -> None:
+    (tmp_path / "innoai.toml").write_text('[metering]\nspool = "/proc/spool"\n')
+    ended = innoai("serve")
+    assert (ended.code, ended.out) == (10, "")
+    assert ended.err.startswith("error: innoai.toml: metering.spool: /proc/spool cannot be written")
 
 
 def test_a_store_that_cannot_be_made_is_a_configuration_error(innoai: Run, tmp_path: Path) -> None:

@@ -123,8 +123,11 @@ def open_models(
     billing: BillingSettings = BillingSettings(),  # noqa: B008 - frozen
     *,
     shortcuts: bool = True,
+    place: str = "",
 ) -> Models:
     """Build the registry; upstreams at one origin with equal patience share their connections.
+
+    `place` is what errors begin with: the file that the models come from.
 
     Raises:
         ConfigError: a base_url at which no server can be asked.
@@ -132,7 +135,8 @@ def open_models(
     pools: dict[object, Transport] = {}
     targets = {
         name: tuple(
-            _target(name, upstream, pools, clock, shortcuts=shortcuts) for upstream in model.upstreams
+            _target(f'{place}models."{name}"', upstream, pools, clock, shortcuts=shortcuts)
+            for upstream in model.upstreams
         )
         for name, model in models.items()
     }
@@ -140,7 +144,7 @@ def open_models(
 
 
 def _target(
-    name: str,
+    where: str,
     upstream: Upstream,
     pools: dict[object, Transport],
     clock: Callable[[], float],
@@ -156,7 +160,7 @@ def _target(
     try:
         origin, prefix = Origin.parse(upstream.base_url)
     except ValueError as error:
-        raise ConfigError(f'models."{name}": base_url: {error}; correct it') from None
+        raise ConfigError(f"{where}: base_url: {error}; correct it") from None
     timeouts = Timeouts(
         connect=upstream.connect_timeout, head=upstream.head_timeout, idle=upstream.idle_timeout
     )
