@@ -24,6 +24,12 @@ def test_every_refusal_has_the_seeds_envelope(code: str) -> None:
     }
 
 
+def test_a_challenge_names_no_scope_where_none_would_help() -> None:
+    """RFC 6750 §3: a scope has at least one character."""
+    challenge = dict(refusal_headers(refusal("insufficient_permissions"), REQUEST_ID))[b"www-authenticate"]
+    assert challenge == b'Bearer realm="innoai", error="insufficient_scope"'
+
+
 @pytest.mark.parametrize("code", sorted(ERRORS))
 def test_no_refusal_is_cached_and_each_names_its_request(code: str) -> None:
     headers = dict(refusal_headers(refusal(code), REQUEST_ID))

@@ -55,6 +55,8 @@ def _challenge(refusal: Refusal) -> str | None:
     if refusal.kind.status == 401:
         return f'Bearer realm="{REALM}", error="invalid_token", error_description="{refusal.message}"'
     if refusal.code == "insufficient_permissions":
-        scope = refusal.details.get("required_scope", "")
-        return f'Bearer realm="{REALM}", error="insufficient_scope", scope="{scope}"'
+        scope = refusal.details.get("required_scope")
+        # No scope would help where none is named, and RFC 6750 §3 knows no empty one.
+        named = "" if scope is None else f', scope="{scope}"'
+        return f'Bearer realm="{REALM}", error="insufficient_scope"{named}'
     return None
