@@ -329,6 +329,8 @@ def test_filters_narrow_pages_and_exports_alike(admin: httpx.Client) -> None:
     assert [json.loads(line) for line in export(admin, **query)] == [created, revoked]
     assert entries(admin, target_id=made["id"], action="key.revoked") == [revoked]
     assert entries(admin, target_id=made["id"], to=created["at"]) == []
+    assert entries(admin, target_id=made["id"], to="2020-01-01") == []
+    assert entries(admin, target_id=made["id"], **{"from": "2020-01-01"}) == [revoked, created]
     assert entries(admin, target_id=made["id"], action="customer.*") == []
 
 

@@ -11,6 +11,7 @@ from msgspec import Meta, field
 
 from innoai.api.admission import Caller, Inside
 from innoai.api.services import Services
+from innoai.api.usage import When, seconds_of
 from innoai.api.wire import Instant, JsonRequest, Limit, Page, answer, cut, read_query
 from innoai.store import audit
 from innoai.store.audit import Wanted
@@ -58,10 +59,12 @@ class AuditQuery(msgspec.Struct, frozen=True):
         ]
         | None
     ) = None
-    since: Annotated[Instant, Meta(description="from this instant on")] | None = field(
+    since: Annotated[When, Meta(description="from then on; an instant or a date")] | None = field(
         default=None, name="from"
     )
-    until: Annotated[Instant, Meta(description="before this instant")] | None = field(default=None, name="to")
+    until: Annotated[When, Meta(description="before then; an instant or a date")] | None = field(
+        default=None, name="to"
+    )
     limit: Limit = 20
     cursor: (
         Annotated[
@@ -129,8 +132,8 @@ async def show_log(request: JsonRequest, services: Inside, caller: Caller) -> Re
         action=query.action,
         actor_id=query.actor_id,
         target_id=query.target_id,
-        since=None if query.since is None else query.since.timestamp(),
-        until=None if query.until is None else query.until.timestamp(),
+        since=None if query.since is None else seconds_of(query.since, "from"),
+        until=None if query.until is None else seconds_of(query.until, "to"),
     )
     async with services.database.read() as connection:
         head = await audit.head(connection, account_id)
