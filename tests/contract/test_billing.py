@@ -625,6 +625,7 @@ def test_a_statement_is_open_while_its_month_lasts_and_empty_before_any_usage(te
     assert (empty["status"], empty["requests"], empty["cost"], empty["lines"]) == ("open", 0, "0", [])
     assert tenant.get("statements/2026-03/quiet")["status"] == "closed"
     refused(tenant.client.get(f"/billing/statements/{month}/nobody"), "not_found")
+    refused(tenant.client.get("/billing/statements/2999-01/quiet"), "not_found")
 
 
 def test_the_usage_of_a_deleted_customer_stays_under_its_id(tenant: Tenant) -> None:

@@ -125,6 +125,8 @@ async def get_statement(
     query = read_query(request, OneStatementQuery)
     if _is_month(month) is None:
         raise InnoError("invalid_request", "month: write a year and a month, such as 2026-11.", param="month")
+    if month > month_of(services.clock()):
+        raise InnoError("not_found", "That month has not begun, so it has no statement yet.", param="month")
     account = caller.principal.account
     since, until = bounds_of(month)
     async with services.database.report() as connection:
