@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
-from innoai.access.routes import ROUTES
+from innoai.access.routes import INFERENCE_POSTS, ROUTES
 from innoai.api import docs
 from innoai.api.admission import path_template
 from innoai.api.app import HANDLERS
 from innoai.api.openapi import CREDENTIAL_IN_BODY, error_codes
 from innoai.api.operations import OPERATIONS
 from innoai.errors import ERRORS
+from innoai.gateway.failing_over import TOLD_IN_ITS_OWN_WORDS, refused_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,8 +80,36 @@ def test_every_refusal_is_under_the_status_of_its_code(operation):
 
 def test_every_code_that_a_route_can_give_is_documented_somewhere():
     documented = {code for operation in OPERATIONS for code in error_codes(operation)}
-    # Budgets are not enforced yet, and what a path does not take is no operation.
-    assert documented == ERRORS.keys() - {"insufficient_quota", "method_not_allowed"}
+    # What a path does not take is no operation.
+    assert documented == ERRORS.keys() - {"method_not_allowed"}
+
+
+def test_whatever_a_budget_pays_for_can_be_refused_for_want_of_it():
+    envelopes = {
+        (operation.method, operation.path)
+        for operation in OPERATIONS
+        if "402" in rendered(operation)["responses"]
+    }
+    assert envelopes == {("POST", path) for path in INFERENCE_POSTS}
+    refusal = DOCUMENT["components"]["responses"]["InsufficientQuota"]["content"]["application/json"]
+    assert refusal["examples"]["insufficient_quota"]["value"]["error"]["type"] == "insufficient_quota"
+
+
+@EACH
+def test_what_a_model_server_says_itself_is_promised_where_it_is_relayed(operation):
+    """Every status is asked for, so that the document cannot fall behind what is relayed."""
+    responses = rendered(operation)["responses"]
+    for status in (*range(400, 406), 409, 418, 422, 429, 500, 501, 502, 503, 504, 505):
+        if operation.relayed and (refused_by(status) is None or status in TOLD_IN_ITS_OWN_WORDS):
+            response = responses.get(str(status)) or responses[f"{status // 100}XX"]
+            assert "UpstreamRefusal" in json.dumps(resolved(response["$ref"]))
+
+
+def test_envoy_is_promised_the_one_status_that_it_takes_for_a_yes():
+    responses = DOCUMENT["paths"]["/v1/auth/forward"]["get"]["responses"]
+    assert responses["200"]["description"].startswith("The yes to Envoy")
+    assert responses["200"]["content"]["text/plain"]["schema"]["maxLength"] == 0
+    assert "content" not in responses["204"]
 
 
 def test_what_a_caller_acts_on_is_promised_with_a_refusal():

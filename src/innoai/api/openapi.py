@@ -29,8 +29,10 @@ CREDENTIAL_IN_BODY = frozenset(("/v1/auth/token", "/v1/auth/refresh", "/v1/auth/
 _ANY_REFUSAL = ("headers_too_large", "internal_error")
 _DOOR = ("invalid_request", "invalid_api_key", "token_expired", "ip_not_allowed", "rate_limit_exceeded")
 _BODY = ("payload_too_large", "unsupported_media_type")
-_RELAYED = frozenset((400, 404, 413, 415, 429))
-"""Statuses of ours that may come from the model server as well; its 401 and 403 never come through."""
+_RELAYED = frozenset((400, 403, 404, 413, 415, 429))
+"""Statuses of ours that may come from the model server as well; its 401 and 402 never come through."""
+_ONLY_RELAYED = ("4XX", "501", "505")
+"""Those that come from the model server alone (innoai.gateway.failing_over)."""
 _RATE_HEADERS = (
     "x-ratelimit-limit-requests",
     "x-ratelimit-remaining-requests",
@@ -241,8 +243,10 @@ def _answer(operation: Operation, body: Body | None, schemas: _Schemas) -> dict[
 
 
 def _describe(shape: Any, otherwise: str) -> str:
-    is_struct = isinstance(shape, type) and issubclass(shape, msgspec.Struct)
-    return (shape.__doc__ or otherwise).splitlines()[0] if is_struct else f"{otherwise}."
+    if isinstance(shape, type) and issubclass(shape, msgspec.Struct):
+        return (shape.__doc__ or otherwise).splitlines()[0]
+    said = [meta.description for meta in getattr(shape, "__metadata__", ()) if meta.description]
+    return f"{said[0] if said else otherwise}."
 
 
 def _content(body: Body, schema_of: Any) -> dict[str, Any]:
@@ -328,7 +332,8 @@ class _Refusals:
                 "headers": {"x-request-id": _header("x-request-id")},
                 "content": {JSON: {"schema": {"$ref": REF.format(name=UpstreamRefusal.__name__)}}},
             }
-            answers["4XX"] = {"$ref": "#/components/responses/Relayed"}
+            relayed = "#/components/responses/Relayed"
+            answers |= {statuses: {"$ref": relayed} for statuses in _ONLY_RELAYED}
         return answers
 
     def _reference(self, status: int, codes: list[str], *, relayed: bool) -> dict[str, str]:

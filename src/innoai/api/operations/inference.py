@@ -36,7 +36,13 @@ def _infer(path: str, id: str, summary: str, body: Body, answer: Body) -> Operat
         summary,
         answer,
         body=body,
-        errors=("model_not_allowed", "model_not_found", "upstream_error", "upstream_timeout"),
+        errors=(
+            "insufficient_quota",
+            "model_not_allowed",
+            "model_not_found",
+            "upstream_error",
+            "upstream_timeout",
+        ),
         relayed=True,
     )
 

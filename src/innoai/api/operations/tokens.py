@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from msgspec import Meta
+
 from innoai.api import auth, credentials
 from innoai.api.operations.operation import CUSTOMER_ID, KEY_ID, TOKEN, Body, Operation, json
 from innoai.api.wire import FORM, JSON
 from innoai.auth import forwarded, minting, validation
 
 _TOKENS = {"access_token": TOKEN, "token_type": "Bearer", "expires_in": 3600, "refresh_token": TOKEN}
+
+_TO_ENVOY = Annotated[
+    str,
+    Meta(max_length=0, description="The yes to Envoy, which asks at /v1/auth/forward/{path} by any method"),
+]
 
 TOKENS: tuple[Operation, ...] = (
     Operation(
@@ -58,6 +67,7 @@ TOKENS: tuple[Operation, ...] = (
         "Decide about the request that a proxy asks about (nginx, Caddy, Traefik, Envoy)",
         None,
         status=204,
+        also={200: Body({"text/plain": _TO_ENVOY}, "")},
         query=forwarded.ForwardQuery,
         query_example={"scope": "inference:write"},
         errors=("insufficient_permissions", "model_not_allowed", "model_not_found"),
