@@ -330,6 +330,11 @@ def test_a_customers_own_limit_holds_over_all_its_credentials(admin: httpx.Clien
         ("/completions", b'"max_tokens":90,"prompt":["a","b","c","d","e","f","g"]'),
         ("/completions", b'"max_tokens":5,"prompt":{"id":"pmpt_1"}'),
         ("/chat/completions", b'"max_tokens":5,"tools":[{"type":"web_search"}]'),
+        (
+            "/chat/completions",
+            b'"max_tokens":5,"messages":[{"content":[{"type":"video","video":["http://x"]}]}]',
+        ),
+        ("/chat/completions", b'"max_tokens":5,"messages":[{"content":[{"image":"http://x/1.jpg"}]}]'),
     ],
 )
 def test_no_spelling_asks_for_more_than_the_budget_covers(

@@ -134,6 +134,53 @@ def test_a_document_may_be_all_that_the_model_can_read(name: str) -> None:
     assert prompt(8192, input=said) == 8192
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "video", "video": ["https://v.example/1.jpg", "https://v.example/2.jpg"]},
+        {"type": "image", "image": "https://v.example/1.jpg"},
+        {"type": "image", "text": "https://v.example/1.jpg"},
+        {"type": "audio", "content": [{"type": "text", "text": "https://v.example/1.mp3"}]},
+        {"type": ["video"], "text": "https://v.example/1.mp4"},
+        {"type": "text", "text": "Look", "video": "https://v.example/1.mp4"},
+        {"type": "image_url", "url": "https://v.example/1.jpg"},
+        {"type": "image_url", "image_url": ["https://v.example/1.jpg"] * 9},
+        {"Image_URL": {"url": "https://v.example/1.jpg"}},
+        {"image": "https://v.example/1.jpg"},
+    ],
+)
+def test_what_is_not_known_to_be_text_may_be_all_that_the_model_can_read(part: dict[str, Any]) -> None:
+    """Each model server has its own spellings of what it fetches: a list of their names is never whole."""
+    ways: list[Any] = [[{"role": "user", "content": [part]}], [{"role": "user", "content": part}], [part]]
+    for said in ways:
+        assert UNKNOWN_PROMPT <= prompt(messages=said) < 2 * UNKNOWN_PROMPT
+        assert UNKNOWN_PROMPT <= prompt(input=said) < 2 * UNKNOWN_PROMPT
+        assert prompt(8192, messages=said) == 8192
+    beside = [{"role": "user", "content": "Look", "images": ["https://v.example/1.jpg"]}]
+    assert prompt(messages=beside) >= UNKNOWN_PROMPT
+
+
+CALL = {"name": "see", "arguments": {"type": "image", "image": "x"}}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"role": "user", "name": "Ann", "content": [{"type": "text", "text": "Hi"}, {"text": "Ho"}, "Hu"]},
+        {"role": "user", "content": [{"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}]},
+        {"role": "assistant", "content": None, "refusal": "No.", "audio": None, "weight": 1, "images": []},
+        {"role": "assistant", "tool_calls": [{"id": "1", "type": "function", "function": CALL}]},
+        {"role": "tool", "tool_call_id": "1", "content": "{}"},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hi"}]},
+        {"type": "function_call_output", "call_id": "1", "output": [{"type": "input_text", "text": "Hi"}]},
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "x"}], "encrypted_content": "x"},
+    ],
+)
+def test_what_is_known_to_be_text_counts_as_its_bytes(said: dict[str, Any]) -> None:
+    assert prompt(messages=[said]) < 300
+    assert prompt(input=[said]) < 300
+
+
 def test_a_prompt_may_be_as_deep_as_it_likes() -> None:
     deep: object = "x" * 100
     for _ in range(800):

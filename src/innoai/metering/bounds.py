@@ -1,8 +1,9 @@
 """The most that a request can cost, told from its body: what a budget has to cover before it begins.
 
 Upper bounds, not guesses: a token is at least one byte of text, whatever the tokeniser. A picture or a
-sound counts as FILE_TOKENS; what a request only refers to, and documents, as all that the model can read.
-What cannot be bounded because it is oddly written is refused.
+sound counts as FILE_TOKENS; what a request only refers to, and documents, as all that the model can read. So
+does what is said in a way that is not known to be text: each model server has spellings of its own for what
+it fetches. What cannot be bounded because it is oddly written is refused.
 """
 
 from __future__ import annotations
@@ -67,6 +68,76 @@ _ITEM_REFERENCE = "item_reference"
 
 _DOCUMENTS = frozenset(("file", "file_id", "file_url", "file_data", "video_url"))
 
+_SAID = frozenset(("messages", "input", "prompt", "prediction"))
+"""Members whose objects may hold pictures, videos and whatever else a model server fetches."""
+
+_KNOWN_TYPES = frozenset(
+    (
+        "text",
+        "input_text",
+        "output_text",
+        "reasoning_text",
+        "summary_text",
+        "thinking",
+        "refusal",
+        "content",
+        "message",
+        "reasoning",
+        "function",
+        "function_call",
+        "function_call_output",
+        "custom",
+        "custom_tool_call",
+        "custom_tool_call_output",
+        # What these hold stands under one of _FILES and _DOCUMENTS.
+        "image_url",
+        "input_image",
+        "input_audio",
+        "audio_url",
+        "video_url",
+        "file",
+        "input_file",
+    )
+)
+"""Types of what is said that are text, or whose files are known by name."""
+
+_WHATEVER_SHAPE = frozenset(
+    ("arguments", "annotations", "cache_control", "logprobs", "metadata", "reasoning_details")
+)
+"""Members of what is said that are text to a model, if anything, whatever objects are in them."""
+
+_KNOWN_NAMES = _WHATEVER_SHAPE | {
+    "type",
+    "role",
+    "name",
+    "id",
+    "index",
+    "status",
+    "phase",
+    "content",
+    "text",
+    "refusal",
+    "reasoning",
+    "reasoning_content",
+    "encrypted_content",
+    "thinking",
+    "signature",
+    "summary",
+    "tool_calls",
+    "tool_call_id",
+    "call_id",
+    "function",
+    "function_call",
+    "custom",
+    "input",
+    "output",
+    "prefix",
+    "partial",
+    "detail",
+    "filename",
+}
+"""Members of what is said that are text, or hold what is said in turn."""
+
 
 def can_be_capped(path: str) -> bool:
     """Whether the route has a member that bounds the answer."""
@@ -98,7 +169,7 @@ def prompt_tokens(members: Mapping[str, msgspec.Raw], context_window: int | None
     refers = refers or _has_reference(values.get("input"))
     if refers or any(values[name] is not None for name in _REFERRING.intersection(values)):
         return most
-    tokens = _ITEM + _tokens(list(values.values()), most)
+    tokens = _ITEM + _tokens(values, most)
     return tokens if context_window is None else min(tokens, context_window)
 
 
@@ -198,11 +269,11 @@ def _no_number(name: str) -> InnoError:
     return InnoError("invalid_request", f"{name} must be a whole number.", param=name)
 
 
-def _tokens(value: object, most: int) -> int:
+def _tokens(values: Mapping[str, object], most: int) -> int:
     """Without recursion, since a value may be as deep as its sender likes."""
-    tokens, left = 0, [value]
+    tokens, left = 0, [(value, name in _SAID) for name, value in values.items()]
     while left:
-        value = left.pop()
+        value, is_said = left.pop()
         if isinstance(value, str):
             tokens += len(value.encode()) + _ENDS
         elif isinstance(value, list):
@@ -210,20 +281,38 @@ def _tokens(value: object, most: int) -> int:
                 # They are tokens already, as embeddings take them.
                 tokens += len(value) + _ENDS
             else:
-                left += value
+                left += [(item, is_said) for item in value]
         elif isinstance(value, dict):
-            tokens += _ITEM
+            is_known = not is_said or _is_known(value)
+            tokens += _ITEM if is_known else _ITEM + most
             for name, member in value.items():
                 if name in _DOCUMENTS:
                     tokens += most
                 elif name in _FILES:
-                    tokens += FILE_TOKENS
+                    # One has one address; of a list nobody knows how many it stands for.
+                    tokens += most if isinstance(member, list) else FILE_TOKENS
                 else:
                     tokens += len(name.encode())
-                    left.append(member)
+                    left.append((member, is_said and is_known and name not in _WHATEVER_SHAPE))
         else:
             tokens += 1
     return tokens
+
+
+def _is_known(said: dict[str, object]) -> bool:
+    """Whether a message or a part is known to be text, but for what stands under the names of files."""
+    kind = said.get("type")
+    if kind is not None and not (isinstance(kind, str) and kind in _KNOWN_TYPES):
+        return False
+    return all(
+        name in _KNOWN_NAMES or name in _FILES or name in _DOCUMENTS or not _may_refer(member)
+        for name, member in said.items()
+    )
+
+
+def _may_refer(member: object) -> bool:
+    """Whether it can say where something is: no number does, and nothing that is empty."""
+    return isinstance(member, str | list | dict) and bool(member)
 
 
 def _are_numbers(values: list[object]) -> bool:
