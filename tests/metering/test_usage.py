@@ -44,6 +44,31 @@ def read(content_type: bytes, *chunks: bytes) -> Usage | None:
 
 
 @pytest.mark.parametrize(
+    ("details", "cached"),
+    [
+        ({"prompt_tokens_details": []}, 0),
+        ({"prompt_tokens_details": "n/a"}, 0),
+        ({"prompt_tokens_details": {"cached_tokens": "4"}}, 0),
+        ({"prompt_tokens_details": {"cached_tokens": -1}}, 0),
+        ({"input_tokens_details": []}, 0),
+        ({"prompt_cache_hit_tokens": "4"}, 0),
+        ({"cached_tokens": {}}, 0),
+        ({"prompt_tokens_details": [], "cached_tokens": 4.0}, 4),
+    ],
+)
+def test_an_odd_detail_of_the_cache_does_not_hide_the_counts(details: dict[str, Any], cached: int) -> None:
+    usage = {"prompt_tokens": 1000, "completion_tokens": 4000, "total_tokens": 5000, **details}
+    expected = Usage(1000, cached, 4000)
+    assert usage_of(answer(usage)) == expected
+    assert usage_of(json.dumps({"response": {"usage": usage}}).encode()) == expected
+    assert read(EVENTS, b"data: " + answer(usage) + b"\n\ndata: [DONE]\n\n") == expected
+
+
+def test_an_odd_count_is_not_made_up_for() -> None:
+    assert usage_of(answer({"prompt_tokens": 1000, "completion_tokens": "4000"})) is None
+
+
+@pytest.mark.parametrize(
     ("usage", "expected"),
     [
         (CHAT, Usage(19, 5, 10)),

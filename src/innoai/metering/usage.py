@@ -69,6 +69,9 @@ class Usage(msgspec.Struct, frozen=True):
 _decode_answer = msgspec.json.Decoder(_Answer).decode
 _decode_counts = msgspec.json.Decoder(_Counts).decode
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_OF_THE_CACHE = ("prompt_tokens_details", "input_tokens_details", "prompt_cache_hit_tokens", "cached_tokens")
+"""Members of a usage that say no more than how much of the prompt came from the cache."""
+
 _USAGE_NAME = b'"usage"'
 _BRACE = re.compile(rb"[{}]")
 _USAGE_MEMBER = re.compile(rb'"usage"\s*:\s*(\{)')
@@ -216,10 +219,32 @@ def _counted(counts: bytes | msgspec.Raw) -> Usage | None:
 
 
 def _usage_of_whole_numbers(counts: bytes) -> Usage | None:
+    if len(counts) > _MOST_COUNTS:
+        return None
     try:
-        return _usage(json_shapes.decode(counts, _Counts)) if len(counts) <= _MOST_COUNTS else None
+        return _usage(json_shapes.decode(_without_odd_details(counts), _Counts))
     except _UNREADABLE:
         return None
+
+
+def _without_odd_details(counts: bytes) -> bytes:
+    """The counts without what is ill-typed of the cache, such as the empty list that PHP makes of an object.
+
+    That is unknown then; what was read and written is not, and is worth money.
+    """
+    members = _decode_members(counts)
+    for name in _OF_THE_CACHE:
+        if name in members and not _is_sound(name, members[name]):
+            del members[name]
+    return msgspec.json.encode(members)
+
+
+def _is_sound(name: str, value: msgspec.Raw) -> bool:
+    try:
+        json_shapes.decode(msgspec.json.encode({name: value}), _Counts)
+    except _UNREADABLE:
+        return False
+    return True
 
 
 def _depth_at(data: bytes, position: int) -> int:
