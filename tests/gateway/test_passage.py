@@ -249,21 +249,58 @@ async def test_a_status_that_is_none_is_an_upstream_error(installed: Installatio
         await house.quiet()
 
 
-async def test_what_came_compressed_although_it_was_not_asked_for_passes_as_it_is(
-    installed: Installation,
+@pytest.mark.parametrize("encoding", [b"gzip", b"br", b"Identity, gzip"])
+async def test_what_came_compressed_although_that_was_not_asked_for_is_another_upstreams_turn(
+    installed: Installation, encoding: bytes
 ) -> None:
-    encoding = b"content-encoding: gzip"
-    events = gzip.compress(b"data: {}\n\n" + USAGE + b"\n\n")
+    """Its usage could not be read, so that it would be nearly free."""
+    line = b"content-encoding: " + encoding
+    events = gzip.compress(USAGE + b"\n\n")
     script = answering(
-        said(gzip.compress(OK), JSON, encoding),
-        streamed(*(bytes([byte]) for byte in events), lines=(EVENTS, encoding)) + b"0\r\n\r\n",
+        said(gzip.compress(OK), JSON, line),
+        said(gzip.compress(OK), JSON, line),
+        streamed(events, lines=(EVENTS, line)) + b"0\r\n\r\n",
     )
+    async with house_before(installed, script, repeating(said(OK, JSON))) as (house, peers):
+        first = house.gateway.models.targets["model"][0]
+        async with house.caller() as caller:
+            for body in (HELLO, HELLO, HELLO, STREAM):
+                first.succeeded()
+                assert (await caller.ask(house.post(body))).body == OK
+                assert first.failures == 1
+        assert [len(peer.requests) for peer in peers] == [4, 4]
+        assert outcomes(house) == [(200, "complete", 2)] * 4
+
+
+async def test_who_has_nothing_but_a_compressed_answer_tells_the_operator(installed: Installation) -> None:
+    script = repeating(said(gzip.compress(OK), JSON, b"content-encoding: gzip"))
     async with house_before(installed, script) as (house, _), house.caller() as caller:
-        answer = await caller.ask(house.post())
-        assert gzip.decompress(answer.body) == OK
-        assert encoding in answer.head
-        assert (await caller.ask(house.post(STREAM))).body == events
-        assert outcomes(house) == [(200, "complete", None)] * 2
+        for _ in range(3):
+            answer = await caller.ask(house.post())
+            assert (answer.status, answer.code) == (502, "upstream_error")
+            assert "The operator must turn that off" in answer.json()["error"]["message"]
+        assert outcomes(house) == [(502, "failed", None)] * 3
+
+
+@pytest.mark.parametrize("encoding", [b"identity", b""])
+async def test_an_encoding_that_is_none_is_no_compression(installed: Installation, encoding: bytes) -> None:
+    script = repeating(said(OK, JSON, b"content-encoding: " + encoding))
+    async with house_before(installed, script) as (house, _), house.caller() as caller:
+        for _ in range(3):
+            assert (await caller.ask(house.post())).body == OK
+        assert outcomes(house) == [(200, "complete", 2)] * 3
+
+
+async def test_a_compressed_refusal_passes_as_it_is(installed: Installation) -> None:
+    """It costs nothing, and says what is wrong with the request."""
+    encoding = b"content-encoding: gzip"
+    script = repeating(said(gzip.compress(b"{}"), JSON, encoding, status=b"400 Bad"))
+    async with house_before(installed, script) as (house, _), house.caller() as caller:
+        for _ in range(3):
+            answer = await caller.ask(house.post())
+            assert (answer.status, gzip.decompress(answer.body)) == (400, b"{}")
+            assert encoding in answer.head
+        assert outcomes(house) == [(400, "complete", None)] * 3
 
 
 # Streams.
@@ -274,7 +311,8 @@ async def test_each_piece_of_a_compressed_stream_goes_on_at_once(installed: Inst
 
     async def script(visit: Visit) -> None:
         await visit.request()
-        await visit.say(streamed(b"\x1f\x8b", lines=(EVENTS, b"content-encoding: gzip")))
+        head = streamed(b"\x1f\x8b", lines=(EVENTS, b"content-encoding: gzip"))
+        await visit.say(head.replace(b"200 OK", b"400 Bad"))
         await read.wait()
         await visit.say(chunks(b"more") + b"0\r\n\r\n")
         await visit.gone()
@@ -355,7 +393,7 @@ async def test_whatever_else_breaks_off_is_cut(installed: Installation) -> None:
         said(OK, JSON)[:-1],
         said(b"data: {}\n\n", EVENTS)[:-1],
         streamed(b"half", lines=(JSON,)),
-        streamed(b"half", lines=(EVENTS, b"content-encoding: gzip")),
+        streamed(b"half", lines=(EVENTS, b"content-encoding: gzip")).replace(b"200 OK", b"400 Bad"),
     ]
     for answer in broken:
         async with house_before(installed, closing_after(answer)) as (house, _), house.caller() as caller:
@@ -363,7 +401,7 @@ async def test_whatever_else_breaks_off_is_cut(installed: Installation) -> None:
             _, _, body = (await caller.closed()).partition(b"\r\n\r\n")
             assert not body.endswith(b"0\r\n\r\n")
             record = await house.ledger.record()
-            assert (record.status, record.outcome) == (200, "failed")
+            assert (record.status, record.outcome) == (int(answer[9:12]), "failed")
 
 
 async def test_an_old_caller_gets_its_stream_until_the_close(installed: Installation) -> None:

@@ -28,6 +28,11 @@ _OPERATORS = {
 }
 """Relayed, they would tell the caller that its own key is wrong, or its own budget used up."""
 
+_ENCODED = (
+    "The model server compresses its answers although it is asked not to (accept-encoding: identity). "
+    "The operator must turn that off there, or in what stands between."
+)
+
 
 def refused_by(status: int) -> Refusal | None:
     """What the caller is told if no other model server is left; None for an answer to relay."""
@@ -38,6 +43,11 @@ def refused_by(status: int) -> Refusal | None:
     elif status in _ANOTHER_MAY_SERVE:
         message = f"The model server answered with status {status}. Try again shortly."
     return None if message is None else refusal("upstream_error", message, upstream_status=status)
+
+
+def refused_for_its_encoding(status: int) -> Refusal:
+    """What the caller is told of an answer whose usage cannot be read, and which would be nearly free so."""
+    return refusal("upstream_error", _ENCODED, upstream_status=status)
 
 
 def is_well(status: int) -> bool:

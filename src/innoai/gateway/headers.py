@@ -99,6 +99,7 @@ _NOT_RELAYED = HOP_BY_HOP | {
     b"x-request-id",
 }
 _NOT_RELAYED_PREFIXES = (b"x-ratelimit-", b"access-control-")
+_UNENCODED = (b"", b"identity")
 
 
 @dataclass(slots=True)
@@ -206,7 +207,7 @@ def read_answer(headers: Headers) -> AnswerReading:
             if name == b"content-type":
                 content_type = value.lower()
             elif name == b"content-encoding":
-                is_encoded = value.lower() != b"identity"
+                is_encoded |= value.strip().lower() not in _UNENCODED
         elif name == b"content-length":
             content_length = int(value)
         elif name == b"connection" and not _options(value) <= _HARMLESS_OPTIONS:

@@ -10,7 +10,13 @@ import structlog
 from innoai.access.limits import as_duration
 from innoai.errors import ERRORS, InnoError, refusal
 from innoai.gateway.body import JsonBody
-from innoai.gateway.failing_over import TOLD_IN_ITS_OWN_WORDS, failed, is_well, refused_by
+from innoai.gateway.failing_over import (
+    TOLD_IN_ITS_OWN_WORDS,
+    failed,
+    is_well,
+    refused_by,
+    refused_for_its_encoding,
+)
 from innoai.gateway.headers import read_answer, retry_after
 from innoai.gateway.sse import Events, without_usage
 from innoai.gateway.transport import NO_CALL
@@ -28,6 +34,7 @@ if TYPE_CHECKING:
     from innoai.gateway.body import MultipartBody
     from innoai.gateway.connection import Connection
     from innoai.gateway.gateway import Gateway
+    from innoai.gateway.headers import AnswerReading
     from innoai.gateway.models import Target
     from innoai.gateway.quoting import Quoting
     from innoai.gateway.transport import Handle
@@ -187,14 +194,19 @@ class Passage:
         status = head.status
         refused = refused_by(status)
         if refused is None:
-            self._target.succeeded()
-            self._prepare(head)
-            return
+            reading = head.reading or read_answer(head.headers)
+            if not (reading.is_encoded and _is_served(status)):
+                # What is left in the head saves the next answer this way, so it must be one to relay.
+                head.reading = reading
+                self._target.succeeded()
+                self._prepare(status, reading)
+                return
+            refused = refused_for_its_encoding(status)
         log.warning("an upstream failed", upstream=self._target.upstream.base_url, why=refused.message)
         if not is_well(status):
             self._target.failed(now, retry_after(head.headers))
         if not self._candidates and status in TOLD_IN_ITS_OWN_WORDS:
-            self._prepare(head)
+            self._prepare(status, head.reading or read_answer(head.headers))
             return
         self._call.cancel()
         self._ask_another_or(refused)
@@ -317,11 +329,8 @@ class Passage:
 
     # Answering.
 
-    def _prepare(self, head: AnswerHead) -> None:
-        reading = head.reading
-        if reading is None:
-            reading = head.reading = read_answer(head.headers)
-        self._status = head.status
+    def _prepare(self, status: int, reading: AnswerReading) -> None:
+        self._status = status
         self._reader = UsageReader(reading.content_type)
         self._is_stream = reading.is_stream
         hides_usage = reading.is_stream and self._hides_usage()
@@ -437,7 +446,7 @@ class Passage:
         price = tariff.prices.get(self._principal.account.currency)
         if price is None:
             return _UNPRICED
-        if not _OK <= self._status < _FIRST_REDIRECT:
+        if not _is_served(self._status):
             return 0, False
         if usage is not None:
             return price.cost(usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens), False
@@ -448,3 +457,8 @@ class Passage:
         if tariff.context_window is not None:
             prompt = min(prompt, tariff.context_window)
         return price.cost(prompt, 0, self._reader.estimated_tokens()), True
+
+
+def _is_served(status: int) -> bool:
+    """Whether an answer of this status is what was asked for, and so costs something."""
+    return _OK <= status < _FIRST_REDIRECT
