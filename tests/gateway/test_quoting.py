@@ -71,6 +71,14 @@ def test_a_model_that_bounds_its_answers_itself_needs_no_cap_but_where_less_is_a
     assert asked.answer_cap(reservation(made.least)) == LEAST_ANSWER
 
 
+def test_a_cap_of_zero_goes_on_as_it_is_and_is_no_cheaper_than_none() -> None:
+    """It has a prompt scored, but there are servers that take it for no cap."""
+    asked = quoting(Tariff({"USD": PRICE}), "/v1/completions", max_tokens=0)
+    made = quote(asked)
+    assert made.least == made.most >= quote(quoting(Tariff({"USD": PRICE}))).most
+    assert asked.answer_cap(reservation(made.most)) is None
+
+
 def test_a_cap_above_the_models_own_needs_no_more() -> None:
     bounded = Tariff({"USD": PRICE}, max_output_tokens=1000)
     assert quote(quoting(bounded, max_tokens=99_999)) == quote(quoting(bounded, max_tokens=1000))

@@ -30,7 +30,7 @@ class Quoting:
         "_allowances",
         "_answers",
         "_body",
-        "_cap",
+        "_is_bound",
         "_longest",
         "_path",
         "_price",
@@ -51,7 +51,7 @@ class Quoting:
         self._allowance: int
         self._answers: int
         self._longest: int
-        self._cap: int | None
+        self._is_bound: bool
 
     def __call__(self, principal: Principal) -> Quote | None:
         """The quote in the account's currency; None for a model without a price."""
@@ -61,13 +61,13 @@ class Quoting:
         self._price = price
         self._read()
         most = self._cost(price, self._longest)
-        if self._cap is not None or not bounds.can_be_capped(self._path):
+        if self._is_bound:
             return Quote(most, most)
         return Quote(self._cost(price, min(LEAST_ANSWER, self._longest)), most)
 
     def answer_cap(self, reservation: Reservation) -> int | None:
         """The most tokens that the answer may have within the quote; None where it is bound anyway."""
-        if self._cap is not None or not bounds.can_be_capped(self._path):
+        if self._is_bound:
             return None
         affordable = self._affordable(self._price, reservation.amount)
         bound = self._tariff.max_output_tokens
@@ -94,7 +94,7 @@ class Quoting:
     def _read(self) -> None:
         tariff, body = self._tariff, self._body
         self._longest = bounds.longest_answer(self._path, tariff.max_output_tokens)
-        self._allowance, self._cap = 0, None
+        self._allowance, self._is_bound = 0, not bounds.can_be_capped(self._path)
         if not isinstance(body, JsonBody):
             self._prompt = tariff.context_window or bounds.FILE_TOKENS
             self._answers = bounds.answers_of_form(body.counts)
@@ -102,10 +102,13 @@ class Quoting:
         self._allowance = self._allowances.get(body.model, 0)
         self._prompt = bounds.prompt_tokens(body.members, tariff.context_window) + self._allowance
         self._answers = bounds.answers(body.members)
-        self._cap = bounds.stated_cap(body.members, self._path)
-        if self._cap is not None:
+        cap = bounds.stated_cap(body.members, self._path)
+        if cap is not None:
+            self._is_bound = True
+        # Zero goes on as it is, but as much is set aside as for an answer without a cap.
+        if cap:
             most = tariff.max_output_tokens
-            self._longest = self._cap if most is None else min(self._cap, most)
+            self._longest = cap if most is None else min(cap, most)
 
     def _cost(self, price: Price, answer: int) -> int:
         # All of the prompt may be cached or none of it, and either may cost more.

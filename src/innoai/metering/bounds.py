@@ -199,6 +199,8 @@ def answers_of_form(counts: Iterable[bytes]) -> int:
 def stated_cap(members: Mapping[str, msgspec.Raw], path: str) -> int | None:
     """The tokens that the caller wants an answer to have at most; None where it does not say.
 
+    Zero is for the prompt to be scored. It bounds nothing where a server takes it for no bound at all.
+
     Raises:
         InnoError: invalid_request for a number that is none.
     """
@@ -206,8 +208,9 @@ def stated_cap(members: Mapping[str, msgspec.Raw], path: str) -> int | None:
     # Another route's name may be read for more, but no server is sure to know it.
     if stated.keys().isdisjoint(_CAPS.get(path, ())):
         return None
+    least, most = min(stated.values()), max(stated.values())
     # Below one, some servers take it for no bound at all, whatever else is stated.
-    return max(stated.values()) if min(stated.values()) > 0 else None
+    return most if least > 0 or least == most == 0 else None
 
 
 def longest_answer(path: str, max_output_tokens: int | None) -> int:
