@@ -25,6 +25,7 @@ PAYER = Principal(ACCOUNT, KEY, None)
 PRICE = price_of(PriceSettings(Decimal("1.5"), Decimal("0.15"), Decimal(6)))
 HELLO = [{"role": "user", "content": "Hello"}]
 DECIMALS = st.decimals(0, 1000, allow_nan=False, allow_infinity=False, places=5)
+POSITIVE = st.decimals("0.00001", 1000, allow_nan=False, allow_infinity=False, places=5)
 
 
 def quoting(
@@ -91,14 +92,22 @@ def test_embeddings_have_no_answer_to_pay_for() -> None:
     assert asked.answer_cap(reservation(made.most)) is None
 
 
-def test_answers_that_cost_nothing_are_not_cut() -> None:
-    free = price_of(PriceSettings(Decimal(1), None, Decimal(0)))
-    asked = quoting(Tariff({"USD": free}))
-    assert asked.answer_cap(reservation(quote(asked).most)) == UNKNOWN_ANSWER
+@pytest.mark.parametrize(
+    "settings", [PriceSettings(Decimal(1), None, Decimal(0)), PriceSettings(request=Decimal("0.01"))]
+)
+def test_answers_whose_length_costs_nothing_are_not_cut(settings: PriceSettings) -> None:
+    asked = quoting(Tariff({"USD": price_of(settings)}))
+    made = quote(asked)
+    assert made.least == made.most > 0
+    assert asked.answer_cap(reservation(made.most)) is None
+
+
+def test_a_free_model_needs_nothing_of_a_budget_be_it_overdrawn() -> None:
+    assert quoting(Tariff({"USD": price_of(PriceSettings())}))(PAYER) is None
 
 
 @given(
-    st.builds(PriceSettings, DECIMALS, DECIMALS, DECIMALS, DECIMALS),
+    st.builds(PriceSettings, DECIMALS, DECIMALS, POSITIVE, DECIMALS),
     st.integers(0, 30),
     st.integers(0, 1),
     st.integers(1, 5),

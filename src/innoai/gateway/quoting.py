@@ -54,12 +54,14 @@ class Quoting:
         self._is_bound: bool
 
     def __call__(self, principal: Principal) -> Quote | None:
-        """The quote in the account's currency; None for a model without a price."""
+        """The quote in the account's currency; None for a model without a price, or one that is free."""
         price = self._tariff.prices.get(principal.account.currency)
-        if price is None:
+        if price is None or price.is_free:
             return None
         self._price = price
         self._read()
+        # Where an answer's length costs nothing, it is nobody's business here.
+        self._is_bound = self._is_bound or price.completion == 0
         most = self._cost(price, self._longest)
         if self._is_bound:
             return Quote(most, most)
@@ -84,8 +86,6 @@ class Quoting:
 
     def _affordable(self, price: Price, amount: int) -> int:
         """Tokens of each answer that the amount covers beside the prompt."""
-        if price.completion == 0:
-            return self._longest
         prompt = self._prompt * max(price.prompt, price.cached) + price.request
         # The cost is rounded half up, so it is at most the amount for all that is below this.
         bound = (amount + 1) * price.per - price.per // 2

@@ -44,6 +44,11 @@ class Price(Struct, frozen=True):
     request: int = 0
     per: int = MILLION
 
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing costs anything."""
+        return not (self.prompt or self.cached or self.completion or self.request)
+
     def cost(self, prompt: int, cached: int, completion: int) -> int:
         """What a request costs in billionths, rounded once, half up; `cached` are some of the prompt's."""
         if cached > prompt:
