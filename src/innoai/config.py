@@ -372,7 +372,7 @@ class PriceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="a million of those that the model server had cached; as prompt"),
     ] = None
     completion: Annotated[Decimal, Meta(description="a million tokens of answers")] = Decimal(0)
-    request: Annotated[Decimal, Meta(description="a request, whatever its tokens")] = Decimal(0)
+    request: Annotated[Decimal, Meta(description="a request, whatever its tokens, or a picture")] = Decimal(0)
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:

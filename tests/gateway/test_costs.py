@@ -84,6 +84,16 @@ async def test_a_streams_cost_is_the_same_whether_its_usage_is_hidden_or_not(ins
         assert costs(house) == [(1_000 + 2 * 1_000_000 + 7, False)] * 2
 
 
+async def test_each_picture_costs_what_a_request_does(installed: Installation) -> None:
+    pictures = repeating(said(b'{"data": [{"b64_json": "aa"}]}', JSON))
+    tariff = Tariff({"USD": Price(prompt=0, cached=0, completion=0, request=7, per=1)})
+    async with priced(installed, pictures, tariff=tariff) as house:
+        for count in (b"", b', "n": 1', b', "n": 10', b', "n": "10"'):
+            body = b'{"model": "%b", "prompt": "cat"%b}' % (MODEL.encode(), count)
+            await house.ask(house.post(body, path="/v1/images/generations"))
+        assert [record.cost for record in house.ledger.records] == [7, 7, 70]
+
+
 async def test_a_model_without_a_price_has_no_cost(installed: Installation) -> None:
     async with priced(installed, repeating(said(counted(1, 2), JSON)), tariff=Tariff({})) as house:
         await house.ask()

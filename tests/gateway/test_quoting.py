@@ -150,6 +150,22 @@ def test_a_form_says_how_many_answers_it_asks_for() -> None:
             of(odd)
 
 
+@pytest.mark.parametrize("path", ["/v1/images/generations", "/v1/images/edits", "/v1/images/variations"])
+def test_every_picture_is_a_request_to_pay_for(path: str) -> None:
+    each = Tariff({"USD": price_of(PriceSettings(request=Decimal("0.01")))})
+    for asked in (
+        quoting(each, path, n=10),
+        Quoting(each, MultipartBody(b"", "m", 0, 0, (b"10",)), path, {}),
+    ):
+        assert asked.requests == 10
+        made = quote(asked)
+        assert made.least == made.most == 100_000_000
+    # A budget or none, nobody pays for one who asks for more in another way.
+    with pytest.raises(InnoError, match="n must be a whole number"):
+        quoting(each, path, n="10")
+    assert quoting(each, n=10).requests == 1
+
+
 def test_what_cannot_be_bounded_is_refused_where_a_budget_asks() -> None:
     with pytest.raises(InnoError, match="max_tokens must be a whole number"):
         quote(quoting(Tariff({"USD": PRICE}), max_tokens="5"))

@@ -118,3 +118,8 @@ def test_the_table_has_its_date_its_sources_and_no_price_above_its_makers_deares
         assert 0 < known.prompt <= 150
         assert 0 <= known.completion <= 600
         assert known.cached is None or 0 < known.cached < known.prompt
+
+
+def test_a_picture_costs_what_a_request_does() -> None:
+    price = Price(1, 1, 1, request=7, per=1)
+    assert price.cost(2, 0, 3, 10) == 2 + 3 + 10 * 7

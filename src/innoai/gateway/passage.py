@@ -448,15 +448,17 @@ class Passage:
             return _UNPRICED
         if not _is_served(self._status):
             return 0, False
+        requests = 1 if self._quoting is None else self._quoting.requests
         if usage is not None:
-            return price.cost(usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens), False
+            prompt, cached, completion = usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens
+            return price.cost(prompt, cached, completion, requests), False
         body = self._body
         prompt = (
             estimates.prompt_tokens(map(bytes, body.members.values())) if isinstance(body, JsonBody) else 0
         )
         if tariff.context_window is not None:
             prompt = min(prompt, tariff.context_window)
-        return price.cost(prompt, 0, self._reader.estimated_tokens()), True
+        return price.cost(prompt, 0, self._reader.estimated_tokens(), requests), True
 
 
 def _is_served(status: int) -> bool:

@@ -23,7 +23,11 @@ to make every budget too small."""
 
 
 class Quoting:
-    """Knows a request's body and its model's tariff. Called with whoever pays, it says what it may cost."""
+    """Knows a request's body and its model's tariff. Called with whoever pays, it says what it may cost.
+
+    Raises:
+        InnoError: invalid_request where the number of pictures is none, budget or not, since each costs.
+    """
 
     __slots__ = (
         "_allowance",
@@ -36,6 +40,7 @@ class Quoting:
         "_price",
         "_prompt",
         "_tariff",
+        "requests",
     )
 
     def __init__(
@@ -45,6 +50,8 @@ class Quoting:
         self._body = body
         self._path = path
         self._allowances = allowances
+        self.requests = _answers(body) if bounds.costs_by_the_answer(path) else 1
+        """How often the request costs the price of one."""
         # Worked out when a quote is asked for, which most requests are not.
         self._price: Price
         self._prompt: int
@@ -86,7 +93,7 @@ class Quoting:
 
     def _affordable(self, price: Price, amount: int) -> int:
         """Tokens of each answer that the amount covers beside the prompt."""
-        prompt = self._prompt * max(price.prompt, price.cached) + price.request
+        prompt = self._prompt * max(price.prompt, price.cached) + self.requests * price.request
         # The cost is rounded half up, so it is at most the amount for all that is below this.
         bound = (amount + 1) * price.per - price.per // 2
         return (bound - 1 - prompt) // (price.completion * self._answers)
@@ -97,11 +104,11 @@ class Quoting:
         self._allowance, self._is_bound = 0, not bounds.can_be_capped(self._path)
         if not isinstance(body, JsonBody):
             self._prompt = tariff.context_window or bounds.FILE_TOKENS
-            self._answers = bounds.answers_of_form(body.counts)
+            self._answers = _answers(body)
             return
         self._allowance = self._allowances.get(body.model, 0)
         self._prompt = bounds.prompt_tokens(body.members, tariff.context_window) + self._allowance
-        self._answers = bounds.answers(body.members)
+        self._answers = _answers(body)
         cap = bounds.stated_cap(body.members, self._path)
         if cap is not None:
             self._is_bound = True
@@ -112,4 +119,13 @@ class Quoting:
 
     def _cost(self, price: Price, answer: int) -> int:
         # All of the prompt may be cached or none of it, and either may cost more.
-        return max(price.cost(self._prompt, cached, answer * self._answers) for cached in (0, self._prompt))
+        return max(
+            price.cost(self._prompt, cached, answer * self._answers, self.requests)
+            for cached in (0, self._prompt)
+        )
+
+
+def _answers(body: JsonBody | MultipartBody) -> int:
+    if isinstance(body, JsonBody):
+        return bounds.answers(body.members)
+    return bounds.answers_of_form(body.counts)

@@ -48,6 +48,7 @@ CAP_MEMBERS = frozenset(("n_predict", *(name for names in _CAPS.values() for nam
 _COUNTS = ("n", "best_of")
 _OPENAI = ".openai."
 _ANSWERLESS = frozenset(("/v1/embeddings", "/v1/moderations"))
+_PICTURES = frozenset(("/v1/images/generations", "/v1/images/edits", "/v1/images/variations"))
 _REFERRING = frozenset(("previous_response_id", "conversation", "file_ids", "web_search_options"))
 """Members by which the model server reads what the request does not hold."""
 
@@ -142,6 +143,11 @@ _KNOWN_NAMES = _WHATEVER_SHAPE | {
 def can_be_capped(path: str) -> bool:
     """Whether the route has a member that bounds the answer."""
     return path in _CAPS
+
+
+def costs_by_the_answer(path: str) -> bool:
+    """Whether each answer, a picture, costs what a request does; tokens tell how many there are elsewhere."""
+    return path in _PICTURES
 
 
 def cap_member(path: str, base_url: str) -> str:

@@ -32,7 +32,7 @@ MILLION = 1_000_000
 
 
 class Price(Struct, frozen=True):
-    """Billionths of a currency: what `per` tokens of each kind cost, and `per` requests.
+    """Billionths of a currency: what `per` tokens of each kind cost, and `per` requests, or pictures.
 
     `per` is such that each is a whole number, whatever the decimals of the price and of the rate that it
     was converted by: the only rounding is the one at the end of a request.
@@ -49,15 +49,18 @@ class Price(Struct, frozen=True):
         """Whether nothing costs anything."""
         return not (self.prompt or self.cached or self.completion or self.request)
 
-    def cost(self, prompt: int, cached: int, completion: int) -> int:
-        """What a request costs in billionths, rounded once, half up; `cached` are some of the prompt's."""
+    def cost(self, prompt: int, cached: int, completion: int, requests: int = 1) -> int:
+        """What a request costs in billionths, rounded once, half up; `cached` are some of the prompt's.
+
+        `requests`: how often it costs the price of one, as each picture does.
+        """
         if cached > prompt:
             cached = prompt
         cost = (
             (prompt - cached) * self.prompt
             + cached * self.cached
             + completion * self.completion
-            + self.request
+            + requests * self.request
             + self.per // 2
         ) // self.per
         return min(MAX_AMOUNT, cost)
