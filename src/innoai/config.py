@@ -332,6 +332,10 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     include_usage: Annotated[
         bool, Meta(description="whether streams may be asked for usage by stream_options.include_usage")
     ] = True
+    cap_member: Annotated[
+        Literal["max_tokens", "max_completion_tokens"] | None,
+        Meta(description="what bounds an answer of chat completions there, for budgets; by its address"),
+    ] = None
     connect_timeout: Annotated[float, Meta(gt=0, le=LONGEST_WAIT, description="seconds to connect")] = 5.0
     head_timeout: Annotated[
         float, Meta(gt=0, le=LONGEST_WAIT, description="seconds until the answer begins")

@@ -207,6 +207,16 @@ def test_the_longest_answer_is_the_models_or_one_that_can_be_asked_for() -> None
         (CHAT, "http://127.0.0.1:9000/v1", "max_tokens"),
         (CHAT, "https://api.openai.com/v1", "max_completion_tokens"),
         (CHAT, "https://mine.openai.azure.com/openai/v1", "max_completion_tokens"),
+        (CHAT, "https://API.OPENAI.COM/v1", "max_completion_tokens"),
+        (CHAT, "https://eu.api.openai.com:443/v1", "max_completion_tokens"),
+        (CHAT, "https://mine.cognitiveservices.azure.com/openai/v1", "max_completion_tokens"),
+        (CHAT, "https://mine.services.ai.azure.com/openai/v1", "max_completion_tokens"),
+        (CHAT, "https://mine.services.ai.azure.com/models", "max_tokens"),
+        (CHAT, "https://gateway.ai.cloudflare.com/v1/acc/gate/openai", "max_completion_tokens"),
+        (CHAT, "https://gateway.ai.cloudflare.com/v1/acc/gate/mistral", "max_tokens"),
+        (CHAT, "https://api.openai.com.evil.example/v1", "max_tokens"),
+        (CHAT, "https://models.example/openai.com/v1", "max_tokens"),
+        (CHAT, "echo:", "max_tokens"),
         (COMPLETIONS, "https://api.openai.com/v1", "max_tokens"),
         (RESPONSES, "http://127.0.0.1:9000/v1", "max_output_tokens"),
     ],
@@ -214,6 +224,15 @@ def test_the_longest_answer_is_the_models_or_one_that_can_be_asked_for() -> None
 def test_a_cap_has_the_name_that_the_server_knows(path: str, base_url: str, member: str) -> None:
     assert bounds.can_be_capped(path)
     assert bounds.cap_member(path, base_url) == member
+
+
+def test_a_cap_has_the_name_that_the_operator_says() -> None:
+    """As behind a proxy, which shows no vendor in its address."""
+    proxy, openai = "https://proxy.example/v1", "https://api.openai.com/v1"
+    assert bounds.cap_member(CHAT, proxy, "max_completion_tokens") == "max_completion_tokens"
+    assert bounds.cap_member(CHAT, openai, "max_tokens") == "max_tokens"
+    assert bounds.cap_member(COMPLETIONS, proxy, "max_completion_tokens") == "max_tokens"
+    assert bounds.cap_member(RESPONSES, proxy, "max_completion_tokens") == "max_output_tokens"
 
 
 def test_what_has_too_many_parts_to_count_is_bounded_by_its_bytes() -> None:

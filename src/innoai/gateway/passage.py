@@ -314,8 +314,8 @@ class Passage:
         cap = self._quoting.answer_cap(self._reservation)
         if cap is None:
             return None
-        member = cap_member(self._visit.arrival.route.path, target.upstream.base_url)
-        return member, cap
+        upstream = target.upstream
+        return cap_member(self._visit.arrival.route.path, upstream.base_url, upstream.cap_member), cap
 
     def _ask_another_or(self, refused: Refusal) -> None:
         # Nothing of an answer that broke before any of it was relayed counts as served.

@@ -9,6 +9,7 @@ it fetches. What cannot be bounded because it is oddly written is refused.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -46,7 +47,13 @@ CAP_MEMBERS = frozenset(("n_predict", *(name for names in _CAPS.values() for nam
 """All that bounds an answer anywhere. llama.cpp's server reads n_predict in place of any other."""
 
 _COUNTS = ("n", "best_of")
-_OPENAI = ".openai."
+_OPENAI_HOSTS = (".openai.com", ".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
+_OPENAI_BEHIND = {"gateway.ai.cloudflare.com": "/openai"}
+"""Hosts that pass on to many vendors, and what stands in the path to OpenAI's."""
+
+_OTHER_MODELS = "/models"
+"""The path at which Azure serves other vendors' models by their own names of things."""
+
 _ANSWERLESS = frozenset(("/v1/embeddings", "/v1/moderations"))
 _PICTURES = frozenset(("/v1/images/generations", "/v1/images/edits", "/v1/images/variations"))
 _REFERRING = frozenset(("previous_response_id", "conversation", "file_ids", "web_search_options"))
@@ -150,12 +157,24 @@ def costs_by_the_answer(path: str) -> bool:
     return path in _PICTURES
 
 
-def cap_member(path: str, base_url: str) -> str:
-    """The member that bounds the answer, as this model server knows it.
+def cap_member(path: str, base_url: str, stated: str | None = None) -> str:
+    """The member that bounds the answer, as this model server knows it: of chat completions, as `stated`.
 
     OpenAI's reasoning models take the newer name of chat completions alone, and some servers the older.
     """
-    return _CAPS[path][-1] if _OPENAI in base_url else _CAPS[path][0]
+    older, newer = _CAPS[path][0], _CAPS[path][-1]
+    if stated in _CAPS[path]:
+        return stated
+    return newer if _is_openai(base_url) else older
+
+
+def _is_openai(base_url: str) -> bool:
+    """Whether OpenAI's own models answer there, at OpenAI, at Azure or through Cloudflare."""
+    address = urlsplit(base_url)
+    host = (address.hostname or "").removesuffix(".")
+    if host in _OPENAI_BEHIND:
+        return _OPENAI_BEHIND[host] in address.path
+    return f".{host}".endswith(_OPENAI_HOSTS) and not address.path.startswith(_OTHER_MODELS)
 
 
 def prompt_tokens(members: Mapping[str, msgspec.Raw], context_window: int | None) -> int:
