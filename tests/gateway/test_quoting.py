@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from innoai.access.budgets import Quote, Reservation
 from innoai.access.principal import Principal
@@ -29,7 +30,7 @@ POSITIVE = st.decimals("0.00001", 1000, allow_nan=False, allow_infinity=False, p
 
 
 def quoting(
-    tariff: Tariff, path: str = CHAT, allowances: dict[str, int] | None = None, **members: Any
+    tariff: Tariff, path: str = CHAT, allowances: dict[tuple[str, str], int] | None = None, **members: Any
 ) -> Quoting:
     body = read_json(msgspec.json.encode({"model": "m", "messages": HELLO, **members}))
     return Quoting(tariff, body, path, {} if allowances is None else allowances)
@@ -172,7 +173,7 @@ def test_what_cannot_be_bounded_is_refused_where_a_budget_asks() -> None:
 
 
 def test_what_a_model_reads_beyond_the_bound_is_allowed_for_from_then_on() -> None:
-    allowances: dict[str, int] = {}
+    allowances: dict[tuple[str, str], int] = {}
     tariff = Tariff({"USD": PRICE})
     two_at_once = [quoting(tariff, allowances=allowances, max_tokens=10) for _ in range(2)]
     before = {quote(asked).most for asked in two_at_once}
@@ -189,8 +190,19 @@ def test_what_a_model_reads_beyond_the_bound_is_allowed_for_from_then_on() -> No
 
 
 def test_a_server_that_counts_wildly_does_not_make_every_budget_too_small() -> None:
-    allowances: dict[str, int] = {}
+    allowances: dict[tuple[str, str], int] = {}
     asked = quoting(Tariff({"USD": PRICE}), allowances=allowances, max_tokens=10)
     quote(asked)
     asked.learn(2**31 - 1)
-    assert allowances == {"m": MOST_ALLOWANCE}
+    assert allowances == {(ACCOUNT.id, "m"): MOST_ALLOWANCE}
+
+
+def test_what_one_account_has_sent_leaves_anothers_budgets_as_they_are() -> None:
+    allowances: dict[tuple[str, str], int] = {}
+    tariff = Tariff({"USD": PRICE})
+    other = structs.replace(PAYER, account=structs.replace(ACCOUNT, id="acc_other"))
+    before = quoting(tariff, allowances=allowances, max_tokens=10)(other)
+    asked = quoting(tariff, allowances=allowances, max_tokens=10)
+    quote(asked)
+    asked.learn(30_000)
+    assert quoting(tariff, allowances=allowances, max_tokens=10)(other) == before

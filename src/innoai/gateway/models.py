@@ -87,8 +87,11 @@ class Models:
     tariffs: dict[str, Tariff]
     created: int
     transports: list[Transport] = field(default_factory=list)
-    allowances: dict[str, int] = field(default_factory=dict)
-    """Tokens that a model was seen to read beyond a prompt's bound, such as those of a long template."""
+    allowances: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Tokens that a model was seen to read beyond a prompt's bound, such as those of a long template.
+
+    By account and model: what one account sends must not make another's budgets smaller.
+    """
 
     def candidates(self, model: str, now: float) -> list[Target]:
         """The model's upstreams in the order in which to try them: those that cool down come last."""

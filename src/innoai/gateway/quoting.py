@@ -32,6 +32,7 @@ class Quoting:
     __slots__ = (
         "_allowance",
         "_allowances",
+        "_allowed",
         "_answers",
         "_body",
         "_is_bound",
@@ -44,7 +45,11 @@ class Quoting:
     )
 
     def __init__(
-        self, tariff: Tariff, body: JsonBody | MultipartBody, path: str, allowances: dict[str, int]
+        self,
+        tariff: Tariff,
+        body: JsonBody | MultipartBody,
+        path: str,
+        allowances: dict[tuple[str, str], int],
     ) -> None:
         self._tariff = tariff
         self._body = body
@@ -54,6 +59,7 @@ class Quoting:
         """How often the request costs the price of one."""
         # Worked out when a quote is asked for, which most requests are not.
         self._price: Price
+        self._allowed: tuple[str, str]
         self._prompt: int
         self._allowance: int
         self._answers: int
@@ -66,6 +72,7 @@ class Quoting:
         if price is None or price.is_free:
             return None
         self._price = price
+        self._allowed = principal.account.id, self._body.model
         self._read()
         # Where an answer's length costs nothing, it is nobody's business here.
         self._is_bound = self._is_bound or price.completion == 0
@@ -85,11 +92,11 @@ class Quoting:
         return min(affordable, self._longest)
 
     def learn(self, prompt_tokens: int) -> None:
-        """The model read so many: where that is more than it should have, later quotes allow for it."""
+        """The model read so many. Where that is more than it should, quotes for the account allow for it."""
         if prompt_tokens > self._prompt:
             allowance = min(self._allowance + prompt_tokens - self._prompt, MOST_ALLOWANCE)
-            known = self._allowances.get(self._body.model, 0)
-            self._allowances[self._body.model] = max(allowance, known)
+            known = self._allowances.get(self._allowed, 0)
+            self._allowances[self._allowed] = max(allowance, known)
 
     def _affordable(self, price: Price, amount: int) -> int:
         """Tokens of each answer that the amount covers beside the prompt."""
@@ -106,7 +113,7 @@ class Quoting:
             self._prompt = tariff.context_window or bounds.FILE_TOKENS
             self._answers = _answers(body)
             return
-        self._allowance = self._allowances.get(body.model, 0)
+        self._allowance = self._allowances.get(self._allowed, 0)
         self._prompt = bounds.prompt_tokens(body.members, tariff.context_window) + self._allowance
         self._answers = _answers(body)
         cap = bounds.stated_cap(body.members, self._path)
