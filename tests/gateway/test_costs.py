@@ -171,6 +171,24 @@ async def test_what_a_broken_answer_of_another_upstream_left_is_neither_told_nor
         assert costs(house) == [(1_000 + 2 * 1_000_000 + 7, False)]
 
 
+@pytest.mark.parametrize("asks", [STREAM, PROMPT.replace(b', "stream": true', b"")], ids=["stream", "plain"])
+async def test_an_answer_that_is_only_an_error_has_failed_and_costs_nothing(
+    installed: Installation, asks: bytes
+) -> None:
+    """Its head was sent with status 200 before the model server knew."""
+    error = b'{"error": {"message": "CUDA out of memory", "code": 500}}'
+    events = b"data: " + error + b"\n\n" + DONE
+    answer = said(events, EVENTS) if asks == STREAM else said(error, JSON)
+    pieces = streamed(events) if asks == STREAM else streamed(error, lines=(JSON,))
+    async with priced(installed, repeating(answer, answer, answer, pieces + b"0\r\n\r\n")) as house:
+        async with house.caller() as caller:
+            for _ in range(4):
+                answered = await caller.ask(house.post(asks))
+                assert (answered.status, answered.body) == (200, events if asks == STREAM else error)
+        assert [(record.status, record.outcome) for record in house.ledger.records] == [(200, "failed")] * 4
+        assert costs(house) == [(0, False)] * 4
+
+
 async def test_an_answer_without_usage_is_estimated(installed: Installation) -> None:
     body = json.dumps({"choices": [{"message": {"content": "x" * 400}}]}).encode()
     async with priced(installed, repeating(said(body, JSON))) as house:

@@ -301,3 +301,34 @@ def test_an_answer_of_any_depth_is_one_without_usage(shape: str) -> None:
     assert usage_of(deep) is None
     assert usage_in_tail(b"data: " + deep + b"\n\n") is None
     assert read(JSON, deep) is None
+
+
+# Errors with a status that says otherwise.
+
+ERROR = b'{"error": {"message": "CUDA out of memory", "code": 500}}'
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "expected"),
+    [
+        (JSON, ERROR, True),
+        (JSON, b'{"object": "response", "output": [], "usage": null, "error": {"code": "x"}}', True),
+        (JSON, b'{"error": null, "choices": [{}]}', False),
+        (JSON, b'{"error": {"code": "x"}, "choices": [{"message": {"content": "Hi"}}]}', False),
+        (JSON, b'{"choices": [{"message": {"content": "error"}}]}', False),
+        (JSON, b"error", False),
+        (JSON, b"", False),
+        (EVENTS, b"data: " + ERROR + b"\n\ndata: [DONE]\n\n", True),
+        (EVENTS, b": ping\n\ndata:" + ERROR + b"\r\n\r\n", True),
+        (EVENTS, b'data: {"choices": [{}]}\n\ndata: ' + ERROR + b"\n\ndata: [DONE]\n\n", False),
+        (EVENTS, b"data: [DONE]\n\n", False),
+        (EVENTS, b": error\n\n", False),
+        (b"text/plain", ERROR, False),
+    ],
+)
+def test_an_answer_that_is_only_an_error_is_told_from_others(
+    content_type: bytes, body: bytes, expected: bool
+) -> None:
+    reader = UsageReader(content_type)
+    reader.feed(body)
+    assert reader.tells_only_an_error() is expected

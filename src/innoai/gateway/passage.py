@@ -401,7 +401,12 @@ class Passage:
         started, now = visit.started, gateway.monotonic()
         first_byte = self._first_byte
         tariff = gateway.models.tariffs[self._body.model]
-        cost, estimated = self._cost(tariff, usage) if tariff.prices else _UNPRICED
+        is_served = _is_served(self._status)
+        if is_served and usage is None and self._reader.tells_only_an_error():
+            # Its head was sent before the model server knew, so the status does not say so.
+            is_served = False
+            outcome = "failed" if outcome == "complete" else outcome
+        cost, estimated = self._cost(tariff, usage, is_served=is_served) if tariff.prices else _UNPRICED
         started_at = gateway.clock() - (now - started)
         reservation, self._reservation = self._reservation, None
         if reservation is not None:
@@ -441,12 +446,12 @@ class Passage:
         if visit.span is not None:
             visit.span.finished(record)
 
-    def _cost(self, tariff: Tariff, usage: Usage | None) -> tuple[int | None, bool]:
+    def _cost(self, tariff: Tariff, usage: Usage | None, *, is_served: bool) -> tuple[int | None, bool]:
         """What the request costs in the account's currency, and whether that had to be estimated."""
         price = tariff.prices.get(self._principal.account.currency)
         if price is None:
             return _UNPRICED
-        if not _is_served(self._status):
+        if not is_served:
             return 0, False
         requests = 1 if self._quoting is None else self._quoting.requests
         if usage is not None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 EVENT_ENDS = (b"\n\n", b"\n\r\n", b"\r\r")
 """An empty line, after a line that ended as it liked: LF, CRLF or CR."""
@@ -32,3 +36,14 @@ def payload(event: bytes) -> bytes:
     """The data of an event; JSON that is no event is its own."""
     lines = _DATA.findall(event)
     return b"\n".join(lines) if lines else event
+
+
+def payloads(events: bytes) -> Iterator[bytes]:
+    """The data of each event that has some, which a comment has not."""
+    position = 0
+    while position < len(events):
+        end = event_end(events, position)
+        lines = _DATA.findall(events[position:end])
+        if lines:
+            yield b"\n".join(lines)
+        position = end

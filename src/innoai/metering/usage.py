@@ -18,7 +18,7 @@ from msgspec import Meta
 
 from innoai import json_shapes
 from innoai.metering import estimates
-from innoai.metering.stream_events import event_end, last_event_end, payload
+from innoai.metering.stream_events import event_end, last_event_end, payload, payloads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,6 +91,13 @@ _MOST_CANDIDATES = 4
 
 _MOST_COUNTS = 4 * 1024
 """Bytes of a usage object that is read once more where it is oddly written."""
+
+_ERROR = b"error"
+_DONE = b"[DONE]"
+_SERVED = frozenset(("choices", "data", "output", "text"))
+"""Members of answers that hold what was asked for."""
+
+_NOTHING = frozenset((b"null", b"[]", b"{}", b'""'))
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -262,6 +269,16 @@ def _depth_at(data: bytes, position: int) -> int:
     return ended
 
 
+def _is_error(text: bytes) -> bool:
+    """Whether it is an error, and nothing else that anyone would pay for."""
+    try:
+        members = _decode_members(text)
+    except _UNREADABLE:
+        return False
+    filled = {name for name, value in members.items() if bytes(value).strip() not in _NOTHING}
+    return "error" in filled and filled.isdisjoint(_SERVED)
+
+
 class UsageReader:
     """Sees an answer's bytes pass, and keeps as many as it takes to know the usage."""
 
@@ -302,6 +319,16 @@ class UsageReader:
         if self._is_json or self._content_type.startswith(b"text/event-stream"):
             return estimates.completion_tokens(self._joined(), passed)
         return passed // estimates.BYTES_PER_TOKEN if self._content_type.startswith(b"text/") else 0
+
+    def tells_only_an_error(self) -> bool:
+        """Whether the answer, whatever its status, is an error: as JSON, or as all the events of a stream."""
+        kept = self._joined()
+        if self._let_go or _ERROR not in kept:
+            return False
+        if not self._content_type.startswith(b"text/event-stream"):
+            return self._is_json and _is_error(kept)
+        told = [text for text in payloads(kept) if text.strip() != _DONE]
+        return bool(told) and all(map(_is_error, told))
 
     def _joined(self) -> bytes:
         return self._kept[0] if len(self._kept) == 1 else b"".join(self._kept)
