@@ -93,3 +93,27 @@ async def test_that_of_a_caller_who_went_away_is_on_disk_at_once(installed: Inst
             await house.until(lambda: bool(peer.requests))
         assert (await house.ledger.record()).outcome == "cancelled"
         await house.until(lambda: len(on_disk(house.ledger.directory)) == 1)
+
+
+async def test_the_time_to_the_first_token_is_not_that_to_the_head(installed: Installation) -> None:
+    """Many model servers send the head before they have read the prompt."""
+    head, event = EVENTS.split(b"\r\n\r\n")
+    now, tokens = [100.0], asyncio.Queue[bytes]()
+
+    async def script(visit: Visit) -> None:
+        await visit.request()
+        await visit.say(head + b"\r\n\r\n")
+        while True:
+            await visit.say(await tokens.get())
+
+    async with house_before(installed, script) as (house, _), house.caller() as caller:
+        object.__setattr__(house.gateway, "monotonic", lambda: now[0])
+        await caller.send(house.post(STREAM))
+        await caller.head()
+        now[0] = 101.0
+        tokens.put_nowait(event[:50])
+        await caller.reader.readuntil(b"data: {}\n\n")
+        now[0] = 103.0
+        tokens.put_nowait(event[50:])
+        record = await house.ledger.record()
+        assert (record.first_byte_ms, record.duration_ms) == (1000, 3000)

@@ -184,13 +184,11 @@ class Passage:
     def _on_pieces(self, head: AnswerHead, body: bytes) -> None:
         self.on_head(head)
         if self._status:
-            self._pending.append(body)
+            self.on_body(body)
             self._relay_end()
 
     def on_head(self, head: AnswerHead) -> None:
         """An answer begins; whether it is one to relay shows at once."""
-        now = self._gateway.monotonic()
-        self._first_byte = now
         status = head.status
         refused = refused_by(status)
         if refused is None:
@@ -204,7 +202,7 @@ class Passage:
             refused = refused_for_its_encoding(status)
         log.warning("an upstream failed", upstream=self._target.upstream.base_url, why=refused.message)
         if not is_well(status):
-            self._target.failed(now, retry_after(head.headers))
+            self._target.failed(self._gateway.monotonic(), retry_after(head.headers))
         if not self._candidates and status in TOLD_IN_ITS_OWN_WORDS:
             self._prepare(status, head.reading or read_answer(head.headers))
             return
@@ -213,6 +211,9 @@ class Passage:
 
     def on_body(self, chunk: bytes) -> None:
         """A piece of the answer; it goes out when all that has arrived is known."""
+        if self._first_byte is None:
+            # Not the head, which many model servers send before they have read the prompt.
+            self._first_byte = self._gateway.monotonic()
         self._pending.append(chunk)
 
     def on_turn(self) -> None:
@@ -320,7 +321,7 @@ class Passage:
     def _ask_another_or(self, refused: Refusal) -> None:
         # Nothing of an answer that broke before any of it was relayed counts as served.
         self._status = 0
-        self._events = self._length = None
+        self._events = self._length = self._first_byte = None
         self._pending = []
         if self._candidates:
             self._ask(self._candidates.pop(0))
