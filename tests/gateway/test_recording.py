@@ -117,3 +117,17 @@ async def test_the_time_to_the_first_token_is_not_that_to_the_head(installed: In
         tokens.put_nowait(event[50:])
         record = await house.ledger.record()
         assert (record.first_byte_ms, record.duration_ms) == (1000, 3000)
+
+
+async def test_what_the_gateway_itself_refuses_leaves_none(installed: Installation) -> None:
+    async with house_before(installed, answering(WHOLE)) as (house, _):
+        refused = [
+            house.post(key="sk-inno-nobodys"),
+            house.post(b"no JSON"),
+            house.post(HELLO.replace(b'"model"', b'"modelx"')),
+            house.post(HELLO.replace(b'"model": "model"', b'"model": "another"')),
+        ]
+        assert {(await house.ask(request)).status for request in refused} == {400, 401, 404}
+        assert house.ledger.records == []
+        assert (await house.ask()).status == 200
+        assert len(house.ledger.records) == 1
