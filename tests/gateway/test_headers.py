@@ -88,6 +88,42 @@ AS_JSON = (b"content-type", b"application/json")
         b"via",
         b"x-request-id",
         b"x-innoai-key",
+        b"x-goog-iap-jwt-assertion",
+        b"x-amzn-oidc-data",
+        b"x-amzn-oidc-identity",
+        b"x-pomerium-jwt-assertion",
+        b"x-jwt-assertion",
+        b"x-ms-client-principal",
+        b"x-goog-authenticated-user-email",
+        b"remote-user",
+        b"x-remote-user",
+        b"x-user-email",
+        b"tailscale-user-login",
+        b"from",
+        b"x-client-cert",
+        b"x-ssl-client-cert",
+        b"x-arr-clientcert",
+        b"x-litellm-key",
+        b"x-bf-vk",
+        b"x-functions-key",
+        b"x-access-key",
+        b"x-openai-key",
+        b"x-password",
+        b"x-credential",
+        b"x-credentials",
+        b"x-key",
+        b"dpop",
+        b"x-session-id",
+        b"x-original-forwarded-for",
+        b"x-vercel-forwarded-for",
+        b"cloudfront-viewer-address",
+        b"x-nf-client-connection-ip",
+        b"x-appengine-user-ip",
+        b"x-remote-addr",
+        b"x-remote-ip",
+        b"x-originating-ip",
+        b"x-proxyuser-ip",
+        b"x-http-method-override",
         b"x-portkey-custom-host",
         b"x_innoai_key",
         b"origin",
@@ -101,6 +137,40 @@ AS_JSON = (b"content-type", b"application/json")
 )
 def test_credentials_addresses_and_framing_do_not_go_on(name: bytes) -> None:
     assert read_request([(name, b"5")]).forwarded == [AS_JSON]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"sk-inno-" + b"a" * 49,
+        b"Bearer abc",
+        b"one, bearer abc",
+        b"eyJhbGciOiJub25lIn0.eyJhIjoxfQ.c2ln",
+    ],
+)
+def test_a_credential_does_not_go_on_whatever_its_header_is_called(value: bytes) -> None:
+    assert read_request([(b"x-note", value)]).forwarded == [AS_JSON]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"accept-language",
+        b"anthropic-beta",
+        b"anthropic-version",
+        b"baggage",
+        b"openai-beta",
+        b"traceparent",
+        b"tracestate",
+        b"x-client-request-id",
+        b"x-idempotency-key",
+        b"x-ms-useragent",
+        b"x-stainless-helper-method",
+        b"x-title",
+    ],
+)
+def test_what_clients_say_to_a_model_server_goes_on(name: bytes) -> None:
+    assert read_request([(name, b"5")]).forwarded == [(name, b"5"), AS_JSON]
 
 
 def test_everything_else_goes_on_as_it_came() -> None:
@@ -176,10 +246,40 @@ def test_usual_connection_options_take_nothing_away(value: bytes) -> None:
         b"x-ratelimit-limit-requests",
         b"x-ratelimit-remaining-tokens",
         b"access-control-allow-origin",
+        b"authorization",
+        b"api-key",
+        b"x-api-key",
+        b"x-goog-api-key",
+        b"x-auth-token",
+        b"x-innoai-key",
+        b"x-innoai-customer",
+        b"x-upstream-request-id",
+        b"x-forwarded-for",
+        b"forwarded",
+        b"via",
+        b"x-envoy-upstream-service-time",
+        b"x-powered-by",
+        b"refresh",
+        b"clear-site-data",
+        b"location",
+        b"link",
+        b"content-security-policy",
+        b"x-accel-redirect",
+        b"x-sendfile",
     ],
 )
 def test_the_upstreams_own_affairs_do_not_come_back(name: bytes) -> None:
     assert read_answer([(name, b"5")]).lines == b""
+
+
+@pytest.mark.parametrize("value", [b"sk-proj-abc", b"Bearer abc", b"eyJhbGciOiJub25lIn0.eyJhIjoxfQ.c2ln"])
+def test_a_credential_that_the_upstream_echoes_does_not_come_back(value: bytes) -> None:
+    assert read_answer([(b"x-echo", value)]).lines == b""
+
+
+@pytest.mark.parametrize("name", [b"x-prompt-tokens", b"x-time-per-token", b"x-accel-buffering", b"x-kept"])
+def test_what_concerns_the_answer_comes_back(name: bytes) -> None:
+    assert read_answer([(name, b"5")]).lines == name + b": 5\r\n"
 
 
 def test_what_an_answer_says_of_itself_is_read_and_comes_back() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from innoai.errors import refusal
@@ -36,7 +38,6 @@ _NOT_FORWARDED = HOP_BY_HOP | {
     b"content-type",
     b"content-encoding",
     b"expect",
-    b"cookie",
     # What a browser says of the page: a model server may refuse others than its own.
     b"origin",
     b"referer",
@@ -45,40 +46,50 @@ _NOT_FORWARDED = HOP_BY_HOP | {
     b"openai-project",
     # The answer is read for its usage, so it must come unencoded.
     b"accept-encoding",
-    # Where the caller is, is nobody else's business.
+    # Where the caller is, and who, is nobody else's business.
     b"forwarded",
+    b"from",
     b"via",
-    b"x-real-ip",
     b"x-request-id",
 }
-_NOT_FORWARDED_PREFIXES = (
-    b"access-control-",
-    b"sec-",
+_FORWARDED = frozenset(
+    (
+        b"accept",
+        b"accept-language",
+        b"user-agent",
+        b"idempotency-key",
+        b"x-idempotency-key",
+        b"traceparent",
+        b"tracestate",
+        b"baggage",
+        b"openai-beta",
+        b"x-client-request-id",
+    )
+)
+"""What clients say to a model server, though a word of it may look like a credential's."""
+
+_WHOSE = re.compile(
     # Who a proxy says that the caller is, and where.
-    b"x-innoai-",
-    b"x-forwarded-",
-    b"x-envoy-",
-    b"cf-",
-    b"fly-",
-    b"x-azure-",
+    rb"^(?:access-control-|sec-|x-innoai-|x-forwarded|x-envoy-|x-original-|x-rewrite-|x-appengine-|x-arr-"
+    rb"|x-nf-|x-vercel-|x-azure-|x-pomerium-|x-goog-iap-|x-amzn-(?:oidc|m?tls|trace)-|x-ssl-|ssl-|cf-"
+    rb"|cloudfront-|fastly-|fly-|akamai-|true-client-|tailscale-"
     # Where other gateways would send the request, with the credential of this one.
-    b"x-portkey-",
-    b"helicone-",
+    rb"|x-portkey-|helicone-|x-helicone-|x-litellm-|x-bf-)"
+    # Another server reads an underscore as a hyphen (RFC 3875 §4.1.18), and so as one of these.
+    rb"|_"
+    # Credentials, wherever in a name clients and proxies put the word.
+    rb"|authoriz|x-auth|authent|token|secret|passw|credential|api-?key|subscription-key|cookie|session"
+    rb"|jwt|assertion|oauth|oidc|saml|bearer|client-?cert|certificate"
+    # Addresses and names of people; and what would make the request another.
+    rb"|client-?ip|connecting-ip|email|username"
+    rb"|(?<![a-z0-9])(?:keys?|access-?key|auth|cert|dpop|signature|pwd|sid|vk"
+    rb"|ips?|addr|address|remote|proxyuser|user|userid|login|identity|principal|account"
+    rb"|override|http-method)(?![a-z0-9])"
 )
-_NOT_FORWARDED_PARTS = (
-    b"authorization",
-    b"x-auth",
-    b"token",
-    b"secret",
-    b"api-key",
-    b"apikey",
-    b"subscription-key",
-    b"client-ip",
-    b"connecting-ip",
-    # Another server reads it as a hyphen (RFC 3875 §4.1.18), and so as one of these.
-    b"_",
-)
-"""Credentials, in every header where a client may put one; the model server gets the gateway's own."""
+"""What speaks of the caller in the name of a header. It is looked for at the beginning, then anywhere."""
+
+_CREDENTIAL = re.compile(rb"sk-inno-|(?<![\w-])eyJ[\w-]+\.eyJ|(?:^|[ ,])bearer ", re.IGNORECASE)
+"""A key or a token, under whatever name it comes."""
 
 _COMPRESSED = refusal("unsupported_media_type", "The body is compressed. Send it without Content-Encoding.")
 _SEVERAL_TYPES = refusal("invalid_request", "There are several Content-Type headers. Send one.")
@@ -90,16 +101,47 @@ _NOT_RELAYED = HOP_BY_HOP | {
     b"date",
     b"server",
     # State and limits of the gateway's account at the model server.
-    b"set-cookie",
     b"openai-organization",
     b"openai-project",
-    b"strict-transport-security",
-    b"alt-svc",
-    b"www-authenticate",
+    # What the gateway says itself.
     b"x-request-id",
+    b"x-upstream-request-id",
 }
-_NOT_RELAYED_PREFIXES = (b"x-ratelimit-", b"access-control-")
 _UNENCODED = (b"", b"identity")
+_RELAYED = frozenset(
+    (
+        b"content-type",
+        b"content-encoding",
+        b"cache-control",
+        b"retry-after",
+        b"openai-version",
+        b"openai-processing-ms",
+        b"openai-model",
+        b"x-accel-buffering",
+    )
+)
+"""What model servers say of an answer, and need not be looked at."""
+
+_THEIRS = re.compile(
+    # Of the gateway's account, of what stands before the model server, and what is the gateway's to say.
+    rb"^(?:x-ratelimit-|anthropic-ratelimit-|x-innoai-|x-forwarded|forwarded$|via$|x-envoy-|x-amzn-|x-amz-cf-"
+    rb"|cf-|x-served-by$|x-powered-by$|x-real-ip$|x-litellm-|x-portkey-"
+    # Commands to a browser, which would take the gateway for their sender.
+    rb"|access-control-|set-cookie|strict-transport-security$|alt-svc$|alt-used$|refresh$|clear-site-data$"
+    rb"|location$|content-location$|link$|nel$|report-to$|reporting-endpoints$|expect-ct$|public-key-pins"
+    rb"|content-security-policy|permissions-policy|feature-policy$|service-worker-|(?:x-)?sourcemap$|accept-ch$"
+    rb"|critical-ch$|cross-origin-|origin-agent-cluster$|timing-allow-origin$|speculation-rules$"
+    # Commands to a proxy before the gateway: nginx would send what such a header names.
+    rb"|x-accel-|x-sendfile|x-lighttpd-|x-reproxy-)"
+    rb"|_"
+    # Credentials; but a model server may count tokens.
+    rb"|authoriz|x-auth|authent|(?<!per-)token(?!s)|secret|passw|credential|api-?key|cookie|session"
+    rb"|jwt|assertion|oauth|bearer|(?<![a-z0-9])(?:keys?|access-?key|auth|signature)(?![a-z0-9])"
+)
+"""What in an answer is not the caller's business, by the name of its header."""
+
+_UPSTREAM_CREDENTIAL = re.compile(rb"(?<![\w-])(?:sk-\w|eyJ[\w-]+\.eyJ)|(?:^|[ ,])bearer ", re.IGNORECASE)
+"""What looks like a key of the gateway's, which a model server that echoes requests would tell."""
 
 
 @dataclass(slots=True)
@@ -122,7 +164,7 @@ def read_request(headers: Iterable[tuple[bytes, bytes]]) -> RequestHeaders:
     named_by_connection: set[bytes] = set()
     types = 0
     for name, value in headers:
-        if _may_go_on(name):
+        if _may_go_on(name, value):
             read.forwarded.append((name, value))
         elif name == b"authorization":
             # Two credentials are none: which one would count?
@@ -151,13 +193,32 @@ def read_request(headers: Iterable[tuple[bytes, bytes]]) -> RequestHeaders:
     return read
 
 
-def _may_go_on(name: bytes) -> bool:
+_LONGEST_KNOWN = 64
+"""Bytes of a name whose judgement is remembered: the same few names come with every request."""
+
+
+def _may_go_on(name: bytes, value: bytes) -> bool:
     """Whether a header is the model server's business."""
-    return not (
-        name in _NOT_FORWARDED
-        or name.startswith(_NOT_FORWARDED_PREFIXES)
-        or any(part in name for part in _NOT_FORWARDED_PARTS)
-    )
+    judge = _names_the_caller if len(name) <= _LONGEST_KNOWN else _names_the_caller.__wrapped__
+    return not judge(name) and _CREDENTIAL.search(value) is None
+
+
+@lru_cache(maxsize=1024)
+def _names_the_caller(name: bytes) -> bool:
+    if name in _FORWARDED or name.startswith(b"x-stainless-"):
+        return False
+    return name in _NOT_FORWARDED or _WHOSE.search(name) is not None
+
+
+def _may_come_back(name: bytes, value: bytes) -> bool:
+    """Whether a header of an answer is the caller's business."""
+    judge = _is_theirs if len(name) <= _LONGEST_KNOWN else _is_theirs.__wrapped__
+    return not judge(name) and _UPSTREAM_CREDENTIAL.search(value) is None
+
+
+@lru_cache(maxsize=1024)
+def _is_theirs(name: bytes) -> bool:
+    return _THEIRS.search(name) is not None
 
 
 _HARMLESS_OPTIONS = frozenset((b"close", b"keep-alive", b"upgrade", b"te", b""))
@@ -201,7 +262,7 @@ def read_answer(headers: Headers) -> AnswerReading:
     content_type, content_length, is_encoded = b"", None, False
     for name, value in headers:
         if name not in _NOT_RELAYED:
-            if name.startswith(_NOT_RELAYED_PREFIXES):
+            if name not in _RELAYED and (_is_theirs(name) or _UPSTREAM_CREDENTIAL.search(value) is not None):
                 continue
             lines.append(b"%b: %b\r\n" % (name, value))
             if name == b"content-type":
