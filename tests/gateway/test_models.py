@@ -154,7 +154,7 @@ async def test_a_model_server_that_wants_other_words_gets_them() -> None:
     (target,) = models.targets["a"]
     recorder = Recorder()
     target.transport = recorder
-    asked = arrival(b"b=2")
+    asked = arrival(b"api-version=evil&b=2&api-key=theirs")
     asked.headers.forwarded.append((b"x-own", b"the caller's"))
     target.send(asked, b"{}", Silent())
     ((head, _),) = recorder.sent

@@ -200,7 +200,12 @@ _LONGEST_KNOWN = 64
 def _may_go_on(name: bytes, value: bytes) -> bool:
     """Whether a header is the model server's business."""
     judge = _names_the_caller if len(name) <= _LONGEST_KNOWN else _names_the_caller.__wrapped__
-    return not judge(name) and _CREDENTIAL.search(value) is None
+    return not judge(name) and not holds_credential(value)
+
+
+def holds_credential(value: bytes) -> bool:
+    """Whether there is a key or a token of ours in it, or what looks like one."""
+    return _CREDENTIAL.search(value) is not None
 
 
 @lru_cache(maxsize=1024)

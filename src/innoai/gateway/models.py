@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from innoai.config import BillingSettings, ConfigError
 from innoai.gateway.echo import Echo
+from innoai.gateway.query import joined
 from innoai.gateway.upstream import Origin, Pool, RequestHead, Timeouts
 from innoai.metering.prices import open_tariffs
 
@@ -60,7 +61,7 @@ class Target:
 
     def _head(self, arrival: Arrival, forwarded: Headers) -> RequestHead:
         target = self.prefix + arrival.path.removeprefix(_PUBLIC_ROOT)
-        query = b"&".join(filter(None, (self.upstream.query.encode(), arrival.query)))
+        query = joined(self.upstream.query.encode(), arrival.query)
         if query:
             target += b"?" + query
         own = {name for name, _ in self.headers}
