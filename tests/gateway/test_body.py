@@ -67,7 +67,7 @@ def test_without_a_mapping_the_model_is_kept_as_it_is() -> None:
 @given(st.dictionaries(st.text(), values, max_size=6))
 @settings(deadline=None)
 def test_a_mapped_body_means_what_it_meant(members: dict[str, Any]) -> None:
-    decided = {"model", "stream", "stream_options"} | BOUNDING
+    decided = {"model", "stream", "stream_options", "models", "route", "provider"} | BOUNDING
     members = {name: value for name, value in members.items() if name.casefold() not in decided}
     if len({name.casefold() for name in members}) < len(members):
         return
@@ -111,6 +111,46 @@ def test_of_a_repeated_model_only_the_one_that_was_decided_about_goes_on(content
 )
 def test_names_that_some_model_servers_take_for_one_another_are_refused(members: bytes) -> None:
     refused(b"{" + members + b"}")
+
+
+ELSEWHERE = """models route fallbacks fallback_models default_fallbacks model_list context_window_fallbacks
+context_window_fallback_dict content_policy_fallbacks provider custom_llm_provider api_base base_url api_key
+extra_body"""
+
+
+@pytest.mark.parametrize("name", ELSEWHERE.split())
+def test_nothing_beside_the_model_may_name_another_or_whom_to_ask(name: str) -> None:
+    for value in ('["other"]', '"other"', '{"other": 1}', "[]"):
+        error = refused(f'{{"model":"a","{name}": {value}}}'.encode())
+        assert error.refusal.details["param"] == name
+        assert "Leave it out" in error.refusal.message
+    refused(f'{{"model":"a","{name.title()}":["other"]}}'.encode())
+    nothing = f'{{"model":"a","{name}":null}}'.encode()
+    assert sent(nothing, SAME) == nothing
+
+
+@pytest.mark.parametrize("field", ["models", "models[]", "Fallbacks[0]", "provider", "api_base"])
+def test_no_field_beside_the_model_may_name_another_or_whom_to_ask(field: str) -> None:
+    assert "another model" in form_refused(form(NAMED, part(b'name="%b"' % field.encode(), b"other")))
+
+
+def test_a_forms_service_tier_costs_no_more() -> None:
+    assert "service_tier" in form_refused(form(NAMED, part(b'name="service_tier"', b"priority")))
+    content = form(NAMED, part(b'name="service_tier"', b"auto"))
+    assert read_multipart(content, TYPE).encode(SAME) == content
+
+
+@pytest.mark.parametrize("tier", ["priority", "scale", "performance", "Default", "", "pr\\u0069ority"])
+def test_a_service_tier_with_another_price_is_refused(tier: str) -> None:
+    error = refused(f'{{"model":"a","service_tier":"{tier}"}}'.encode())
+    assert error.refusal.details["param"] == "service_tier"
+    refused(b'{"model":"a","service_tier":1}')
+
+
+@pytest.mark.parametrize("tier", ['"auto"', '"default"', '"flex"', "null"])
+def test_a_service_tier_that_costs_no_more_goes_on(tier: str) -> None:
+    content = f'{{"model":"a","service_tier":{tier}}}'.encode()
+    assert sent(content, SAME) == content
 
 
 def test_other_members_may_differ_in_case_alone() -> None:

@@ -31,7 +31,32 @@ MOST_PARTS = 1000
 MOST_PART_HEAD = 8 * 1024
 """Members of a JSON object, parts of a form, and bytes of a part's head: more is nobody's request."""
 
-_DECIDED = frozenset(("model", "stream", "stream_options", "background")) | BOUNDING
+_ELSEWHERE = frozenset(
+    (
+        "models",
+        "route",
+        "fallbacks",
+        "fallback_models",
+        "default_fallbacks",
+        "model_list",
+        "context_window_fallbacks",
+        "context_window_fallback_dict",
+        "content_policy_fallbacks",
+        "provider",
+        "custom_llm_provider",
+        "api_base",
+        "base_url",
+        "api_key",
+        "extra_body",
+    )
+)
+"""Members by which OpenRouter, LiteLLM and their like ask another model, or whoever has another price."""
+
+_ROUTED = _ELSEWHERE | {"service_tier"}
+_PLAIN_TIERS = frozenset(("auto", "default", "flex", "on_demand", "standard_only"))
+"""Values of service_tier that cost no more than a request without it."""
+
+_DECIDED = frozenset(("model", "stream", "stream_options", "background")) | BOUNDING | _ROUTED
 """The members that a decision, or the answer's metering, rests on."""
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -132,6 +157,8 @@ def read_json(content: bytes) -> JsonBody:
     names = "".join(members)
     if not (names.isascii() and names.islower()):
         _check_names(members)
+    if not _ROUTED.isdisjoint(members):
+        _check_routing(members)
     if "stream" not in members and "stream_options" not in members:
         return JsonBody(members, _model(members), streamed=False, options={})
     options = _stream_options(members)
@@ -146,6 +173,28 @@ def _check_names(members: dict[str, msgspec.Raw]) -> None:
             raise InnoError("invalid_request", f"Write {plain} in lower case.", param=plain)
 
 
+def _check_routing(members: dict[str, msgspec.Raw]) -> None:
+    """What was decided is decided about one model at its price, so nothing may name another."""
+    for name in _ROUTED & members.keys():
+        value = bytes(members[name]).strip()
+        if name == "service_tier":
+            _check_tier(value)
+        elif value != _NULL:
+            raise _names_another(name)
+
+
+def _check_tier(value: bytes) -> None:
+    if value != _NULL and value not in {b'"%b"' % tier.encode() for tier in _PLAIN_TIERS}:
+        tiers = ", ".join(sorted(_PLAIN_TIERS))
+        message = f"service_tier must be one of {tiers} here: others have other prices."
+        raise InnoError("invalid_request", message, param="service_tier")
+
+
+def _names_another(name: str) -> InnoError:
+    message = f"{name} is not offered here: it may lead to another model or price. Leave it out."
+    return InnoError("invalid_request", message, param=name)
+
+
 def read_multipart(content: bytes, content_type: bytes) -> MultipartBody:
     """Find the model in a multipart/form-data body (RFC 7578).
 
@@ -157,6 +206,7 @@ def read_multipart(content: bytes, content_type: bytes) -> MultipartBody:
     """
     delimiter = b"--" + _boundary(content_type)
     parts = [(name.lower(), start, end) for name, start, end in _parts(content, delimiter)]
+    _check_fields(content, parts)
     models = [(start, end) for name, start, end in parts if name == b"model"]
     counts = tuple(content[start:end] for name, start, end in parts if name == b"n")
     if len(models) != 1:
@@ -168,6 +218,16 @@ def read_multipart(content: bytes, content_type: bytes) -> MultipartBody:
         return MultipartBody(content, _checked_name(content[start:end].decode()), start, end, counts)
     except UnicodeDecodeError:
         raise InnoError("invalid_request", "model must be UTF-8.", param="model") from None
+
+
+def _check_fields(content: bytes, parts: list[tuple[bytes, int, int]]) -> None:
+    """As of members; a name may be followed by brackets, as of a list."""
+    for field, start, end in parts:
+        name = field.partition(b"[")[0].decode()
+        if name == "service_tier":
+            _check_tier(b'"%b"' % content[start:end])
+        elif name in _ELSEWHERE:
+            raise _names_another(name)
 
 
 def _boundary(content_type: bytes) -> bytes:
