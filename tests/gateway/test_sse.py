@@ -120,6 +120,45 @@ def test_the_beginning_of_an_event_waits_for_its_end() -> None:
     assert hidden.finish() == b'data: {"choices":[]'
 
 
+@endings
+@pytest.mark.parametrize("hides_usage", [False, True])
+def test_a_comment_line_goes_out_at_once(ending: str, hides_usage: bool) -> None:
+    """With no empty line behind it, as servers send them to keep a connection alive."""
+    end = ENDINGS[ending]
+    events = Events(hides_usage=hides_usage)
+    ping, event = b": ping" + end, b"data: a" + end + end
+    for _ in range(3):
+        assert events.feed(ping) == ping
+    assert events.feed(event) == event
+    assert events.feed(event + ping) == event + ping
+    assert events.feed(ping + b"data:") == ping
+    assert events.feed(b" a" + end + end) == event
+    assert events.feed(b": pi") == b""
+    assert events.feed(b"ng" + end) == ping
+    assert events.finish() == b""
+
+
+def test_a_comment_within_an_event_waits_for_the_event() -> None:
+    events = Events(hides_usage=True)
+    assert events.feed(b"data: a\n: ping\n") == b""
+    assert events.feed(b"\n") == b"data: a\n: ping\n\n"
+
+
+def test_what_looks_like_a_comment_in_a_long_event_is_none() -> None:
+    events = Events(hides_usage=False)
+    assert events.feed(b"x" * LONGEST_EVENT + b"y")
+    assert events.feed(b": z\n") == b""
+
+
+def test_a_long_comment_is_no_more_work_than_its_bytes() -> None:
+    def pass_one(pieces: int) -> None:
+        events = Events(hides_usage=True)
+        assert not any(events.feed(b": " + b"x" * 1024) for _ in range(pieces))
+        assert len(events.feed(b"\n")) == pieces * 1026 + 1
+
+    assert growth(pass_one, 400) < LINEAR
+
+
 def test_a_usage_event_that_ends_with_the_stream_is_taken_out_too() -> None:
     event = b'data: {"choices":[],"usage":{"prompt_tokens":19,"completion_tokens":10}}'
     assert through(b"data: a\n\n" + event) == (b"data: a\n\n", EXPECTED)

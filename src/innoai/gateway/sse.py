@@ -5,7 +5,8 @@ With `stream_options.include_usage` a stream ends with a chunk whose `choices` a
 and everything else passes byte for byte, however the network cut it.
 
 Half an event is of no use to anyone, and where the stream breaks off, whatever followed it would be read as
-its other half.
+its other half. A comment before an event is none of it: servers send such lines so that nobody hangs up, and
+each goes out at once.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from innoai.metering.usage import Usage, usages_from_the_end
 
 LONGEST_EVENT = 4 * 1024 * 1024
 """Bytes of an event that waits until it is whole: pictures come in events of a few MiB."""
+
+_COMMENTS = re.compile(rb"(?:(?::[^\r\n]*+)?[\r\n]++)++")
+"""Whole lines that are comments or empty."""
 
 _NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 
@@ -47,7 +51,7 @@ class Events:
             return self._wait_for_more(chunk)
         whole = b"".join([*self._partial, chunk[:end]])
         self._begin(chunk[end:])
-        return self._shown(whole)
+        return self._shown(whole) + self._comments()
 
     def finish(self) -> bytes:
         """What is left when the stream ends."""
@@ -66,12 +70,29 @@ class Events:
         self._partial.append(piece)
         self._size += len(piece)
         self._end = (self._end + piece[1 - LONGEST_END :])[1 - LONGEST_END :]
+        if b"\n" in piece or b"\r" in piece:
+            comments = self._comments()
+            if comments:
+                return comments
         if self._size <= LONGEST_EVENT:
             return b""
         rest = b"".join(self._partial)
         self._partial, self._size = [], 0
         self.is_cut = True
         return rest
+
+    def _comments(self) -> bytes:
+        """The comment lines that what waits begins with, which need not wait."""
+        if self.is_cut or not self._partial or self._partial[0][0] not in b":\r\n":
+            return b""
+        waiting = b"".join(self._partial)
+        found = _COMMENTS.match(waiting)
+        if found is None:
+            return b""
+        rest = waiting[found.end() :]
+        self._partial = [rest] if rest else []
+        self._size = len(rest)
+        return found[0]
 
     def _shown(self, events: bytes) -> bytes:
         if not self._hides_usage:
