@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from innoai.gateway.upstream import FailureKind, Pool
+from innoai.gateway.upstream.connection import STALE_SECONDS
 from tests.gateway.upstream.peers import (
     OK,
     Heard,
@@ -145,6 +146,22 @@ async def test_a_request_that_met_a_closing_connection_goes_out_once_more_and_wh
         assert peer.visits == 2
         assert peer.requests[1] == peer.requests[2]
         assert peer.requests[2].endswith(body)
+
+
+async def test_a_request_that_upstream_has_worked_at_is_not_repeated():
+    """It may have been done, and charged: only a connection that was closed already ends at once."""
+
+    async def script(visit: Visit) -> None:
+        await visit.request()
+        await visit.say(OK)
+        await visit.request()
+        await asyncio.sleep(2 * STALE_SECONDS)
+
+    async with serving(script) as peer, pooled(peer) as pool:
+        await ask(pool)
+        failure = await (await ask(pool)).failed()
+        assert (failure.kind, failure.reached) == (FailureKind.CLOSED_BEFORE_ANSWER, True)
+        assert (peer.visits, len(peer.requests)) == (1, 2)
 
 
 async def test_a_request_goes_out_at_most_twice():

@@ -28,6 +28,8 @@ HEAD_LIMIT: Final = 64 * 1024  # bytes of an answer's head, its interim answers 
 HEADER_LIMIT: Final = 200  # headers of one head
 # A byte of body pays for this many bytes of framing: more than a one-byte chunk needs, less than an abuse.
 _FRAMING_ALLOWANCE: Final = 16
+# A connection that upstream had closed shows it within a round trip; whatever ends later had been at work.
+STALE_SECONDS: Final = 0.1
 _WITHOUT_BODY: Final = frozenset((204, 304))
 _MULTIPLE_OF_BODY: Final = _FRAMING_ALLOWANCE + 1
 
@@ -111,6 +113,7 @@ class Connection(asyncio.Protocol):
         "_repeated",
         "_reused",
         "_sent",
+        "_sent_at",
         "_silent",
         "_slack",
         "_state",
@@ -131,6 +134,8 @@ class Connection(asyncio.Protocol):
         self._call: Call | None = None
         self._reused = False
         self._sent = False
+        # When that was, by the loop's clock; of use on a connection that was used before.
+        self._sent_at = -math.inf
         # The answer, as far as it is known.
         self._headers: list[tuple[bytes, bytes]] = []
         self._deliver: Callable[[bytes], None] = _refuse_body
@@ -182,6 +187,8 @@ class Connection(asyncio.Protocol):
         if self._call is None:
             return
         self._sent = True
+        if self._reused:
+            self._sent_at = self._owner.beat.now()
         pieces = self._call.pieces
         if len(pieces) == 1:
             self._transport.write(pieces[0])
@@ -441,10 +448,16 @@ class Connection(asyncio.Protocol):
         """End the call, or begin it anew if it met a connection that upstream was just closing."""
         call = self._detach()
         self.close()
-        if failure.kind is FailureKind.CLOSED_BEFORE_ANSWER and self._reused:
+        if failure.kind is FailureKind.CLOSED_BEFORE_ANSWER and self._was_stale():
             self._owner.connect(call)
         else:
             call.fail(failure)
+
+    def _was_stale(self) -> bool:
+        """Whether upstream was just closing the connection, and so did nothing (RFC 9110 §9.2.2)."""
+        if not self._reused:
+            return False
+        return not self._sent or self._owner.beat.now() - self._sent_at < STALE_SECONDS
 
     def _detach(self) -> Call:
         call: Call = self._call  # type: ignore[assignment]  # only while there is one
