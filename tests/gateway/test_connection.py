@@ -208,6 +208,54 @@ async def test_leave_to_send_is_given_when_a_repeated_head_asks_for_it(house: Ho
     assert (await caller.ask(HELLO)).body == OK
 
 
+async def test_leave_to_send_comes_behind_the_answer_before_it(house: House, caller: Caller) -> None:
+    request = house.post(HELLO, "Expect: 100-continue")
+    await caller.send(house.post(UNKNOWN) + request.removesuffix(HELLO))
+    assert (await caller.answer()).code == "model_not_found"
+    assert await caller.head() == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert (await caller.ask(HELLO)).body == OK
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/keys"])
+async def test_http_1_0_knows_no_leave_to_send(house: House, path: str) -> None:
+    request = house.post(HELLO, "Expect: 100-continue", path=path).replace(b"HTTP/1.1", b"HTTP/1.0")
+    async with house.caller() as caller:
+        await caller.send(request)
+        assert b"100 Continue" not in await caller.head()
+
+
+CHUNKS = b"%x\r\n%b\r\n0\r\n\r\n" % (len(HELLO), HELLO)
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/keys"])
+@pytest.mark.parametrize(
+    ("version", "coding"),
+    [
+        (b"1.1", b"gzip, chunked"),
+        (b"1.1", b"chunked, chunked"),
+        (b"1.1", b"gzip\r\nTransfer-Encoding: chunked"),
+        (b"1.0", b"chunked"),
+    ],
+)
+async def test_a_body_in_another_coding_than_chunked_ends_the_connection(
+    house: House, version: bytes, coding: bytes, path: str
+) -> None:
+    head = house.post(path=path).partition(b"Content-Length")[0].replace(b"HTTP/1.1", b"HTTP/" + version)
+    async with house.caller() as caller:
+        answer = await caller.ask(head + b"Transfer-Encoding: " + coding + b"\r\n\r\n" + CHUNKS)
+        assert (answer.status, answer.code) == (400, "invalid_request")
+        assert b"connection: close" in answer.head
+        assert await caller.closed() == b""
+    assert not house.ledger.records
+
+
+@pytest.mark.parametrize("coding", [b"chunked", b"Chunked"])
+async def test_a_body_in_chunks_is_read(house: House, coding: bytes) -> None:
+    head = house.post().partition(b"Content-Length")[0]
+    answer = await house.ask(head + b"Transfer-Encoding: " + coding + b"\r\n\r\n" + CHUNKS)
+    assert answer.body == OK
+
+
 @pytest.mark.parametrize(
     ("version", "line"),
     [

@@ -236,6 +236,9 @@ class Connection(HttpToolsProtocol):
         if problem is not None:
             self._refuse_connection(refusal("invalid_request", problem))
             return
+        if self.expect_100_continue and self.parser.get_http_version() != "1.1":
+            # It would take an interim answer for the answer (RFC 9110 §10.1.1).
+            self.expect_100_continue = False
         self.deadline = self.loop.time() + BODY_PATIENCE
         origin = next((value for name, value in self.headers if name == b"origin"), None)
         self._cors = b"".join(b"%b: %b\r\n" % line for line in self.gateway.cors.headers(origin))
@@ -293,6 +296,15 @@ class Connection(HttpToolsProtocol):
             return "A request has exactly one Host header. Send one."
         if not target.startswith(b"/"):
             return "The request target is no path. Send one that begins with /."
+        codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
+        return self._problem_of_codings(codings) if codings else None
+
+    def _problem_of_codings(self, codings: list[bytes]) -> str | None:
+        """What leaves a body's end, or its content, open to interpretation (RFC 9112 §6.1)."""
+        if self.parser.get_http_version() != "1.1":
+            return "HTTP/1.0 has no Transfer-Encoding. Send a Content-Length."
+        if codings != [b"chunked"]:
+            return "The body has a transfer coding that is not known here. Send it as chunked alone."
         return None
 
     def _is_busy(self, *, is_inference: bool) -> bool:
@@ -425,7 +437,8 @@ class Connection(HttpToolsProtocol):
 
     def go_on(self) -> None:
         """Tell a caller that waits for leave to send its body (RFC 9110 §10.1.1)."""
-        self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # Behind the answer before it, which may wait for the end of this turn.
+        self._send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def refuse(self, error: InnoError, request_id: str) -> None:
         """Answer with an error envelope. A body that is still coming in is not waited for."""
