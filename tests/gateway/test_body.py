@@ -113,6 +113,28 @@ def test_names_that_some_model_servers_take_for_one_another_are_refused(members:
     refused(b"{" + members + b"}")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        rb"abc \ud83d",
+        rb"abc \uD83D and so on",
+        rb"\ude00",
+        rb"\ud83d\ud83d",
+        rb"\\\ud83d",
+        rb"\ud83d\n",
+        rb"\ud83d\u0041",
+    ],
+)
+def test_half_of_a_surrogate_pair_is_said_to_be_one(text: bytes) -> None:
+    for content in (b'{"model":"a","x":"%b"}' % text, b'{"model":"a","x":["%b"],"y":1}' % text):
+        assert "half of a surrogate pair" in refused(content).refusal.message
+
+
+@pytest.mark.parametrize("text", [rb"\ud83d\ude00", rb"\\ud83d", rb"\u00e9"])
+def test_of_other_broken_json_no_surrogate_pair_is_blamed(text: bytes) -> None:
+    assert "surrogate" not in refused(b'{"model":"a","x":"%b"' % text).refusal.message
+
+
 ELSEWHERE = """models route fallbacks fallback_models default_fallbacks model_list context_window_fallbacks
 context_window_fallback_dict content_policy_fallbacks provider custom_llm_provider api_base base_url api_key
 extra_body"""
@@ -469,7 +491,21 @@ HIDDEN = b'Content-Disposition: form-data; name="model"\r\n\r\nother'
     ids=range(15),
 )
 def test_a_delimiter_that_model_servers_may_read_differently_is_refused(content: bytes) -> None:
-    assert re.match(r"The body is not the multipart form of RFC 7578: ", form_refused(content))
+    assert re.match(
+        r"The form is not in the one spelling that all servers read alike: ", form_refused(content)
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"preamble\r\n" + form(NAMED), "does not begin with its boundary"),
+        (form(NAMED, part(rb'name="file"; filename="a\"b.wav"', b"x")), "%22"),
+        (form(NAMED, part(b'name="a b"', b"x")), "name"),
+    ],
+)
+def test_a_form_that_rfc_7578_allows_is_told_what_is_not_read_here(content: bytes, what: str) -> None:
+    assert what in form_refused(content)
 
 
 @given(st.binary(max_size=200), st.binary(max_size=200))

@@ -72,6 +72,13 @@ _is_disposition = re.compile(rb"form-data[ \t]*+(" + _PARAMETER + rb")+", re.IGN
 _is_field_name = re.compile(rb"[0-9A-Za-z_.\[\]-]{1,100}").fullmatch
 
 
+_escapes = re.compile(
+    # A pair is taken whole, so that what is left is half of one; any other escape is read over.
+    rb"\\(?:ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|(ud[89a-f][0-9a-f]{2})|.)",
+    re.IGNORECASE | re.DOTALL,
+).finditer
+
+
 class JsonBody(msgspec.Struct, frozen=True):
     """A JSON object, split into its members. `options`: the members of its stream_options."""
 
@@ -151,7 +158,8 @@ def read_json(content: bytes) -> JsonBody:
     except msgspec.ValidationError:
         raise InnoError("invalid_request", "The body must be a JSON object with a model.") from None
     except (msgspec.DecodeError, RecursionError) as error:
-        raise InnoError("invalid_request", f"The body is not valid JSON: {error}.") from None
+        why = "it has half of a surrogate pair" if _has_half_a_pair(content) else str(error)
+        raise InnoError("invalid_request", f"The body is not valid JSON: {why}.") from None
     if len(members) > MOST_MEMBERS:
         raise InnoError("invalid_request", f"The body has more than {MOST_MEMBERS} members. Send fewer.")
     names = "".join(members)
@@ -163,6 +171,11 @@ def read_json(content: bytes) -> JsonBody:
         return JsonBody(members, _model(members), streamed=False, options={})
     options = _stream_options(members)
     return JsonBody(members, _model(members), streamed=_stream(members), options=options)
+
+
+def _has_half_a_pair(content: bytes) -> bool:
+    """Whether JSON that could not be read has one: the parser says only that it ended too early."""
+    return any(escape[1] is not None for escape in _escapes(content))
 
 
 def _check_names(members: dict[str, msgspec.Raw]) -> None:
@@ -241,7 +254,7 @@ def _boundary(content_type: bytes) -> bytes:
 def _parts(content: bytes, delimiter: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Each part's name, and start and end of its value."""
     if not content.startswith(delimiter + b"\r\n"):
-        raise _no_form("It begins with no delimiter")
+        raise _no_form("It does not begin with its boundary")
     position = len(delimiter)
     parts = 0
     while content[position : position + 2] == b"\r\n":
@@ -266,10 +279,10 @@ def _name_of_part(head: bytes) -> bytes:
         field[2] for field in fields if field is not None and field[1].lower() == b"content-disposition"
     ]
     if None in fields or len(dispositions) != 1 or _is_disposition(dispositions[0]) is None:
-        raise _no_form("A part's head is malformed")
+        raise _no_form("A part's head is malformed, or has a backslash before a quote, which is written %22")
     names = _values(dispositions[0], b"name")
     if len(names) != 1 or _is_field_name(names[0]) is None or _values(dispositions[0], b"name*"):
-        raise _no_form("A part has no plain name")
+        raise _no_form("A part's name is not of letters, digits and _ . [ ] - alone")
     return names[0]
 
 
@@ -283,7 +296,8 @@ def _values(field: bytes, name: bytes) -> list[bytes]:
 
 
 def _no_form(why: str) -> InnoError:
-    return InnoError("invalid_request", f"The body is not the multipart form of RFC 7578: {why}.")
+    message = f"The form is not in the one spelling that all servers read alike: {why}."
+    return InnoError("invalid_request", message)
 
 
 def _model(members: dict[str, msgspec.Raw]) -> str:
