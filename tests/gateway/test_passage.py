@@ -88,6 +88,24 @@ async def test_an_answer_of_any_status_is_relayed_and_metered(installed: Install
         assert outcomes(house) == [(int(status[:3]), "complete", 2)] * 3
 
 
+@pytest.mark.parametrize(("asked", "told"), [(b"7", b"7"), (b"9" * 400, b"3600")])
+async def test_how_long_the_only_upstream_asks_to_wait_is_told(
+    installed: Installation, asked: bytes, told: bytes
+) -> None:
+    answer = said(b"no", JSON, b"retry-after: " + asked, status=b"503 No")
+    async with house_before(installed, repeating(answer)) as (house, _):
+        refused = await house.ask()
+        assert (refused.status, refused.code) == (502, "upstream_error")
+        assert b"\r\nretry-after: %b\r\n" % told in refused.head
+        assert refused.json()["error"]["retry_after"] == int(told)
+
+
+async def test_with_several_upstreams_nobody_knows_how_long_to_wait(installed: Installation) -> None:
+    answer = said(b"no", JSON, b"retry-after: 7", status=b"503 No")
+    async with house_before(installed, repeating(answer), repeating(answer)) as (house, _):
+        assert b"retry-after" not in (await house.ask()).head
+
+
 @pytest.mark.parametrize(
     "status",
     [

@@ -34,15 +34,25 @@ _ENCODED = (
 )
 
 
-def refused_by(status: int) -> Refusal | None:
-    """What the caller is told if no other model server is left; None for an answer to relay."""
+_LONGEST_WAIT = 3600
+"""Seconds that a caller is told to wait at most, whatever a model server asks for."""
+
+
+def refused_by(status: int, wait: float | None = None) -> Refusal | None:
+    """What the caller is told if no other model server is left; None for an answer to relay.
+
+    wait: the seconds that the only model server asks for.
+    """
     message = _OPERATORS.get(status)
     if status in _REDIRECTS:
         # Followed, it would lead the caller around the gateway.
         message = "The model server redirects elsewhere. The operator must correct its base_url."
     elif status in _ANOTHER_MAY_SERVE:
         message = f"The model server answered with status {status}. Try again shortly."
-    return None if message is None else refusal("upstream_error", message, upstream_status=status)
+    if message is None:
+        return None
+    told = {} if wait is None else {"retry_after": int(min(wait, _LONGEST_WAIT))}
+    return refusal("upstream_error", message, upstream_status=status, **told)
 
 
 def refused_for_its_encoding(status: int) -> Refusal:

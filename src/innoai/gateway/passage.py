@@ -201,8 +201,11 @@ class Passage:
                 return
             refused = refused_for_its_encoding(status)
         log.warning("an upstream failed", upstream=self._target.upstream.base_url, why=refused.message)
+        wait = retry_after(head.headers)
         if not is_well(status):
-            self._target.failed(self._gateway.monotonic(), retry_after(head.headers))
+            self._target.failed(self._gateway.monotonic(), wait)
+        if wait is not None and len(self._gateway.models.targets[self._body.model]) == 1:
+            refused = refused_by(status, wait) or refused
         if not self._candidates and status in TOLD_IN_ITS_OWN_WORDS:
             self._prepare(status, head.reading or read_answer(head.headers))
             return
