@@ -65,10 +65,15 @@ def test_a_query_is_taken_as_it_is_written(query, caller):
     refused(caller.get(f"/v1/keys?{query}"), "invalid_request")
 
 
-@pytest.mark.parametrize("instant", ["2026-11-25", "2026-11-25T00:00:00", "yesterday", "1795000000"])
+@pytest.mark.parametrize("instant", ["2026-11-25T00:00:00", "yesterday", "1795000000"])
 def test_who_writes_no_instant_is_told_how_one_is_written(instant, caller):
     for answer in (caller.get(f"/v1/audit?from={instant}"), new_key(caller, expires_at=instant)):
         assert "such as 2026-11-24T22:07:02Z" in refused(answer, "invalid_request")["message"]
+
+
+def test_a_date_says_from_when_on_but_not_when_something_ends(caller):
+    assert caller.get("/v1/audit?from=2026-11-25").status_code == 200
+    refused(new_key(caller, expires_at="2026-11-25"), "invalid_request")
 
 
 def test_a_customer_named_null_is_a_customer(caller):
