@@ -153,14 +153,6 @@ def test_a_slip_is_told_before_anything_is_sent(
     assert said in ended.err
 
 
-@pytest.mark.parametrize("command", ["list", "export"])
-@pytest.mark.parametrize("action", ["typo", "key.creatd", "nope.*"])
-def test_an_action_that_there_is_not_is_refused(innoai: Run, command: str, action: str) -> None:
-    ended = innoai("audit", command, "--action", action)
-    assert (ended.code, ended.out) == (2, "")
-    assert "there is no action" in ended.err
-
-
 def test_a_time_that_ends_before_it_begins_is_refused(innoai: Run) -> None:
     ended = innoai("audit", "list", "--from", "2026-12-01", "--to", "2026-11-01T12:00:00+08:00")
     assert (ended.code, ended.out) == (2, "")

@@ -143,6 +143,13 @@ def test_before_and_after_are_what_the_api_shows(admin: httpx.Client) -> None:
     assert (created["before"], created["after"]) == (None, made)
 
 
+@pytest.mark.parametrize("action", ["key.creatd", "nope.*", "typo"])
+def test_an_action_that_there_is_not_is_refused(admin: httpx.Client, action: str) -> None:
+    """It would read as one that never happened."""
+    error = refused(admin.get("/audit", params={"action": action}), "invalid_request")
+    assert (error["param"], action in error["message"]) == ("action", True)
+
+
 def test_a_rotation_records_both_keys(admin: httpx.Client) -> None:
     made = create_key(admin, budgets={"monthly": "5"})
     answer = admin.post(f"/keys/{made['id']}/rotate", json={})

@@ -101,6 +101,7 @@ def test_the_library_imports_openai_alone(built: Path) -> None:
         "openai",
         "openai/core/pagination",
         "openai/core/resource",
+        "openai/core/streaming",
     }
 
 

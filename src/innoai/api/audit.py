@@ -13,6 +13,8 @@ from innoai.api.admission import Caller, Inside
 from innoai.api.services import Services
 from innoai.api.usage import When, seconds_of
 from innoai.api.wire import Instant, JsonRequest, Limit, Page, answer, cut, read_query
+from innoai.errors import InnoError
+from innoai.events.actions import ACTIONS
 from innoai.store import audit
 from innoai.store.audit import Wanted
 
@@ -123,10 +125,20 @@ class _WrittenPage(Page, frozen=True, kw_only=True):
     head: AuditHead
 
 
+def _is_known(action: str) -> bool:
+    """Whether anything that is recorded is called so: else a misspelt action reads as what never happened."""
+    if action.endswith("*"):
+        return any(name.startswith(action[:-1]) for name in ACTIONS)
+    return action in ACTIONS
+
+
 @get("/v1/audit")
 async def show_log(request: JsonRequest, services: Inside, caller: Caller) -> Response[Any]:
     """Show the audit log, newest first, or export it as one entry a line."""
     query = read_query(request, AuditQuery)
+    if query.action is not None and not _is_known(query.action):
+        message = f"action: there is no {query.action}. One is key.created, and key.* are several."
+        raise InnoError("invalid_request", message, param="action")
     account_id = caller.principal.account.id
     wanted = Wanted(
         action=query.action,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +15,6 @@ from innoai.cli.failures import CommandError, ExitCode, foreign_answer
 from innoai.cli.flags import App
 from innoai.cli.options import CursorOption, FromOption, LimitOption, ToOption
 from innoai.cli.session import Session, remote
-from innoai.events.actions import ACTIONS
 from innoai.sdk.audit import BrokenLink, Head, Verified, Why, read
 from innoai.sdk.audit import verify as verify_chain
 
@@ -160,10 +158,6 @@ def _tell(session: Session, verdict: Verified | BrokenLink) -> None:
 def _filter(
     action: str | None, actor: str | None, target: str | None, start: str | None, end: str | None
 ) -> dict[str, Any]:
-    if action is not None and not any(fnmatchcase(known, action) for known in ACTIONS):
-        raise typer.BadParameter(
-            f"there is no action {action!r}; one is called like {next(iter(ACTIONS))}", param_hint="--action"
-        )
     if start is not None and end is not None and _instant(end) < _instant(start):
         raise typer.BadParameter("it is before --from", param_hint="--to")
     return arguments.given(
