@@ -188,13 +188,6 @@ async def test_an_upstreams_path_is_a_prefix_without_its_last_slash(models: Mode
     assert [target.prefix for target in models.targets["a"]] == [b"/v1", b"/v1", b"/openai/v1"]
 
 
-async def test_a_key_sees_the_models_that_it_may_use(models: Models) -> None:
-    assert models.names(None) == ["a", "b", "c"]
-    assert models.names(frozenset(("c", "a", "unserved"))) == ["a", "c"]
-    assert models.names(frozenset()) == []
-    assert models.created == 1_795_000_000
-
-
 @pytest.mark.parametrize(
     "base_url", ["http://-x-/v1", "http://models.example/two words", "http://[::1%25lo]/v1"]
 )

@@ -22,7 +22,7 @@ from innoai.fresh_ids import fresh_id
 from innoai.keyring import keyring as keyring_module
 from innoai.keyring.bindings import Bindings
 from innoai.keyring.feed import CURRENT_SECONDS, ChangeFeed
-from innoai.keyring.keyring import Keyring, effective_rate_limit
+from innoai.keyring.keyring import Keyring
 from innoai.limiter import MemoryLimiter
 from innoai.store import accounts, api_keys, changes, customers, members, sessions, signing_keys
 from innoai.store.members import MemberRecord
@@ -151,20 +151,6 @@ async def test_a_key_is_found_by_its_id(here: Replica) -> None:
     assert await here.keyring.key("key_0001") is found
     assert await here.keyring.key("key_nobody") is None
     assert here.store.reads == 2
-
-
-@pytest.mark.parametrize(
-    ("own", "tier", "effective"),
-    [
-        (None, "free", 60),
-        (10, "free", 10),
-        (121, "free", 120),
-        (None, "startup", 1000),
-        (10_001, "startup", 10_000),
-    ],
-)
-def test_a_rate_limit_is_the_keys_own_within_its_tier(own: int | None, tier: str, effective: int) -> None:
-    assert effective_rate_limit(own, DEFAULT_TIERS[tier]) == effective
 
 
 # What the other replicas hear.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 DAY = 86_400
 MAX_RATE_LIMIT = 100_000_000
@@ -55,3 +56,22 @@ DEFAULT_TIERS: Mapping[str, Tier] = MappingProxyType(
 )
 
 FIRST_ACCOUNT_TIER = "enterprise"
+
+
+def effective_rate_limit(rate_limit: int | None, tier: Tier) -> int:
+    """Requests a minute: the key's own or the tier's default, never more than the tier allows."""
+    return min(tier.default_rate_limit if rate_limit is None else rate_limit, tier.max_rate_limit)
+
+
+def effective_models(models: Collection[str] | None, tier: Tier) -> frozenset[str] | None:
+    """The models that a key may use: its own, of those the tier's; None where neither names any."""
+    if models is None or tier.models is None:
+        named = tier.models if models is None else models
+        return None if named is None else _shared_models(frozenset(named))
+    return _shared_models(frozenset(models) & frozenset(tier.models))
+
+
+@lru_cache(maxsize=4096)
+def _shared_models(models: frozenset[str]) -> frozenset[str]:
+    """One object per combination: many keys have the same."""
+    return models

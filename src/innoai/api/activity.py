@@ -19,6 +19,7 @@ from innoai.access.advice import Change
 from innoai.access.networks import parse_networks
 from innoai.access.routes import route_for
 from innoai.access.scopes import LEVELS, in_order, scope_set
+from innoai.access.tiers import effective_models, effective_rate_limit
 from innoai.api.admission import Caller, Inside
 from innoai.api.billing import DAY
 from innoai.api.keys import (
@@ -37,7 +38,6 @@ from innoai.api.usage import When, seconds_of
 from innoai.api.wire import Instant, JsonRequest, answer, instant, read_body, read_query
 from innoai.door import Admission
 from innoai.errors import ERRORS, InnoError
-from innoai.keyring.keyring import effective_models, effective_rate_limit
 from innoai.store import activity
 from innoai.store.billing import hour_after, hour_before
 from innoai.store.usage import HOUR

@@ -9,9 +9,9 @@ from msgspec import Meta
 
 from innoai.access import keys as key_format
 from innoai.access.scopes import SCOPES, level_of
+from innoai.access.tiers import effective_rate_limit
 from innoai.api.money import Budgets, budgets_of
 from innoai.api.wire import Instant, instant
-from innoai.keyring.keyring import effective_rate_limit
 from innoai.store import budgets
 
 if TYPE_CHECKING:

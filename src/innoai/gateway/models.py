@@ -86,7 +86,6 @@ class Models:
 
     targets: dict[str, tuple[Target, ...]]
     tariffs: dict[str, Tariff]
-    created: int
     transports: list[Transport] = field(default_factory=list)
     allowances: dict[tuple[str, str], int] = field(default_factory=dict)
     """Tokens that a model was seen to read beyond a prompt's bound, such as those of a long template.
@@ -100,10 +99,6 @@ class Models:
         if len(targets) == 1:
             return [targets[0]]
         return sorted(targets, key=lambda target: target.cool_until > now)
-
-    def names(self, allowed: frozenset[str] | None) -> list[str]:
-        """The public names that a key with these models may use."""
-        return [name for name in self.targets if allowed is None or name in allowed]
 
     def connections(self) -> dict[str, int]:
         """How many connections to upstreams there are, by what they are doing."""
@@ -144,7 +139,7 @@ def open_models(
         )
         for name, model in models.items()
     }
-    return Models(targets, open_tariffs(models, billing), int(clock()), list(pools.values()))
+    return Models(targets, open_tariffs(models, billing), list(pools.values()))
 
 
 def _target(

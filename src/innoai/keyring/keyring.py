@@ -8,7 +8,6 @@ memory counts no longer than the change feed vouches for it (feed.py): the answe
 from __future__ import annotations
 
 import os
-from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,13 +20,14 @@ from innoai.access.networks import parse_networks
 from innoai.access.principal import Account, ApiKey, Customer, Member, Principal, Unauthenticated
 from innoai.access.roles import member_principal
 from innoai.access.scopes import scope_set
+from innoai.access.tiers import effective_models, effective_rate_limit
 from innoai.access.tokens import REFRESH_LIFETIME, is_token_shaped
 from innoai.errors import InnoError, refusal
 from innoai.keyring.bindings import Bindings
 from innoai.store import accounts, api_keys, budgets, changes, customers, sessions, signing_keys, tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -479,25 +479,6 @@ class Keyring:
 
 def _of(applying: Iterable[Budget], subject: str) -> tuple[Budget, ...]:
     return tuple(budget for budget in applying if budget.subject == subject)
-
-
-def effective_rate_limit(rate_limit: int | None, tier: Tier) -> int:
-    """Requests a minute: the key's own or the tier's default, never more than the tier allows."""
-    return min(tier.default_rate_limit if rate_limit is None else rate_limit, tier.max_rate_limit)
-
-
-def effective_models(models: Collection[str] | None, tier: Tier) -> frozenset[str] | None:
-    """The models that a key may use: its own, of those the tier's; None where neither names any."""
-    if models is None or tier.models is None:
-        named = tier.models if models is None else models
-        return None if named is None else _shared_models(frozenset(named))
-    return _shared_models(frozenset(models) & frozenset(tier.models))
-
-
-@lru_cache(maxsize=4096)
-def _shared_models(models: frozenset[str]) -> frozenset[str]:
-    """One object per combination: many keys have the same."""
-    return models
 
 
 def _put(memory: dict[K, T], key: K, value: T, most: int) -> None:
