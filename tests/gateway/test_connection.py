@@ -208,6 +208,7 @@ async def test_leave_to_send_is_given_when_a_repeated_head_asks_for_it(house: Ho
     assert (await caller.ask(HELLO)).body == OK
 
 
+@about_shortcuts
 async def test_leave_to_send_comes_behind_the_answer_before_it(house: House, caller: Caller) -> None:
     request = house.post(HELLO, "Expect: 100-continue")
     await caller.send(house.post(UNKNOWN) + request.removesuffix(HELLO))

@@ -25,6 +25,8 @@ JSONL = "application/jsonl"
 EXPORT_PAGE = 500
 """Entries that an export reads at a time."""
 
+_ACTIONS = sorted({"*", *ACTIONS, *(f"{name.rpartition('.')[0]}.*" for name in ACTIONS)})
+
 Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="SHA-256 as hexadecimal digits")]
 
 
@@ -39,6 +41,7 @@ class AuditQuery(msgspec.Struct, frozen=True):
                 pattern=r"^(\*|[a-z_]+(\.[a-z_]+)*(\.\*)?)$(?!\n)",
                 description="such as key.created or key.*",
                 extra={"expected": "an action such as key.created, or a pattern such as key.*"},
+                extra_json_schema={"enum": _ACTIONS},
             ),
         ]
         | None
@@ -125,18 +128,12 @@ class _WrittenPage(Page, frozen=True, kw_only=True):
     head: AuditHead
 
 
-def _is_known(action: str) -> bool:
-    """Whether anything that is recorded is called so: else a misspelt action reads as what never happened."""
-    if action.endswith("*"):
-        return any(name.startswith(action[:-1]) for name in ACTIONS)
-    return action in ACTIONS
-
-
 @get("/v1/audit")
 async def show_log(request: JsonRequest, services: Inside, caller: Caller) -> Response[Any]:
     """Show the audit log, newest first, or export it as one entry a line."""
     query = read_query(request, AuditQuery)
-    if query.action is not None and not _is_known(query.action):
+    if query.action is not None and query.action not in _ACTIONS:
+        # It would read as one that never happened.
         message = f"action: there is no {query.action}. One is key.created, and key.* are several."
         raise InnoError("invalid_request", message, param="action")
     account_id = caller.principal.account.id
