@@ -145,7 +145,7 @@ async def test_redis_says_what_the_rule_says(redis: Redis, shared: RedisLimiter)
         return (int(seconds) * 1_000_000 + int(microseconds)) * 1000
 
     async def arrival(bucket: str) -> int:
-        state = await redis.get(f"innoai:limit:{bucket}")
+        state = await redis.get(f"innoai:bucket:{bucket}")
         return int((state or b"0").split()[0]) * 1000
 
     async def check(steps: list[tuple[str, int, str]], limit: int) -> None:
@@ -153,7 +153,7 @@ async def test_redis_says_what_the_rule_says(redis: Redis, shared: RedisLimiter)
         for bucket, passed, action in steps:
             # Time passes by moving what the bucket remembers into the past.
             before = max(await arrival(bucket) - passed // 1000 * 1000, 0)
-            await redis.set(f"innoai:limit:{bucket}", f"{before // 1000} {-(-60_000_000 // limit)}")
+            await redis.set(f"innoai:bucket:{bucket}", f"{before // 1000} {-(-60_000_000 // limit)}")
             begun = await now()
             ask = shared.take if action == "take" else shared.peek
             found = await ask(bucket, limit)
@@ -240,7 +240,7 @@ async def test_peeking_takes_nothing_from_redis(redis: Redis, shared: RedisLimit
 
 async def test_a_bucket_is_gone_from_redis_once_it_is_full_again(redis: Redis, shared: RedisLimiter) -> None:
     await shared.take("mine", 60)
-    assert 0 < await redis.pttl("innoai:limit:mine") <= 1001
+    assert 0 < await redis.pttl("innoai:bucket:mine") <= 1001
 
 
 async def test_shared_limits_always_have_to_be_awaited(shared: RedisLimiter) -> None:

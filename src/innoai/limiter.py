@@ -167,7 +167,7 @@ class RedisLimiter:
 
     async def _run(self, action: str, bucket: Bucket, outer: Bucket | None) -> RateOutcome:
         buckets = [bucket] if outer is None else [bucket, outer]
-        keys = [f"innoai:limit:{bucket.name}" for bucket in buckets]
+        keys = [f"innoai:bucket:{bucket.name}" for bucket in buckets]
         bounds = [bound for bucket in buckets for bound in _bounds(bucket.limit)]
         try:
             allowed, *used = await self._script(keys=keys, args=[action, *bounds])

@@ -212,3 +212,12 @@ def test_where_no_usage_is_hidden_the_usage_event_passes() -> None:
     whole = stream("OpenAI", "LF", shown=True)
     assert events.feed(whole) == whole
     assert events.usage is None
+
+
+@pytest.mark.parametrize("before", [b"", b"data: 1\n\n"])
+@pytest.mark.parametrize("piece", [b": ping\n", b"event: x\nda", b"data: 2\n", b"\n"])
+def test_a_read_that_brought_nothing_changes_nothing(before: bytes, piece: bytes) -> None:
+    """Such as a head, or the framing of a chunk, that came alone."""
+    events, same = Events(hides_usage=False), Events(hides_usage=False)
+    shown = [events.feed(part) for part in (before, b"", piece, b"", b"ta: 3\n\n")]
+    assert b"".join(shown) == b"".join(same.feed(part) for part in (before, piece, b"ta: 3\n\n"))

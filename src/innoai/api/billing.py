@@ -328,6 +328,7 @@ async def _keep_currency_once_charged(connection: AsyncConnection, account_id: s
     if await budgets.is_held(connection, account_id):
         raise InnoError(
             "conflict",
-            f"Requests under way have set amounts in {currency} aside. Try again in a few seconds.",
+            f"Requests under way have set amounts in {currency} aside. Try again in a few seconds. What a "
+            "server that was lost with its disk had set aside ends after a week, or with the budgets.",
             param="currency",
         )

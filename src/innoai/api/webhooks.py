@@ -424,7 +424,8 @@ def _with_kept(wanted: dict[str, str], present: dict[str, str]) -> dict[str, str
         InnoError: invalid_request, where there is none.
     """
     # HTTP does not tell names apart by case (RFC 9110 §5.1), nor do clients that read and write them.
-    values = {name.lower(): value for name, value in present.items()}
+    # An older version took both spellings: then the very one counts.
+    values = {name.lower(): value for name, value in present.items()} | present
     hidden = [name for name, value in wanted.items() if value == HIDDEN]
     unknown = next((name for name in hidden if name.lower() not in values), None)
     if unknown is not None:
@@ -433,7 +434,7 @@ def _with_kept(wanted: dict[str, str], present: dict[str, str]) -> dict[str, str
             f"headers: {HIDDEN} keeps a value, and there is none of {unknown}. Give the value itself.",
             param="headers",
         )
-    return wanted | {name: values[name.lower()] for name in hidden}
+    return wanted | {name: values.get(name, values[name.lower()]) for name in hidden}
 
 
 def _has_same_receiver(record: EndpointRecord, wanted: ChangeEndpoint) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from datetime import UTC, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -283,8 +284,10 @@ def leaked(
     yes: YesOption = False,
 ) -> None:
     """Find the account's keys in a text, and put on record that they leaked. Only keys are sent."""
-    # A log may hold any bytes; a key among them is ASCII.
-    text = "\n".join(find(file.read().decode("utf-8", "replace")))
+    # A log may hold any bytes. PowerShell writes UTF-16, and says so.
+    content = file.read()
+    is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = "\n".join(find(content.decode("utf-16" if is_utf_16 else "utf-8", "replace")))
     if not text:
         session.done("no key stands in it")
         return

@@ -63,7 +63,7 @@ def changes(entry: dict[str, Any]) -> list[tuple[str, Any, Any]]:
 
 
 def _filters(here: Here) -> dict[str, str]:
-    """What was chosen. A filter that nothing can fit finds nothing; it is no error."""
+    """What was chosen. A filter that nothing fits finds nothing; an action that there is not is an error."""
     return {name: value for name in _FILTERS if (value := here.query(name)[:160])}
 
 

@@ -31,6 +31,9 @@ MOST_PARTS = 1000
 MOST_PART_HEAD = 8 * 1024
 """Members of a JSON object, parts of a form, and bytes of a part's head: more is nobody's request."""
 
+MOST_EXPLAINED = 16 * 1024
+"""Bytes of a body that is no JSON in which the fault is looked for."""
+
 _ELSEWHERE = frozenset(
     (
         "models",
@@ -51,6 +54,9 @@ _ELSEWHERE = frozenset(
     )
 )
 """Members by which OpenRouter, LiteLLM and their like ask another model, or whoever has another price."""
+
+_NOTHING = (b"null", b"[]", b"{}")
+"""What clients write for a member that they do not use."""
 
 _ROUTED = _ELSEWHERE | {"service_tier"}
 _PLAIN_TIERS = frozenset(("auto", "default", "flex", "on_demand", "standard_only"))
@@ -174,8 +180,11 @@ def read_json(content: bytes) -> JsonBody:
 
 
 def _has_half_a_pair(content: bytes) -> bool:
-    """Whether JSON that could not be read has one: the parser says only that it ended too early."""
-    return any(escape[1] is not None for escape in _escapes(content))
+    """Whether JSON that could not be read has one: the parser says only that it ended too early.
+
+    Not looked for in what is large: it is but a better word, and everybody waits meanwhile.
+    """
+    return len(content) <= MOST_EXPLAINED and any(escape[1] is not None for escape in _escapes(content))
 
 
 def _check_names(members: dict[str, msgspec.Raw]) -> None:
@@ -192,7 +201,7 @@ def _check_routing(members: dict[str, msgspec.Raw]) -> None:
         value = bytes(members[name]).strip()
         if name == "service_tier":
             _check_tier(value)
-        elif value != _NULL:
+        elif value not in _NOTHING:
             raise _names_another(name)
 
 

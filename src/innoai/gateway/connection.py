@@ -296,7 +296,7 @@ class Connection(HttpToolsProtocol):
             return "A request has exactly one Host header. Send one."
         if not target.startswith(b"/"):
             return "The request target is no path. Send one that begins with /."
-        codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
+        codings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
         return self._problem_of_codings(codings) if codings else None
 
     def _problem_of_codings(self, codings: list[bytes]) -> str | None:

@@ -107,7 +107,7 @@ _NOT_RELAYED = HOP_BY_HOP | {
     b"x-request-id",
     b"x-upstream-request-id",
 }
-_UNENCODED = (b"", b"identity")
+_UNENCODED = (b"", b"identity", b"none", b"utf-8")
 _RELAYED = frozenset(
     (
         b"content-type",
@@ -140,7 +140,7 @@ _THEIRS = re.compile(
 )
 """What in an answer is not the caller's business, by the name of its header."""
 
-_UPSTREAM_CREDENTIAL = re.compile(rb"(?<![\w-])(?:sk-\w|eyJ[\w-]+\.eyJ)|(?:^|[ ,])bearer ", re.IGNORECASE)
+_UPSTREAM_CREDENTIAL = re.compile(rb"(?<![\w-])(?:sk-[\w-]{8}|eyJ[\w-]+\.eyJ)|(?:^|[ ,])bearer ", re.IGNORECASE)
 """What looks like a key of the gateway's, which a model server that echoes requests would tell."""
 
 
@@ -267,7 +267,7 @@ def read_answer(headers: Headers) -> AnswerReading:
     content_type, content_length, is_encoded = b"", None, False
     for name, value in headers:
         if name not in _NOT_RELAYED:
-            if name not in _RELAYED and (_is_theirs(name) or _UPSTREAM_CREDENTIAL.search(value) is not None):
+            if name not in _RELAYED and not _may_come_back(name, value):
                 continue
             lines.append(b"%b: %b\r\n" % (name, value))
             if name == b"content-type":

@@ -42,6 +42,8 @@ class Events:
 
     def feed(self, chunk: bytes) -> bytes:
         """What may go to the caller now; the beginning of an event waits until the event is whole."""
+        if not chunk:
+            return b""
         if not self._partial and chunk.endswith(EVENT_ENDS):
             self._begin(b"")
             return self._shown(chunk)

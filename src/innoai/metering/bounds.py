@@ -47,7 +47,14 @@ CAP_MEMBERS = frozenset(("n_predict", *(name for names in _CAPS.values() for nam
 """All that bounds an answer anywhere. llama.cpp's server reads n_predict in place of any other."""
 
 _COUNTS = ("n", "best_of")
-_OPENAI_HOSTS = (".openai.com", ".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
+_OPENAI_HOSTS = (
+    ".openai.com",
+    *(
+        f".{service}.azure.{cloud}"
+        for service in ("openai", "cognitiveservices", "services.ai")
+        for cloud in ("com", "us", "cn")
+    ),
+)
 _OPENAI_BEHIND = {"gateway.ai.cloudflare.com": "/openai"}
 """Hosts that pass on to many vendors, and what stands in the path to OpenAI's."""
 
@@ -87,6 +94,7 @@ _KNOWN_TYPES = frozenset(
         "reasoning_text",
         "summary_text",
         "thinking",
+        "redacted_thinking",
         "refusal",
         "content",
         "message",
@@ -110,7 +118,20 @@ _KNOWN_TYPES = frozenset(
 """Types of what is said that are text, or whose files are known by name."""
 
 _WHATEVER_SHAPE = frozenset(
-    ("arguments", "annotations", "cache_control", "logprobs", "metadata", "reasoning_details")
+    (
+        "arguments",
+        "annotations",
+        "cache_control",
+        "logprobs",
+        "metadata",
+        "reasoning_details",
+        # What clients send back of an answer as they got it, some of it vendors' own.
+        "extra_content",
+        "provider_specific_fields",
+        "thinking_blocks",
+        "parsed",
+        "parsed_arguments",
+    )
 )
 """Members of what is said that are text to a model, if anything, whatever objects are in them."""
 
@@ -224,7 +245,8 @@ def answers_of_form(counts: Iterable[bytes]) -> int:
 def stated_cap(members: Mapping[str, msgspec.Raw], path: str) -> int | None:
     """The tokens that the caller wants an answer to have at most; None where it does not say.
 
-    Zero is for the prompt to be scored. It bounds nothing where a server takes it for no bound at all.
+    Zero is for the prompt of a completion to be scored; it is no cap of a chat, where some servers read it as
+    no bound at all.
 
     Raises:
         InnoError: invalid_request for a number that is none.
@@ -235,7 +257,7 @@ def stated_cap(members: Mapping[str, msgspec.Raw], path: str) -> int | None:
         return None
     least, most = min(stated.values()), max(stated.values())
     # Below one, some servers take it for no bound at all, whatever else is stated.
-    return most if least > 0 or least == most == 0 else None
+    return most if least > 0 or (least == most == 0 and path == "/v1/completions") else None
 
 
 def longest_answer(path: str, max_output_tokens: int | None) -> int:
@@ -299,7 +321,8 @@ def _no_number(name: str) -> InnoError:
 
 def _tokens(values: Mapping[str, object], most: int) -> int:
     """Without recursion, since a value may be as deep as its sender likes."""
-    tokens, left = 0, [(value, name in _SAID) for name, value in values.items()]
+    tokens, reads_all = 0, False
+    left = [(value, name in _SAID) for name, value in values.items()]
     while left:
         value, is_said = left.pop()
         if isinstance(value, str):
@@ -312,19 +335,22 @@ def _tokens(values: Mapping[str, object], most: int) -> int:
                 left += [(item, is_said) for item in value]
         elif isinstance(value, dict):
             is_known = not is_said or _is_known(value)
-            tokens += _ITEM if is_known else _ITEM + most
+            tokens += _ITEM
+            reads_all |= not is_known
             for name, member in value.items():
                 if name in _DOCUMENTS:
-                    tokens += most
+                    reads_all = True
                 elif name in _FILES:
                     # One has one address; of a list nobody knows how many it stands for.
-                    tokens += most if isinstance(member, list) else FILE_TOKENS
+                    reads_all |= isinstance(member, list)
+                    tokens += FILE_TOKENS
                 else:
                     tokens += len(name.encode())
                     left.append((member, is_said and is_known and name not in _WHATEVER_SHAPE))
         else:
             tokens += 1
-    return tokens
+    # Once, however many there are: no model reads more than all that it can.
+    return tokens + most if reads_all else tokens
 
 
 def _is_known(said: dict[str, object]) -> bool:

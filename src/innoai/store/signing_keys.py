@@ -29,7 +29,10 @@ async def load(connection: AsyncConnection, secrets: Secrets, now: float) -> Sig
             continue
         key = SigningKey(row.kid, row.algorithm, secrets.open(row.sealed, _purpose(row.kid)))
         if row.retires_at is None:
-            # Not the newest by its instant, which may be of a clock that is behind.
+            # Not the newest by its instant, which may be of a clock that is behind. There are two where an
+            # older version rotated twice at once.
+            if signing is not None:
+                former.append(signing)
             signing = key
         else:
             former.append(key)

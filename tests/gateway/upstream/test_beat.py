@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from innoai.gateway.upstream import FailureKind, Timeouts
-from innoai.gateway.upstream.beat import BEAT_SECONDS, MOST_BYTES
+from innoai.gateway.upstream.beat import BEAT_SECONDS, MOST_BYTES, Beat
 from tests.gateway.upstream.peers import Heard, forever, pooled, send, serving
 
 if TYPE_CHECKING:
@@ -276,3 +276,33 @@ async def test_many_quick_streams_at_once_are_each_whole():
             send(pool, heard)
         for heard in listeners:
             assert await heard.answer() == (200, b"x" * PIECES)
+
+
+class Reader:
+    """A stream of a beat that reads, or fails to, at each of them."""
+
+    def __init__(self, *, fails: bool) -> None:
+        self.fails = fails
+        self.beats = 0
+        self.is_aborted = False
+
+    def on_beat(self) -> bool:
+        self.beats += 1
+        if self.fails:
+            raise ValueError("what nobody foresaw")
+        return self.beats < 3
+
+    def abort(self) -> None:
+        self.is_aborted = True
+
+
+async def test_a_stream_that_cannot_be_read_ends_alone() -> None:
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    loop.set_exception_handler(lambda _loop, _context: told.set())
+    beat, broken, well = Beat(loop), Reader(fails=True), Reader(fails=False)
+    for stream in (broken, well):
+        beat.join(stream)
+    await asyncio.sleep(10 * BEAT_SECONDS)
+    loop.set_exception_handler(None)
+    assert (broken.beats, broken.is_aborted, told.is_set()) == (1, True, True)
+    assert (well.beats, well.is_aborted) == (3, False)

@@ -28,6 +28,9 @@ class Stream(Protocol):
     def on_beat(self) -> bool:
         """Read what has come; whether to be called at the next beat, too."""
 
+    def abort(self) -> None:
+        """End it as if the connection had been lost."""
+
 
 class Beat:
     """The beat of a pool's quick streams. It rests while there are none."""
@@ -50,10 +53,20 @@ class Beat:
 
     def _strike(self) -> None:
         streams, self._streams = self._streams, []
-        going_on = [stream for stream in streams if stream.on_beat()]
+        going_on = [stream for stream in streams if self._goes_on(stream)]
         if going_on and not self._streams:
             self._loop.call_later(BEAT_SECONDS, self._strike)
         self._streams += going_on
+
+    def _goes_on(self, stream: Stream) -> bool:
+        """What one stream fails with must not keep the others from being read."""
+        try:
+            return stream.on_beat()
+        except Exception as error:  # noqa: BLE001 - the others are read all the same
+            context = {"message": "a stream could not be read", "exception": error}
+            self._loop.call_exception_handler(context)
+            stream.abort()
+            return False
 
 
 def fall_silent(transport: asyncio.Transport) -> int | None:

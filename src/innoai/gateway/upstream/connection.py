@@ -29,7 +29,7 @@ HEADER_LIMIT: Final = 200  # headers of one head
 # A byte of body pays for this many bytes of framing: more than a one-byte chunk needs, less than an abuse.
 _FRAMING_ALLOWANCE: Final = 16
 # A connection that upstream had closed shows it within a round trip; whatever ends later had been at work.
-STALE_SECONDS: Final = 0.1
+STALE_SECONDS: Final = 0.3
 _WITHOUT_BODY: Final = frozenset((204, 304))
 _MULTIPLE_OF_BODY: Final = _FRAMING_ALLOWANCE + 1
 
@@ -223,6 +223,10 @@ class Connection(asyncio.Protocol):
             self._state = _CLOSED
             self._owner.closing(self)
             self._transport.abort()
+
+    def abort(self) -> None:
+        """End it as if it had been lost: whoever waits for the answer is told."""
+        self._transport.abort()
 
     # ── the transport's side ──
 
