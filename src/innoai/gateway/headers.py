@@ -140,7 +140,9 @@ _THEIRS = re.compile(
 )
 """What in an answer is not the caller's business, by the name of its header."""
 
-_UPSTREAM_CREDENTIAL = re.compile(rb"(?<![\w-])(?:sk-[\w-]{8}|eyJ[\w-]+\.eyJ)|(?:^|[ ,])bearer ", re.IGNORECASE)
+_UPSTREAM_CREDENTIAL = re.compile(
+    rb"(?<![\w-])(?:sk-[\w-]{8}|eyJ[\w-]+\.eyJ)|(?:^|[ ,])bearer ", re.IGNORECASE
+)
 """What looks like a key of the gateway's, which a model server that echoes requests would tell."""
 
 
