@@ -72,6 +72,7 @@ const OPTION_BY_LETTERS: ReadonlyMap<string, string> = new Map(
 );
 const SENDABLE_KEY = /^[!-~]+$/;
 const CONTROL_PLANE = /^\/(auth|keys|customers|members|billing|webhooks|requests|audit|tiers)(\/|\?|$)/;
+const EXPORTED = /^(text\/csv|application\/jsonl|text\/event-stream)\b/;
 const IDEMPOTENCY_KEY = 'idempotency-key';
 const TWICE_IS_ONCE: readonly string[] = ['get', 'put', 'delete', 'patch', 'head', 'options'];
 
@@ -312,11 +313,12 @@ function ofControl(path: string): boolean {
   return CONTROL_PLANE.test(path);
 }
 
-/** Whether the head of an answer fits the route. What OpenAI's routes answer is that client's matter. */
+/** Whether the head of an answer fits the route: JSON, or an export that was asked for by hand. What OpenAI's routes answer is that client's matter. */
 function mayAnswer({ path, method }: FinalRequestOptions, response: Response): boolean {
   if (!ofControl(path)) return true;
   const deletes = method.toLowerCase() === 'delete';
-  return response.status === 204 || (!deletes && isJson(response));
+  if (deletes || response.status === 204) return response.status === 204;
+  return isJson(response) || EXPORTED.test(response.headers.get('content-type') ?? '');
 }
 
 /**

@@ -602,3 +602,11 @@ test('an error in the middle of a stream has the class of its code', async () =>
     ['upstream_error', 'It failed.', 'req_7'],
   );
 });
+
+test('an export that is asked for by hand comes as it is', async () => {
+  peer.on('GET /v1/billing/usage', { text: 'a,b\n', headers: { 'content-type': 'text/csv; charset=utf-8' } });
+  const answer = await client()
+    .get('/billing/usage', { query: { format: 'csv' } })
+    .asResponse();
+  assert.equal(await answer.text(), 'a,b\n');
+});
