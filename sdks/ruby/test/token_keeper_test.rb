@@ -82,7 +82,8 @@ class TokenKeeperTest < Minitest::Test
       go.pop
       token(@minted += 1)
     end
-    threads = Array.new(8) { Thread.new { keeper.bearer } }
+    shared = keeper
+    threads = Array.new(8) { Thread.new { shared.bearer } }
     begun.pop
     Thread.pass until threads.all? { |thread| thread.status == "sleep" }
     go << true
@@ -99,7 +100,8 @@ class TokenKeeperTest < Minitest::Test
       go.pop
       raise InnoAI::APIConnectionError, "no"
     end
-    threads = Array.new(8) { Thread.new { problem { keeper.bearer }.class } }
+    shared = keeper
+    threads = Array.new(8) { Thread.new { problem { shared.bearer }.class } }
     begun.pop
     Thread.pass until threads.all? { |thread| thread.status == "sleep" }
     go << true
