@@ -562,7 +562,7 @@ def load(path: str | None, environ: Mapping[str, str]) -> Settings:
         secret=_secret("INNOAI_SECRET", environ),
         previous_secret=_secret("INNOAI_SECRET_PREVIOUS", environ),
         file=None if there is None else str(there),
-        variables=frozenset(variable for variable in environ if variable.startswith(_PREFIXES)),
+        variables=frozenset(variable for variable in environ if variable.startswith(tuple(_PREFIXES))),
     )
 
 
@@ -578,18 +578,17 @@ def _check_sections(file: Path, document: dict[str, Any]) -> None:
     raise ConfigError(f"{file}: [{unknown}] is no section; the sections are {', '.join(known)}")
 
 
-_PREFIXES = tuple(f"INNOAI_{name.upper()}_" for name in SECTIONS)
+_PREFIXES = {f"INNOAI_{name.upper()}_": struct for name, struct in SECTIONS.items()}
 
 
 def _check_variables(environ: Mapping[str, str]) -> None:
     """Refuse a variable that is named like a setting and is none; nobody would read it."""
-    prefixes = {f"INNOAI_{name.upper()}_": struct for name, struct in SECTIONS.items()}
     for variable in environ:
         if variable in OTHER_VARIABLES:
             continue
-        prefix = next((each for each in prefixes if variable.startswith(each)), None)
+        prefix = next((each for each in _PREFIXES if variable.startswith(each)), None)
         if prefix is not None:
-            _check_variable(variable, prefix, prefixes[prefix].__struct_fields__)
+            _check_variable(variable, prefix, _PREFIXES[prefix].__struct_fields__)
         elif variable.startswith(("INNOAI_MODELS_", "INNOAI_TIERS_")):
             raise ConfigError(f"environment: {variable}: models and tiers come from the file; write it there")
         elif variable.startswith("INNOAI_SECRET_"):

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from sqlalchemy import select
 
+from innoai.access.tiers import DAY
 from innoai.metering import retention
-from innoai.metering.retention import BATCH, DAY
+from innoai.metering.retention import BATCH
 from innoai.store import accounts, usage
 from innoai.store.database import Database
 from innoai.store.tables import spending, usage_hours, usage_totals

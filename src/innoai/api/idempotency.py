@@ -39,19 +39,34 @@ async def create_once(
     Raises:
         InnoError: invalid_request for a key that is no key, conflict when it came with another request.
     """
+    key = _key_of(request)
+    async with services.database.write() as connection:
+        if key is None:
+            return await create(connection)
+        account_id, own = caller.principal.account.id, _own(caller.principal, key)
+        fingerprint = f"{request.method} {request.url.path}\n".encode() + content
+        # First, so that a twin that comes meanwhile waits for the answer instead of meeting what was done.
+        await accounts.lock(connection, account_id)
+        known = await idempotency.recall(connection, services.secrets, account_id, own, fingerprint)
+        if known is not None:
+            return known
+        answer = await create(connection)
+        await idempotency.remember(
+            connection, services.secrets, account_id, own, fingerprint, answer, services.clock()
+        )
+        return answer
+
+
+def _key_of(request: JsonRequest) -> str | None:
     keys = request.headers.getall(HEADER, [])
     if not keys:
-        async with services.database.write() as connection:
-            return await create(connection)
-    key = keys[0]
-    if len(keys) > 1 or _KEY.fullmatch(key) is None:
+        return None
+    if len(keys) > 1 or _KEY.fullmatch(keys[0]) is None:
         raise InnoError(
             "invalid_request",
             "Idempotency-Key: send one, of 1 to 255 printable ASCII characters without spaces.",
         )
-    account_id, own = caller.principal.account.id, _own(caller.principal, key)
-    fingerprint = f"{request.method} {request.url.path}\n".encode() + content
-    return await _once(services, account_id, own, fingerprint, create)
+    return keys[0]
 
 
 def _own(caller: Principal, key: str) -> str:
@@ -64,23 +79,3 @@ def _own(caller: Principal, key: str) -> str:
     customer = "" if caller.customer is None else caller.customer.id
     # A digest, since the column is as long as the longest key. None of the parts has a space in it.
     return hashlib.sha256(f"{kind} {caller.key.id} {customer} {key}".encode()).hexdigest()
-
-
-async def _once(
-    services: Services,
-    account_id: str,
-    key: str,
-    fingerprint: bytes,
-    create: Callable[[AsyncConnection], Awaitable[bytes]],
-) -> bytes:
-    async with services.database.write() as connection:
-        # First, so that a twin that comes meanwhile waits for the answer instead of meeting what was done.
-        await accounts.lock(connection, account_id)
-        known = await idempotency.recall(connection, services.secrets, account_id, key, fingerprint)
-        if known is not None:
-            return known
-        answer = await create(connection)
-        await idempotency.remember(
-            connection, services.secrets, account_id, key, fingerprint, answer, services.clock()
-        )
-        return answer

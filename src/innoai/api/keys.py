@@ -388,16 +388,19 @@ def _without_secret(made: NewKey) -> Key:
 
 async def own_key(connection: AsyncConnection, key_id: str, caller: Admission) -> KeyRecord:
     """The key of the caller's account. InnoError not_found when there is none of that id."""
-    record = await api_keys.get(connection, key_id, caller.principal.account.id)
-    if record is None:
-        raise InnoError("not_found", "No key has that id. GET /v1/keys lists the keys.")
-    return record
+    return _found(await api_keys.get(connection, key_id, caller.principal.account.id))
 
 
 async def _held_key(connection: AsyncConnection, key_id: str, caller: Admission) -> KeyRecord:
     """The same, for whoever tells the feed of something else before changing it: see api_keys.hold."""
-    await api_keys.hold(connection, caller.principal.account.id, [key_id])
-    return await own_key(connection, key_id, caller)
+    held = await api_keys.hold(connection, caller.principal.account.id, [key_id])
+    return _found(held[0] if held else None)
+
+
+def _found(record: KeyRecord | None) -> KeyRecord:
+    if record is None:
+        raise InnoError("not_found", "No key has that id. GET /v1/keys lists the keys.")
+    return record
 
 
 async def _check_room(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from innoai.errors import refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from innoai.errors import Refusal
 
@@ -199,10 +199,15 @@ _LONGEST_KNOWN = 64
 """Bytes of a name whose judgement is remembered: the same few names come with every request."""
 
 
+def _remembered(judge: Callable[[bytes], bool]) -> Callable[[bytes], bool]:
+    """The same judgement of a name, within bounds worked out once."""
+    known = lru_cache(maxsize=1024)(judge)
+    return lambda name: known(name) if len(name) <= _LONGEST_KNOWN else judge(name)
+
+
 def _may_go_on(name: bytes, value: bytes) -> bool:
     """Whether a header is the model server's business."""
-    judge = _names_the_caller if len(name) <= _LONGEST_KNOWN else _names_the_caller.__wrapped__
-    return not judge(name) and not holds_credential(value)
+    return not _names_the_caller(name) and not holds_credential(value)
 
 
 def holds_credential(value: bytes) -> bool:
@@ -210,7 +215,7 @@ def holds_credential(value: bytes) -> bool:
     return _CREDENTIAL.search(value) is not None
 
 
-@lru_cache(maxsize=1024)
+@_remembered
 def _names_the_caller(name: bytes) -> bool:
     if name in _FORWARDED or name.startswith(b"x-stainless-"):
         return False
@@ -219,11 +224,10 @@ def _names_the_caller(name: bytes) -> bool:
 
 def _may_come_back(name: bytes, value: bytes) -> bool:
     """Whether a header of an answer is the caller's business."""
-    judge = _is_theirs if len(name) <= _LONGEST_KNOWN else _is_theirs.__wrapped__
-    return not judge(name) and _UPSTREAM_CREDENTIAL.search(value) is None
+    return not _is_theirs(name) and _UPSTREAM_CREDENTIAL.search(value) is None
 
 
-@lru_cache(maxsize=1024)
+@_remembered
 def _is_theirs(name: bytes) -> bool:
     return _THEIRS.search(name) is not None
 

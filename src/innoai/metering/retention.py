@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from innoai.access.tiers import DAY
 from innoai.store import usage
 
 if TYPE_CHECKING:
     from innoai.store.database import Database
 
-DAY = 86_400
 BATCH = 256
 REST_SECONDS = 0.05
 """So many records go in a transaction, and others write between two of them."""

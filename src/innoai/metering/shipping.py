@@ -58,7 +58,7 @@ class Pace(NamedTuple):
 
     @classmethod
     def of(cls, waiting: int) -> Pace:
-        """A pace for so many records at which they hold no request up, and gather no faster than they go."""
+        """A pace for so many records at which they hold no request up, and go as fast as a core has time."""
         if waiting <= SMALLEST_BATCH:
             return cls(SMALLEST_BATCH, 0.0, 0.0)
         batch = min(max(waiting // TRANSACTIONS, SMALLEST_BATCH), LARGEST_BATCH)

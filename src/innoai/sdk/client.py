@@ -85,8 +85,8 @@ class _InnoAIClient(BaseClient[Any, Any]):
     def _make_status_error(self, err_msg: str, *, body: object, response: httpx2.Response) -> APIStatusError:
         if response.is_redirect:
             return not_innoai(response)
-        typed = typed_error(err_msg, body=body, response=response)
-        return typed or super()._make_status_error(err_msg, body=body, response=response)
+        own = typed_error(err_msg, body=body, response=response)
+        return own or super()._make_status_error(err_msg, body=body, response=response)
 
     @override
     def _should_retry(self, response: httpx2.Response) -> bool:

@@ -53,7 +53,7 @@ async def remember(
     answer: bytes,
     now: float,
 ) -> None:
-    """Keep an answer in the transaction that it reports on. IntegrityError when a twin came first."""
+    """Keep an answer in the transaction that it reports on, which holds the account's row since `recall`."""
     await connection.execute(
         insert(idempotency).values(
             account_id=account_id,

@@ -169,28 +169,6 @@ def _noted(records: Iterable[UsageRecord], taken: list[UsageRecord]) -> Iterator
         yield record
 
 
-async def accounts_before(connection: AsyncConnection, instant: float) -> list[str]:
-    """The accounts that have records of requests which began before it."""
-    old = (usage_records.c.account_id == accounts.c.id) & (usage_records.c.started_at < instant)
-    return list((await connection.execute(select(accounts.c.id).where(exists().where(old)))).scalars())
-
-
-async def remove_before(connection: AsyncConnection, account_id: str, instant: float, limit: int) -> int:
-    """Remove at most `limit` of the account's oldest records of before that instant; how many they were.
-
-    The sums that they are counted in stay. On Postgres, what another is just removing is left to it.
-    """
-    old = (
-        select(usage_records.c.request_id)
-        .where(usage_records.c.account_id == account_id, usage_records.c.started_at < instant)
-        .order_by(usage_records.c.started_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    removal = delete(usage_records).where(usage_records.c.request_id.in_(old.scalar_subquery()))
-    return (await connection.execute(removal)).rowcount
-
-
 async def add(
     connection: AsyncConnection, records: Iterable[UsageRecord], settle: Settle = _as_they_are
 ) -> list[UsageRecord]:
@@ -212,6 +190,28 @@ async def add(
         _count(new, hours)
     await _add_up_all(connection, hours)
     return added
+
+
+async def accounts_before(connection: AsyncConnection, instant: float) -> list[str]:
+    """The accounts that have records of requests which began before it."""
+    old = (usage_records.c.account_id == accounts.c.id) & (usage_records.c.started_at < instant)
+    return list((await connection.execute(select(accounts.c.id).where(exists().where(old)))).scalars())
+
+
+async def remove_before(connection: AsyncConnection, account_id: str, instant: float, limit: int) -> int:
+    """Remove at most `limit` of the account's oldest records of before that instant; how many they were.
+
+    The sums that they are counted in stay. On Postgres, what another is just removing is left to it.
+    """
+    old = (
+        select(usage_records.c.request_id)
+        .where(usage_records.c.account_id == account_id, usage_records.c.started_at < instant)
+        .order_by(usage_records.c.started_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    removal = delete(usage_records).where(usage_records.c.request_id.in_(old.scalar_subquery()))
+    return (await connection.execute(removal)).rowcount
 
 
 def _in_pieces(rows: Iterator[T]) -> Iterator[list[T]]:
